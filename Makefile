@@ -1,0 +1,62 @@
+# Every target shares one virtual environment, which is made once.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check -qq
+
+# Named after all that the environment is made from: a change sets it up again.
+STAMP := $(VENV)/.stamp-$(shell { pwd; cat requirements/pinned.txt setup.py; } | cksum | cut -d ' ' -f 1)
+# There while a set-up runs. One that is left over tells of an interrupted set-up,
+# whose half-written packages pip would take for installed.
+UNFINISHED := $(VENV)/.unfinished
+
+.PHONY: help env test demo lint clean
+
+help:
+	@echo 'make env    set up $(VENV) (every target below does that by itself)'
+	@echo 'make test   lint, then run all tests'
+	@echo 'make demo   distil a small ViT on 5,000 MNIST digits, from data to table'
+	@echo 'make lint   ruff and mypy'
+	@echo 'make clean  remove caches and build output; keeps $(VENV), data, work_dirs'
+	@echo 'Another Python (3.11 or newer): make PYTHON=python3.12 test'
+
+env: $(STAMP)
+
+$(STAMP):
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo "make: wanted Python 3.11 or newer, found no '$(PYTHON)'; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: wanted Python 3.11 or newer, found $$('$(PYTHON)' --version 2>&1) as '$(PYTHON)'; name another: make PYTHON=python3.11" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: wanted Python with venv and ensurepip, found '$(PYTHON)' without; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@if [ -e $(UNFINISHED) ]; then \
+	  echo '==> removing $(VENV), whose set-up was interrupted'; rm -rf $(VENV); fi
+	@echo "==> creating $(VENV) with $$('$(PYTHON)' --version)"
+	@mkdir -p $(VENV) && touch $(UNFINISHED) && rm -f $(VENV)/.stamp-*
+	@'$(PYTHON)' -m venv $(VENV)
+	@echo '==> installing requirements/pinned.txt (a minute or more)'
+	@$(PIP) install -r requirements/pinned.txt
+	@echo '==> installing mmvitkd as a link to this folder'
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@rm $(UNFINISHED) && touch $@
+
+test: lint
+	@echo '==> pytest'
+	@$(RUN) -m pytest
+
+demo: env
+	@echo '==> tools/demo.py'
+	@$(RUN) tools/demo.py
+
+lint: env
+	@echo '==> ruff check'
+	@$(RUN) -m ruff check .
+	@echo '==> ruff format --check'
+	@$(RUN) -m ruff format --check .
+	@echo '==> mypy'
+	@$(RUN) -m mypy
+
+clean:
+	@echo '==> removing caches and build output'
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .dist_test
+	@find . -name $(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,25 @@
+# Student: DeiT-Tiny whose tokens are lifted to 384 channels (Lift, arXiv 2511.15572).
+model = dict(
+    type='mmvitkd.FeatureDistill',
+    architecture=dict(
+        type='ImageClassifier',
+        backbone=dict(
+            type='mmvitkd.VisionTransformer',
+            arch='deit-tiny',
+            img_size=224,
+            patch_size=16,
+            out_type='raw',
+            final_norm=False),
+        neck=dict(
+            type='mmvitkd.LiftProjector', in_channels=192, out_channels=384),
+        head=dict(
+            type='LinearClsHead',
+            num_classes=1000,
+            in_channels=384,
+            init_cfg=None,  # PyTorch's own, as published
+            loss=dict(
+                type='LabelSmoothLoss',
+                label_smooth_val=0.1,
+                mode='original')),
+    ),
+)

@@ -1,0 +1,242 @@
+"""The only place that knows other packages' versions: checks them, mends what broke.
+
+OpenMMLab stopped releasing in 2024; this module lets its last releases import and run on
+a current PyTorch. ``import mmvitkd`` runs :func:`apply` before anything else. Every
+adaptation below names the versions it is for and the upstream issue it answers, and does
+nothing where the installed versions do not need it.
+"""
+
+import importlib
+import importlib.util
+import os.path as osp
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
+
+
+class Supported(NamedTuple):
+    """A package that mmvitkd stands on, under its import name."""
+
+    module: str
+    versions: str
+    distributions: tuple[str, ...]
+    pip: str
+
+
+# The forks (onedl-*) have the same import names; whoever has them keeps them.
+SUPPORTED = (
+    Supported(
+        'torch',
+        '>=2.11,<3',
+        ('torch',),
+        'pip install "torch==2.13.0" "torchvision==0.28.0"',
+    ),
+    Supported('timm', '>=1.0.15,<2', ('timm',), 'pip install "timm==1.0.31"'),
+    Supported(
+        'mmengine',
+        '>=0.10.5,<1',
+        ('mmengine', 'mmengine-lite', 'onedl-mmengine'),
+        'pip install "mmengine==0.10.7"',
+    ),
+    Supported(
+        'mmcv',
+        '>=2.0.0,<2.4',
+        ('mmcv', 'mmcv-lite', 'onedl-mmcv'),
+        'pip install "mmcv-lite==2.1.0"',
+    ),
+    Supported(
+        'mmpretrain',
+        '>=1.2.0,<2',
+        ('mmpretrain', 'onedl-mmpretrain'),
+        'pip install "mmpretrain==1.2.0"',
+    ),
+    Supported('mmrazor', '>=1.0.0,<2', ('mmrazor',), 'pip install "mmrazor==1.0.0"'),
+    Supported('joblib', '>=1.0', ('joblib',), 'pip install joblib'),
+)
+
+
+def installed_version(package: Supported) -> str | None:
+    """The installed version of a package, or None where it is not installed."""
+    for name in package.distributions:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    if importlib.util.find_spec(package.module) is None:
+        return None
+    return importlib.import_module(package.module).__version__
+
+
+def check_versions(
+    find: Callable[[Supported], str | None] = installed_version,
+) -> None:
+    """Check that every package is there in a version that is supported.
+
+    Raises:
+        RuntimeError: Names the first package out of range, what is installed, what is
+            supported and the pip line that mends it. (An ImportError raised while MMEngine
+            imports ``mmvitkd.registry`` would be swallowed and reported as a missing scope.)
+    """
+    for package in SUPPORTED:
+        version = find(package)
+        if version is None or not SpecifierSet(package.versions).contains(
+            version, prereleases=True
+        ):
+            raise RuntimeError(
+                f'mmvitkd needs {package.module} {package.versions}, found '
+                f'{version or "none"}. To mend it: {package.pip}'
+            )
+
+
+def mend_torchvision() -> bool:
+    """Let torchvision import on a torch whose build cannot load its compiled ops.
+
+    For torchvision 0.26-0.28 (CUDA wheel) beside a CPU build of torch. Upstream: the error
+    "operator torchvision::nms does not exist", which torchvision raises when it registers
+    the fake kernels of ops that its binary could not provide.
+    """
+    try:
+        import torchvision  # noqa: F401
+
+        return False
+    except RuntimeError as error:
+        if 'torchvision::' not in str(error):
+            raise
+    import torch
+
+    nms = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
+    for op in ('nms', 'qnms'):
+        if not hasattr(torch.ops.torchvision, op):
+            torch.library.define(f'torchvision::{op}', nms)
+    for name in [m for m in sys.modules if m.split('.')[0] == 'torchvision']:
+        del sys.modules[name]
+    importlib.import_module('torchvision')
+    return True
+
+
+def mend_mmrazor_quantization() -> bool:
+    """Stand in for MMRazor's quantisation, which reads names that ``torch.ao`` lost.
+
+    For mmrazor 1.0.0 on torch >= 2.0; MMRazor issue 632. Distillation needs none of it.
+    """
+    name = 'mmrazor.structures.quantization'
+    if name in sys.modules:
+        return False
+    try:
+        importlib.import_module(name)
+        return False
+    except (ImportError, AttributeError):
+        pass
+    for partial in [m for m in sys.modules if m.startswith('mmrazor.structures')]:
+        del sys.modules[partial]
+    stand_in = types.ModuleType(name, 'Stands in for what does not import on torch >= 2.')
+    stand_in.BackendConfigs = {}  # type: ignore[attr-defined]
+    stand_in.QConfigHandler = _NoQuantization  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
+    return True
+
+
+class _NoQuantization:
+    """Raises where quantisation is really asked for."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        raise ImportError(
+            'MMRazor 1.0.0 cannot quantise on torch >= 2 (MMRazor issue 632); '
+            'mmvitkd replaced that part so that distillation imports.'
+        )
+
+
+@contextmanager
+def mmrazor_accepts_mmcv() -> Iterator[bool]:
+    """Within it, ``import mmrazor`` accepts mmcv 2.2 and 2.3 (MMRazor asserts <= 2.1.0).
+
+    For mmrazor 1.0.0; MMRazor issue 615. Distillation uses nothing that changed in mmcv.
+    """
+    import mmcv
+
+    version = mmcv.__version__
+    needed = 'mmrazor' not in sys.modules and SpecifierSet('>2.1.0').contains(version)
+    try:
+        if needed:
+            mmcv.__version__ = '2.1.0'
+        yield needed
+    finally:
+        mmcv.__version__ = version
+
+
+def mend_pkg_resources() -> bool:
+    """Answer MMEngine's questions about installed packages without ``pkg_resources``.
+
+    For mmengine <= 0.10.7 on setuptools >= 81, which no longer has that module;
+    ``_base_ = 'mmpretrain::...'`` asks them (MMEngine issue 1410 is about that prefix).
+    """
+    if importlib.util.find_spec('pkg_resources') is not None:
+        return False
+    from mmengine.utils import package_utils
+
+    replacements = {
+        package_utils.is_installed: _is_installed,
+        package_utils.get_installed_path: _get_installed_path,
+    }
+    for name, module in list(sys.modules.items()):
+        if name.split('.')[0] == 'mmengine':
+            for old, new in replacements.items():
+                if getattr(module, old.__name__, None) is old:
+                    setattr(module, old.__name__, new)
+    return True
+
+
+def _is_installed(package: str) -> bool:
+    """Whether a distribution or a module of this name is installed."""
+    try:
+        metadata.distribution(package)
+        return True
+    except metadata.PackageNotFoundError:
+        spec = importlib.util.find_spec(package)
+        return spec is not None and spec.origin is not None
+
+
+def _get_installed_path(package: str) -> str:
+    """The folder of an installed package, given its distribution's or module's name."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        top_level = metadata.distribution(package).read_text('top_level.txt') or ''
+        spec = importlib.util.find_spec((top_level.split() or [package])[0])
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f'{package} is not an installed package with a folder of its own')
+    return osp.dirname(spec.origin)
+
+
+def apply() -> tuple[str, ...]:
+    """Check the versions, run every adaptation, import the stack without its warnings.
+
+    Returns:
+        The names of the adaptations that were needed.
+    """
+    check_versions()
+    done = []
+    with warnings.catch_warnings():
+        # They are about other packages' code, and nothing a user of this one can mend:
+        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
+        warnings.simplefilter('ignore')
+        if mend_torchvision():
+            done.append('torchvision')
+        for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
+            importlib.import_module(f'mmpretrain.{name}')
+        if mend_pkg_resources():
+            done.append('pkg_resources')
+        with mmrazor_accepts_mmcv() as needed:
+            importlib.import_module('mmrazor')
+        if needed:
+            done.append('mmcv cap')
+        if mend_mmrazor_quantization():
+            done.append('mmrazor quantization')
+        importlib.import_module('mmrazor.models')
+        importlib.import_module('mmrazor.engine')
+    return tuple(done)

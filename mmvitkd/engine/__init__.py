@@ -1,0 +1,14 @@
+"""What runs a training: hooks, checkpoints, random state, precision, launching."""
+
+from .atomic_backend import AtomicLocalBackend
+from .bf16_optim_wrapper import BF16OptimWrapper
+from .hooks import CheckpointHook, FiniteLossHook, RandomStateHook, StudentEMAHook
+
+__all__ = [
+    'AtomicLocalBackend',
+    'BF16OptimWrapper',
+    'CheckpointHook',
+    'FiniteLossHook',
+    'RandomStateHook',
+    'StudentEMAHook',
+]

@@ -1,0 +1,45 @@
+"""Training under bfloat16 autocast, or in float32 where there is no CUDA."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from ..registry import OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPERS.register_module()
+class BF16OptimWrapper(OptimWrapper):
+    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast on CUDA.
+
+    bfloat16 has float32's range, so there is no gradient scaler: MMEngine's
+    ``AmpOptimWrapper`` builds one all the same, and refuses to run without a GPU.
+
+    Args:
+        kwargs: What ``OptimWrapper`` takes.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.enabled = torch.cuda.is_available()
+        if not self.enabled:
+            processes = get_world_size()
+            where = f'{processes} processes on gloo' if processes > 1 else 'the CPU'
+            print_log(
+                f'No CUDA: training in float32 instead of bfloat16, with {where}.',
+                logger='current',
+            )
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of a forward pass."""
+        with (
+            super().optim_context(model),
+            torch.autocast('cuda', torch.bfloat16, enabled=self.enabled),
+        ):
+            yield

@@ -1,0 +1,51 @@
+"""Checkpoints that are plain, whole, and enough to go on as if nothing had happened."""
+
+import os.path as osp
+from typing import Any
+
+from mmengine.dist import all_gather_object
+from mmengine.hooks import CheckpointHook as _CheckpointHook
+
+from ...registry import HOOKS
+from .. import random_state
+from ..plain import history_buffers, to_plain
+
+
+@HOOKS.register_module()
+class CheckpointHook(_CheckpointHook):
+    """MMEngine's ``CheckpointHook`` with its arguments, and three differences.
+
+    Every file loads with ``torch.load(file, weights_only=True)``: MMEngine's hold pickled
+    log buffers, which torch >= 2.6 refuses (MMEngine issue 1655). Each rank's random state
+    is in it. A run resumed into another folder leaves the old folder's files alone.
+    """
+
+    def before_save_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
+        """Add the random states, then turn everything into plain data, in place."""
+        checkpoint['random_states'] = self._random_states
+        checkpoint.update(to_plain(checkpoint))
+
+    def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
+        """Build MMEngine's log buffers again, in place."""
+        hub = checkpoint.get('message_hub')
+        if hub is None:
+            return
+        hub['log_scalars'] = history_buffers(hub['log_scalars'])
+        info = hub['runtime_info']
+        for key in [k for k in info if k.startswith(('best_ckpt', 'last_ckpt'))]:
+            if osp.dirname(osp.abspath(info[key])) != osp.abspath(runner.work_dir):
+                # MMEngine would delete that file once this run has a better one.
+                del info[key]
+                hub['resumed_keys'].pop(key, None)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        self._gather_random_states()
+        super()._save_checkpoint_with_step(runner, step, meta)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        self._gather_random_states()
+        super()._save_best_checkpoint(runner, metrics)
+
+    def _gather_random_states(self) -> None:
+        """Collect the states while all ranks are here: only the first one saves."""
+        self._random_states = all_gather_object(random_state.get_state())

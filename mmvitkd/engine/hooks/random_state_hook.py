@@ -1,0 +1,81 @@
+"""The same seed gives the same run, also across a resume."""
+
+from functools import partial
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+
+from ...registry import HOOKS
+from .. import random_state
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Seeds every rank and worker, and restores their states on resume.
+
+    A rank's main stream is seeded from (seed, rank) when training starts, kept apart from
+    validation, and continued from the checkpoint on resume. A loader's worker is seeded
+    from (seed, rank, worker, epoch); MMEngine leaves the epoch out, so that every epoch
+    draws the same augmentations.
+
+    It is called after the EMA's validation and before the checkpoint is written.
+    """
+
+    priority = 'LOW'
+
+    def __init__(self) -> None:
+        self._resumed: dict[str, Any] | None = None
+        self._before_val: dict[str, Any] | None = None
+
+    def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
+        """Keep this rank's state until training starts."""
+        states = checkpoint.get('random_states')
+        if not runner._resume or states is None:
+            return
+        if len(states) == runner.world_size:
+            self._resumed = states[runner.rank]
+        else:
+            runner.logger.warning(
+                f'The checkpoint holds the random states of {len(states)} processes, this '
+                f'run has {runner.world_size}: they are seeded anew.'
+            )
+
+    def before_train(self, runner) -> None:
+        """Give each rank a stream of its own (MMEngine seeds all alike)."""
+        random_state.seed_everything(runner.seed, runner.rank, runner.iter)
+        if getattr(runner.train_dataloader, 'persistent_workers', False):
+            runner.logger.warning(
+                'train_dataloader.persistent_workers=True: workers are seeded once, not every '
+                'epoch, so a resumed run will see other augmentations.'
+            )
+
+    def before_train_epoch(self, runner) -> None:
+        """Seed the workers that are about to start."""
+        runner.train_dataloader.worker_init_fn = partial(
+            random_state.seed_worker,
+            seed=runner.seed,
+            rank=runner.rank,
+            epoch=runner.epoch,
+        )
+        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+            self._restore()
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Restore an iteration-based run, which first skips the batches it had seen."""
+        self._restore()
+
+    def _restore(self) -> None:
+        if self._resumed is not None:
+            random_state.set_state(self._resumed)
+            self._resumed = None
+
+    def before_val_epoch(self, runner) -> None:
+        """Remember where training's stream is."""
+        self._before_val = random_state.get_state()
+
+    def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
+        """Go on from there: validation leaves no trace in training."""
+        if self._before_val is not None:
+            random_state.set_state(self._before_val)
+            self._before_val = None

@@ -1,0 +1,50 @@
+"""Plain data: what ``torch.load(..., weights_only=True)`` reads back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import Tensor
+
+HISTORY = ('log_history', 'count_history')
+
+
+def to_plain(value: Any, where: str = 'checkpoint') -> Any:
+    """Turn numpy values and MMEngine's log buffers into tensors and Python's own types.
+
+    Args:
+        value: Any nesting of dicts, lists and tuples.
+        where: Its name, for the message.
+
+    Raises:
+        TypeError: If it holds something else, named with its place.
+    """
+    if value is None or isinstance(value, bool | int | float | str | bytes | Tensor):
+        return value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    if isinstance(value, HistoryBuffer):
+        return dict(zip(HISTORY, map(to_plain, value.data), strict=True))
+    if isinstance(value, Mapping):
+        return {k: to_plain(v, f'{where}[{k!r}]') for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        items = (to_plain(v, f'{where}[{i}]') for i, v in enumerate(value))
+        return type(value)(items) if type(value) in (list, tuple) else list(items)
+    raise TypeError(
+        f'{where} is a {type(value).__name__}: a checkpoint holds tensors, numbers, strings, '
+        'lists and dicts only, so that it can be loaded without executing anything.'
+    )
+
+
+def history_buffers(scalars: Mapping[str, Any]) -> dict[str, HistoryBuffer]:
+    """MMEngine's log buffers from what :func:`to_plain` made of them."""
+    return {
+        name: value
+        if isinstance(value, HistoryBuffer)
+        else HistoryBuffer(*(value[part].cpu().numpy() for part in HISTORY))
+        for name, value in scalars.items()
+    }

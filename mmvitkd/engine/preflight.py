@@ -1,0 +1,74 @@
+"""Checks of a run's files before anything is built: they take no time to find wrong."""
+
+import os.path as osp
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.fileio import list_dir_or_file
+from mmengine.runner import find_latest_checkpoint
+from mmpretrain.datasets import ImageNet
+
+from .checkpoint import read_checkpoint
+
+
+def check_data(cfg: Config) -> None:
+    """Check every data folder of a config that holds one folder a class.
+
+    Args:
+        cfg: The config of a run. Data sets of other kinds, or with an annotation file, are
+            left to MMPretrain.
+
+    Raises:
+        FileNotFoundError: If a folder does not exist.
+        ValueError: If it holds no images, or another number of classes than the head.
+    """
+    for split in ('train', 'val', 'test'):
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        if str(dataset.get('type')).split('.')[-1] in ('ImageNet', 'CustomDataset'):
+            _check_folder(dataset, f'{split}_dataloader.dataset', _num_classes(cfg))
+
+
+def _num_classes(cfg: Config) -> int | None:
+    """The number of classes of the student's head."""
+    student = cfg.model.get('architecture', cfg.model)
+    return (student.get('head') or {}).get('num_classes')
+
+
+def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
+    root, split = dataset.get('data_root', ''), dataset.get('split', '')
+    prefix = dataset.get('data_prefix') or split
+    prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
+    if '://' in root or dataset.get('ann_file') or dataset.get('with_label') is False:
+        return
+    if split and osp.isfile(osp.join(root, 'meta', f'{split}.txt')):
+        return
+    folder = osp.join(osp.expanduser(root), prefix)
+    what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
+    wanted = f'wanted {folder!r} with one folder of images a class'
+    if not osp.isdir(folder):
+        raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
+    classes = list(list_dir_or_file(folder, list_file=False))
+    if num_classes is not None and len(classes) != num_classes:
+        raise ValueError(
+            f'{what}: found {len(classes)} class folders in {folder!r}, wanted '
+            f'{num_classes}: the num_classes of the head.'
+        )
+    images = list_dir_or_file(
+        folder, list_dir=False, suffix=ImageNet.IMG_EXTENSIONS, recursive=True
+    )
+    if next(iter(images), None) is None:
+        raise ValueError(f'{what}: there is no image in {folder!r}; {wanted}.')
+
+
+def check_checkpoint(cfg: Config) -> None:
+    """Check that the checkpoint a run starts from, if any, is there and whole.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is truncated or no checkpoint.
+    """
+    path, key = cfg.get('load_from'), 'load_from'
+    if cfg.get('resume'):
+        path, key = path or find_latest_checkpoint(cfg.work_dir), '--resume'
+    if path and '://' not in path:
+        read_checkpoint(path, key)

@@ -1,0 +1,56 @@
+"""The random number generators of a process: seeding, saving and restoring them."""
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def seed_everything(*keys: int) -> None:
+    """Seed Python, numpy and torch (all devices) from a sequence of integers.
+
+    Args:
+        keys: For example (seed, rank, worker, epoch). Each of their combinations gives
+            streams of its own.
+    """
+    words = np.random.SeedSequence(keys).generate_state(8)
+    random.seed(words[:4].tobytes())
+    np.random.seed(words)
+    torch.manual_seed(int(words[4]) << 32 | int(words[5]))
+
+
+def seed_worker(worker_id: int, seed: int, rank: int, epoch: int) -> None:
+    """Seed a data loader's worker; a ``worker_init_fn`` once its last three are bound."""
+    seed_everything(seed, rank, worker_id, epoch)
+
+
+def get_state() -> dict[str, Any]:
+    """The state of this process's generators, as tensors and plain values."""
+    version, words, gauss = random.getstate()
+    _, keys, position, has_gauss, cached = np.random.get_state()
+    state = {
+        'python': [version, torch.tensor(words), gauss],
+        'numpy': [torch.tensor(keys.astype(np.int64)), position, has_gauss, cached],
+        'torch': torch.get_rng_state(),
+    }
+    if torch.cuda.is_available():
+        state['cuda'] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Put the generators of this process into a state that :func:`get_state` gave."""
+    version, words, gauss = state['python']
+    random.setstate((version, tuple(words.tolist()), gauss))
+    keys, *rest = state['numpy']
+    np.random.set_state(('MT19937', keys.cpu().numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(_bytes(state['torch']))
+    if torch.cuda.is_available() and 'cuda' in state:
+        torch.cuda.set_rng_state(_bytes(state['cuda']))
+
+
+def _bytes(state: Tensor) -> Tensor:
+    """A generator's state, back on the CPU where a loaded checkpoint put it elsewhere."""
+    return state.cpu().to(torch.uint8)

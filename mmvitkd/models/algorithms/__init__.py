@@ -1,0 +1,5 @@
+"""Distillation algorithms."""
+
+from .feature_distill import FeatureDistill
+
+__all__ = ['FeatureDistill']

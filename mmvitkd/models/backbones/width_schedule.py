@@ -1,0 +1,157 @@
+"""Width schedules: the width of each block of a WideLast ViT, and its heads."""
+
+from collections.abc import Sequence
+
+
+def block_widths(
+    arch: dict,
+    width: int | Sequence[int],
+    num_heads: int | Sequence[int] | None = None,
+    num_wide: int = 1,
+    schedule: str | None = None,
+) -> tuple[list[int], list[int]]:
+    """Widths and numbers of heads of all blocks (arXiv 2511.15572, WideLast).
+
+    All but the last ``num_wide`` blocks are the base's. A schedule widens the rest to
+    one ``width``. Its first word says what attention keeps: ``heads`` the base's head
+    size, ``fixed`` its number of heads. Its second says how the width gets there:
+    ``step`` at once, ``linear`` in ``num_wide`` equal steps. From 192, 3 heads, to 384:
+
+    - ``heads_step``: 384 with 6 heads, the paper's. ``fixed_step``: 384 with 3.
+    - ``heads_linear``, ``num_wide=3``: 256, 320, 384 with 4, 5, 6 heads.
+    - ``fixed_linear``, ``num_wide=3``: 240, 312, 384 with 3 heads (each width rounded
+      down to a multiple of 8 x heads).
+
+    A list of widths, or any ``num_heads``, takes the schedule's place, so that the two
+    cannot contradict each other. Without ``num_heads`` a list keeps the head size.
+
+    Args:
+        arch: The base's ``embed_dims``, ``num_heads`` and ``num_layers``.
+        width: Width of the last block, or one width for each wide block.
+        num_heads: Heads of the wide blocks, one number or one for each.
+        num_wide: Number of wide blocks.
+        schedule: One of ``SCHEDULES``; None is ``heads_step`` unless lists are given.
+
+    Returns:
+        Two lists of ``num_layers`` entries: widths and numbers of heads.
+
+    Raises:
+        TypeError: ``width`` or ``num_heads`` holds something that is not an int.
+        ValueError: Anything else that does not fit; the message names the key.
+    """
+    base, base_heads = arch['embed_dims'], arch['num_heads']
+    narrow = arch['num_layers'] - num_wide
+    if num_wide < 1 or narrow < 0:
+        raise ValueError(
+            f'num_wide={num_wide} must lie between 1 and the number of blocks, '
+            f'{arch["num_layers"]}'
+        )
+    explicit = num_heads is not None or isinstance(width, Sequence)
+    if explicit and schedule is not None:
+        raise ValueError(
+            f'schedule={schedule!r} needs one int as width and no num_heads, found '
+            f'width={width} and num_heads={num_heads}; set schedule=None or drop the '
+            'others'
+        )
+    widths = _entries('width', width, num_wide)
+    if num_heads is not None:
+        heads = _entries('num_heads', num_heads, num_wide)
+    elif explicit:
+        heads = _keep_head_size(base, base_heads, widths)
+    else:
+        name = 'heads_step' if schedule is None else schedule
+        if name not in SCHEDULES:
+            raise ValueError(f'schedule={name!r} is none of {list(SCHEDULES)}')
+        widths, heads = SCHEDULES[name](base, base_heads, widths[-1], num_wide)
+    widths, heads = [base] * narrow + widths, [base_heads] * narrow + heads
+    _check(base, widths, heads)
+    return widths, heads
+
+
+def _heads_step(
+    base: int, heads: int, width: int, num_wide: int
+) -> tuple[list[int], list[int]]:
+    widths = [width] * num_wide
+    return widths, _keep_head_size(base, heads, widths)
+
+
+def _fixed_step(
+    base: int, heads: int, width: int, num_wide: int
+) -> tuple[list[int], list[int]]:
+    return [width] * num_wide, [heads] * num_wide
+
+
+def _heads_linear(
+    base: int, heads: int, width: int, num_wide: int
+) -> tuple[list[int], list[int]]:
+    unit = num_wide * (base // heads)
+    if (width - base) % unit:
+        raise ValueError(
+            f"width={width} does not fit schedule='heads_linear': {num_wide} equal "
+            f'steps from {base} must each be a multiple of the head size '
+            f'{base // heads}, so width - {base} must be a multiple of {unit}'
+        )
+    widths = _equal_steps(base, width, num_wide)
+    return widths, _keep_head_size(base, heads, widths)
+
+
+def _fixed_linear(
+    base: int, heads: int, width: int, num_wide: int
+) -> tuple[list[int], list[int]]:
+    unit = 8 * heads
+    if width % unit:
+        raise ValueError(
+            f"width={width} does not fit schedule='fixed_linear', which rounds widths "
+            f'down to multiples of 8 x {heads} heads: width must be one of {unit}'
+        )
+    widths = [step // unit * unit for step in _equal_steps(base, width, num_wide)]
+    return widths, [heads] * num_wide
+
+
+SCHEDULES = {
+    'heads_step': _heads_step,
+    'fixed_step': _fixed_step,
+    'heads_linear': _heads_linear,
+    'fixed_linear': _fixed_linear,
+}
+
+
+def _equal_steps(base: int, width: int, num_wide: int) -> list[int]:
+    return [base + (width - base) * k // num_wide for k in range(1, num_wide + 1)]
+
+
+def _keep_head_size(base: int, heads: int, widths: list[int]) -> list[int]:
+    """Numbers of heads that leave the base's head size as it is."""
+    size = base // heads
+    for width in widths:
+        if width % size:
+            raise ValueError(
+                f"width={width} is not divisible by the base's head size, {size}; "
+                "choose another width, give num_heads, or take schedule='fixed_step'"
+            )
+    return [width // size for width in widths]
+
+
+def _entries(key: str, value: int | Sequence[int], num_wide: int) -> list[int]:
+    """One entry a wide block."""
+    entries = list(value) if isinstance(value, Sequence) else [value] * num_wide
+    if not all(isinstance(entry, int) for entry in entries):
+        raise TypeError(f'{key} must be an int or a list of ints, found {value!r}')
+    if len(entries) != num_wide:
+        raise ValueError(
+            f'{key}={entries} has {len(entries)} entries, but num_wide={num_wide}: '
+            'give one entry for each wide block'
+        )
+    return entries
+
+
+def _check(base: int, widths: list[int], heads: list[int]) -> None:
+    for index, (width, number) in enumerate(zip(widths, heads, strict=True)):
+        if width < base:
+            raise ValueError(
+                f"width={width} of block {index} is below the base's embed_dims={base}"
+            )
+        if number < 1 or width % number:
+            raise ValueError(
+                f'width={width} of block {index} is not divisible by num_heads={number}'
+            )

@@ -1,0 +1,76 @@
+"""Checks of a distiller's config: what it names must exist, before the first forward."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from mmrazor.models.task_modules import RecorderManager
+from mmrazor.models.task_modules.recorder import (
+    ModuleOutputsRecorder,
+    ParameterRecorder,
+)
+from torch import nn
+
+
+def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: str) -> None:
+    """Check that every module or parameter that is recorded is part of the model.
+
+    Args:
+        recorders: MMRazor's recorders, not yet initialised.
+        model: The model they are for.
+        key: The config key of the recorders, for the message.
+        role: 'student' or 'teacher', for the message.
+
+    Raises:
+        ValueError: Names the recorder, its source and the names that come close.
+    """
+    for name, recorder in recorders.recorders.items():
+        if isinstance(recorder, ModuleOutputsRecorder):
+            known = [n for n, _ in model.named_modules()]
+        elif isinstance(recorder, ParameterRecorder):
+            known = [n for n, _ in model.named_parameters()]
+        else:
+            continue  # functions and methods are found by import, MMRazor checks them
+        if recorder.source not in known:
+            close = get_close_matches(recorder.source, known, n=5, cutoff=0.4)
+            raise ValueError(
+                f"distiller.{key}['{name}'].source={recorder.source!r} is not in the "
+                f'{role} ({type(model).__name__}). Close to it: {", ".join(close) or "none"}.'
+            )
+
+
+def check_mappings(distiller: Mapping) -> None:
+    """Check that every loss mapping names a loss, recorders and connectors that exist.
+
+    Args:
+        distiller: The config of a ``ConfigurableDistiller``.
+
+    Raises:
+        ValueError: Names the key, what was found and what there is.
+    """
+    losses = distiller.get('distill_losses') or {}
+    connectors = distiller.get('connectors') or {}
+    for loss, mapping in (distiller.get('loss_forward_mappings') or {}).items():
+        key = f"distiller.loss_forward_mappings['{loss}']"
+        _check_name(loss, losses, key, 'distill_losses')
+        for argument, record in mapping.items():
+            side = 'student' if record.get('from_student') else 'teacher'
+            recorders = distiller.get(f'{side}_recorders') or {}
+            where = f"{key}['{argument}']"
+            _check_name(record.get('recorder'), recorders, where, f'{side}_recorders')
+            if record.get('connector'):
+                _check_name(record['connector'], connectors, where, 'connectors')
+    for loss in losses:
+        _check_name(
+            loss,
+            distiller.get('loss_forward_mappings') or {},
+            f"distiller.distill_losses['{loss}']",
+            'loss_forward_mappings',
+        )
+
+
+def _check_name(name: str | None, known: Mapping, key: str, wanted: str) -> None:
+    if name not in known:
+        raise ValueError(
+            f'{key}: {name!r} is not in distiller.{wanted}, which has '
+            f'{", ".join(map(repr, known)) or "nothing"}.'
+        )

@@ -1,0 +1,91 @@
+"""TokensToMap: lays a ViT's patch tokens out on their grid."""
+
+from math import isqrt
+
+from mmvitkd.registry import MODELS
+
+import torch
+from mmrazor.models.architectures.connectors.base_connector import BaseConnector
+
+# A class token and four registers, the most that published ViTs commonly carry.
+MAX_GUESSED = 5
+# With a grid from the config. More than this, and the grid is another input size's.
+MAX_EXTRA = 16
+
+
+@MODELS.register_module()
+class TokensToMap(BaseConnector):
+    """Tokens (B, E + N, C) to a map (B, C, H, W), N = H x W, without copying.
+
+    The E leading tokens (class, distillation, registers) are dropped, whatever their
+    number.
+
+    Without ``grid`` the tokens must have exactly one reading as a square grid with at
+    most 5 extra tokens in front. That covers the usual square inputs (197, 198, 257,
+    261 tokens) and refuses what a guess would get wrong in silence: most grids that are
+    not square, more extra tokens than that, and the few tiny counts that read two ways
+    (9 tokens: 3 x 3, or 2 x 2 after 5). A grid that is not square but reads as one,
+    such as 8 x 10 patches and a class token, cannot be told from it: give ``grid``
+    whenever the input is not square.
+
+    Args:
+        grid: (H, W) of the token grid, or its side; None finds a square one.
+
+    Raises:
+        ValueError: ``grid`` is not one or two positive ints.
+    """
+
+    def __init__(self, grid: int | tuple[int, int] | None = None) -> None:
+        super().__init__()
+        self.grid: tuple[int, int] | None = None
+        if grid is not None:
+            sides = (grid, grid) if isinstance(grid, int) else tuple(grid)
+            if len(sides) != 2 or not all(isinstance(s, int) and s > 0 for s in sides):
+                raise ValueError(
+                    f'grid must be a positive int or two of them (H, W), found {grid!r}'
+                )
+            self.grid = sides
+
+    def forward_train(self, feature: torch.Tensor) -> torch.Tensor:
+        """Drop the extra tokens and lay out the rest, row by row.
+
+        Args:
+            feature: Tokens (B, E + N, C).
+
+        Returns:
+            A view of them, (B, C, H, W).
+
+        Raises:
+            ValueError: ``feature`` is not 3-D, or the grid does not fit its tokens.
+        """
+        if feature.dim() != 3:
+            raise ValueError(
+                f'TokensToMap needs tokens (B, L, C), found {tuple(feature.shape)}'
+            )
+        height, width = self.grid or _square_grid(feature)
+        extra = feature.shape[1] - height * width
+        if not 0 <= extra <= MAX_EXTRA:
+            raise ValueError(
+                f'grid={(height, width)} has {height * width} places, which does not '
+                f'fit the {feature.shape[1]} tokens of {tuple(feature.shape)}: 0 to '
+                f'{MAX_EXTRA} extra tokens may precede the patches'
+            )
+        return feature[:, extra:].transpose(1, 2).unflatten(2, (height, width))
+
+
+def _square_grid(feature: torch.Tensor) -> tuple[int, int]:
+    """The only square grid that the tokens can be read as."""
+    tokens = feature.shape[1]
+    sides = [
+        side
+        for side in range(isqrt(tokens), 0, -1)
+        if tokens - side * side <= MAX_GUESSED
+    ]
+    if len(sides) != 1:
+        readings = ' or '.join(f'{s} x {s} after {tokens - s * s}' for s in sides)
+        raise ValueError(
+            f'Cannot tell the token grid of {tuple(feature.shape)}: {tokens} tokens '
+            f'read as {readings or "no square grid"} with at most {MAX_GUESSED} extra '
+            'tokens; set grid'
+        )
+    return sides[0], sides[0]

@@ -1,0 +1,41 @@
+"""FeatureMSELoss: mean squared error between two feature maps."""
+
+from mmvitkd.registry import MODELS
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from .channel_pool import match_channels
+
+
+@MODELS.register_module()
+class FeatureMSELoss(nn.Module):
+    """Mean squared error between feature maps (arXiv 2511.15572, MSE loss).
+
+    The wider map is average-pooled along its channels to the other's width; the rest is
+    computed in float32 and the teacher is detached.
+
+    Args:
+        loss_weight: Factor of the loss; published with 0.2.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, preds_S: torch.Tensor, preds_T: torch.Tensor) -> torch.Tensor:
+        """Compute the loss.
+
+        Args:
+            preds_S: The student's map (B, C_s, H, W).
+            preds_T: The teacher's map (B, C_t, H, W).
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: A map is not 4-D, or batch or grid differ.
+        """
+        student, teacher = match_channels(preds_S, preds_T)
+        return self.loss_weight * F.mse_loss(student, teacher)

@@ -1,0 +1,49 @@
+"""SpectralLoss: mean squared error between the spatial spectra of two feature maps."""
+
+from mmvitkd.registry import MODELS
+
+import torch
+import torch.nn as nn
+
+from .channel_pool import match_channels
+
+
+@MODELS.register_module()
+class SpectralLoss(nn.Module):
+    """SpectralKD's loss (arXiv 2412.19055; as used in arXiv 2511.15572).
+
+    The orthonormal 2-D real FFT of both maps over the token grid, then the mean squared
+    error over all real and imaginary parts. The wider map is average-pooled along its
+    channels first; all of it in float32, the teacher detached.
+
+    By Parseval it is a re-weighted spatial mean squared error. Of the W // 2 + 1 stored
+    columns of an H x W grid's spectrum, column 0 and, for even W, column W / 2 weigh
+    ``W / (2 (W // 2 + 1))``; the others, which stand for two columns of the full
+    spectrum, half of that: 0.875 and 0.4375 on 14 x 14. So one ``loss_weight`` does not
+    mean one strength for both losses.
+
+    Args:
+        loss_weight: Factor of the loss; published with 0.2 for plain ViTs.
+    """
+
+    def __init__(self, loss_weight: float = 1.0) -> None:
+        super().__init__()
+        self.loss_weight = loss_weight
+
+    def forward(self, preds_S: torch.Tensor, preds_T: torch.Tensor) -> torch.Tensor:
+        """Compute the loss.
+
+        Args:
+            preds_S: The student's map (B, C_s, H, W).
+            preds_T: The teacher's map (B, C_t, H, W).
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: A map is not 4-D, or batch or grid differ.
+        """
+        student, teacher = match_channels(preds_S, preds_T)
+        # The transform is linear: one of the difference is the difference of two.
+        spectrum = torch.fft.rfft2(student - teacher, norm='ortho')
+        return self.loss_weight * torch.view_as_real(spectrum).square().mean()

@@ -1,0 +1,113 @@
+"""LiftProjector: a map from a narrow ViT's tokens to the teacher's width, kept."""
+
+from mmvitkd.registry import MODELS
+
+import torch
+import torch.nn as nn
+from mmengine.model import BaseModule
+
+POOLING = ('mean', 'cls')
+
+
+@MODELS.register_module()
+class LiftProjector(BaseModule):
+    """The projection of Lift (arXiv 2511.15572, Lift): Linear without bias, LayerNorm.
+
+    It goes between a backbone with ``out_type='raw'`` and ``final_norm=False`` and a
+    linear head of ``out_channels``. The projected patch tokens are the feature that is
+    distilled, and their mean is what the head classifies, so the projection stays at
+    inference. Record element 0 of the output; MMPretrain's heads take the last.
+
+    Two controls: without ``out_channels`` nothing is projected (normalise and pool
+    only); ``pooling='cls'`` widens, but classifies the projected class token.
+
+    Args:
+        in_channels: Width C of the backbone.
+        out_channels: Width C' of the projection; None leaves it out, and C' is C.
+        norm: Whether to normalise, after the projection.
+        eps: The LayerNorm's; published with 1e-5.
+        pooling: 'mean' over the patch tokens, or 'cls', the first token.
+        num_extra_tokens: Leading tokens that are not patches, as many as the backbone's
+            ``num_extra_tokens``: 1 for a class token, 2 with a distillation token.
+        init_cfg: MMEngine's initialisation config; None keeps PyTorch's, as published.
+
+    Raises:
+        ValueError: Unknown ``pooling``; a negative ``num_extra_tokens``, or none with
+            ``pooling='cls'``.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int | None = None,
+        norm: bool = True,
+        eps: float = 1e-5,
+        pooling: str = 'mean',
+        num_extra_tokens: int = 1,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if pooling not in POOLING:
+            raise ValueError(f'pooling={pooling!r} is none of {list(POOLING)}')
+        least = 1 if pooling == 'cls' else 0
+        if num_extra_tokens < least:
+            raise ValueError(
+                f'num_extra_tokens={num_extra_tokens} must be at least {least} with '
+                f'pooling={pooling!r}'
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels or in_channels
+        self.pooling = pooling
+        self.num_extra_tokens = num_extra_tokens
+        self.proj: nn.Module = nn.Identity()
+        if out_channels is not None:
+            self.proj = nn.Linear(in_channels, out_channels, bias=False)
+        self.norm: nn.Module = nn.Identity()
+        if norm:
+            self.norm = nn.LayerNorm(self.out_channels, eps=eps)
+
+    def forward(
+        self, inputs: tuple[torch.Tensor, ...]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Project the last of the backbone's outputs.
+
+        Args:
+            inputs: A tuple whose last entry is (B, E + N, C), E being
+                ``num_extra_tokens``.
+
+        Returns:
+            The projected patch tokens (B, N, C') and what the head classifies (B, C').
+
+        Raises:
+            TypeError: ``inputs`` is not a tuple.
+            ValueError: Its last entry has another rank or width, or no patch tokens.
+        """
+        if not isinstance(inputs, tuple):
+            raise TypeError(
+                f'neck inputs must be a tuple, found {type(inputs).__name__}'
+            )
+        tokens = inputs[-1]
+        self._check(tokens)
+        if self.pooling == 'cls':
+            tokens = self.norm(self.proj(tokens))
+            return tokens[:, self.num_extra_tokens :], tokens[:, 0]
+        tokens = self.norm(self.proj(tokens[:, self.num_extra_tokens :]))
+        return tokens, tokens.mean(dim=1)
+
+    def _check(self, tokens: torch.Tensor) -> None:
+        shape = tuple(tokens.shape)
+        if len(shape) != 3:
+            raise ValueError(
+                f'LiftProjector needs tokens (B, L, C), found {shape}; set '
+                "out_type='raw' in the backbone"
+            )
+        if shape[2] != self.in_channels:
+            raise ValueError(
+                f'in_channels={self.in_channels}, but the tokens {shape} are '
+                f'{shape[2]} wide'
+            )
+        if shape[1] <= self.num_extra_tokens:
+            raise ValueError(
+                f'num_extra_tokens={self.num_extra_tokens} leaves no patch token of '
+                f'{shape}'
+            )

@@ -1,0 +1,5 @@
+"""Teachers: images in, named tensors out."""
+
+from .teacher import Teacher
+
+__all__ = ['Teacher']

