@@ -109,7 +109,7 @@ def main() -> None:
     args = parse_args()
     launch.set_local_rank(args.local_rank)
     cfg = merge_args(Config.fromfile(args.config), args)
-    check_data(cfg)
+    check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     try:
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg

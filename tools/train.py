@@ -79,7 +79,7 @@ def main() -> None:
     args = parse_args()
     launch.set_local_rank(args.local_rank)
     cfg = merge_args(Config.fromfile(args.config), args)
-    check_data(cfg)
+    check_data(cfg, ['train', 'val'])
     check_checkpoint(cfg)
     launch.init_distributed(cfg)
     try:

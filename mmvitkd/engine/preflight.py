@@ -1,6 +1,7 @@
 """Checks of a run's files before anything is built: they take no time to find wrong."""
 
 import os.path as osp
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -11,18 +12,19 @@ from mmpretrain.datasets import ImageNet
 from .checkpoint import read_checkpoint
 
 
-def check_data(cfg: Config) -> None:
-    """Check every data folder of a config that holds one folder a class.
+def check_data(cfg: Config, splits: Sequence[str]) -> None:
+    """Check the data folders of a config that hold one folder a class.
 
     Args:
         cfg: The config of a run. Data sets of other kinds, or with an annotation file, are
             left to MMPretrain.
+        splits: Whose folders to check: 'train', 'val', 'test'.
 
     Raises:
         FileNotFoundError: If a folder does not exist.
         ValueError: If it holds no images, or another number of classes than the head.
     """
-    for split in ('train', 'val', 'test'):
+    for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
         if str(dataset.get('type')).split('.')[-1] in ('ImageNet', 'CustomDataset'):
             _check_folder(dataset, f'{split}_dataloader.dataset', _num_classes(cfg))

@@ -1,10 +1,10 @@
-# The demo's distillation: a 48-wide student's last block follows a 96-wide teacher's.
-vit_48 = dict(
-    embed_dims=48, num_layers=6, num_heads=3, feedforward_channels=192)
+# The demo's distillation: a 32-wide student's last block follows a 64-wide teacher's.
+vit_32 = dict(
+    embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128)
 head = dict(
     type='VisionTransformerClsHead',
     num_classes=10,
-    in_channels=48,
+    in_channels=32,
     init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02))
 
 model = dict(
@@ -13,7 +13,7 @@ model = dict(
         type='ImageClassifier',
         backbone=dict(
             type='mmvitkd.VisionTransformer',
-            arch=vit_48,
+            arch=vit_32,
             img_size=28,
             patch_size=7),
         head=head),
@@ -24,15 +24,15 @@ model = dict(
         backbone=dict(
             type='VisionTransformer',
             arch=dict(
-                embed_dims=96,
+                embed_dims=64,
                 num_layers=6,
-                num_heads=6,
-                feedforward_channels=384),
+                num_heads=4,
+                feedforward_channels=256),
             img_size=28,
             patch_size=7),
         head=dict(
-            type='VisionTransformerClsHead', num_classes=10, in_channels=96)),
-    teacher_ckpt='work_dirs/demo/vit_96/epoch_30.pth',
+            type='VisionTransformerClsHead', num_classes=10, in_channels=64)),
+    teacher_ckpt='work_dirs/demo/vit_64/epoch_40.pth',
     pairs=[(5, 5)],
     pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
 )

@@ -13,11 +13,12 @@ from ..plain import history_buffers, to_plain
 
 @HOOKS.register_module()
 class CheckpointHook(_CheckpointHook):
-    """MMEngine's ``CheckpointHook`` with its arguments, and three differences.
+    """MMEngine's ``CheckpointHook`` with its arguments, and four differences.
 
     Every file loads with ``torch.load(file, weights_only=True)``: MMEngine's hold pickled
     log buffers, which torch >= 2.6 refuses (MMEngine issue 1655). Each rank's random state
-    is in it. A run resumed into another folder leaves the old folder's files alone.
+    is in it. It is written again after the validation of its epoch, whose result a resumed
+    run would miss. A run resumed into another folder leaves the old folder's files alone.
     """
 
     def before_save_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
@@ -44,7 +45,18 @@ class CheckpointHook(_CheckpointHook):
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         self._gather_random_states()
+        # MMEngine saves once more where the best one changed; below that is always done.
+        last, self.last_ckpt = self.last_ckpt, None
         super()._save_best_checkpoint(runner, metrics)
+        self.last_ckpt = last
+
+    def after_val_epoch(self, runner, metrics: dict) -> None:
+        """Keep the best, and put what validation said into the newest checkpoint."""
+        super().after_val_epoch(runner, metrics)
+        step = runner.epoch if self.by_epoch else runner.iter
+        if osp.basename(self.last_ckpt or '') == self.filename_tmpl.format(step):
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(runner, step, meta)
 
     def _gather_random_states(self) -> None:
         """Collect the states while all ranks are here: only the first one saves."""

@@ -1,6 +1,5 @@
 """WideLast: a ViT whose last blocks are as wide as the teacher's features."""
 
-import copy
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -91,7 +90,8 @@ class WideLast(VisionTransformer):
                 f'{type(self).__name__} widens a {self.base_class.__name__}, found '
                 f'base.type={base["type"]!r}; build it as WideLast'
             )
-        cfg = copy.deepcopy({k: v for k, v in base.items() if k != 'type'})
+        # MMEngine adds _scope_ to what a config inherits from another package.
+        cfg = {k: v for k, v in base.items() if k not in ('type', '_scope_')}
         if init_cfg is not None:
             if cfg.get('init_cfg') is not None:
                 raise ValueError('init_cfg is given twice: in base and beside it')
@@ -118,9 +118,7 @@ class WideLast(VisionTransformer):
         ):
             if width != width_in:
                 block.proj_in = nn.Linear(width_in, width, bias=False)
-                block.proj_norm = build_norm_layer(
-                    layer_cfg.get('norm_cfg', norm_cfg), width
-                )
+                block.proj_norm = build_norm_layer(layer_cfg.get('norm_cfg', norm_cfg), width)
                 block.register_forward_pre_hook(_project)
             width_in = width
         if self.final_norm:
@@ -157,14 +155,13 @@ class WideLast(VisionTransformer):
             return known[arch.lower()]
         if not isinstance(arch, dict) or not set(arch) >= ARCH_KEYS:
             raise ValueError(
-                f'base.arch must be a name or a dict with {sorted(ARCH_KEYS)}, '
-                f'found {arch!r}'
+                f'base.arch must be a name or a dict with {sorted(ARCH_KEYS)}, found {arch!r}'
             )
         return arch
 
     @classmethod
     def _out_indices(cls, cfg: dict, dims: list[int]) -> list[int]:
-        """Non-negative ``out_indices``, each one of a block whose output is usable."""
+        """A new list of the ``out_indices``, each of a block whose output is usable."""
         given = cls._argument(cfg, 'out_indices')
         indices = list(given) if isinstance(given, Sequence) else [given]
         averages = cls._argument(cfg, 'out_type') == 'avg_featmap'
@@ -181,7 +178,7 @@ class WideLast(VisionTransformer):
                     f'width, {dims[-1]}, and block {index} in base.out_indices='
                     f'{indices} is {dims[index]} wide'
                 )
-        return [index % depth for index in indices]
+        return indices
 
     @classmethod
     def _layer_cfgs(
@@ -191,9 +188,7 @@ class WideLast(VisionTransformer):
         given = cls._argument(cfg, 'layer_cfgs')
         given = [given] * len(dims) if isinstance(given, dict) else given
         if len(given) != len(dims):
-            raise ValueError(
-                f'base.layer_cfgs has {len(given)} entries for {len(dims)} blocks'
-            )
+            raise ValueError(f'base.layer_cfgs has {len(given)} entries for {len(dims)} blocks')
         sizes = ARCH_KEYS.intersection(key for layer in given for key in layer)
         if sizes:
             raise ValueError(
@@ -205,9 +200,7 @@ class WideLast(VisionTransformer):
                 layer,
                 embed_dims=width,
                 num_heads=number,
-                feedforward_channels=arch['feedforward_channels']
-                * width
-                // arch['embed_dims'],
+                feedforward_channels=arch['feedforward_channels'] * width // arch['embed_dims'],
             )
             for layer, width, number in zip(given, dims, heads, strict=True)
         ]

@@ -77,9 +77,7 @@ def _square_grid(feature: torch.Tensor) -> tuple[int, int]:
     """The only square grid that the tokens can be read as."""
     tokens = feature.shape[1]
     sides = [
-        side
-        for side in range(isqrt(tokens), 0, -1)
-        if tokens - side * side <= MAX_GUESSED
+        side for side in range(isqrt(tokens), 0, -1) if tokens - side * side <= MAX_GUESSED
     ]
     if len(sides) != 1:
         readings = ' or '.join(f'{s} x {s} after {tokens - s * s}' for s in sides)

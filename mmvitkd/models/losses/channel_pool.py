@@ -27,13 +27,11 @@ def match_channels(
     shape_s, shape_t = tuple(preds_S.shape), tuple(preds_T.shape)
     if len(shape_s) != 4 or len(shape_t) != 4:
         raise ValueError(
-            'preds_S and preds_T must be maps (B, C, H, W), found '
-            f'{shape_s} and {shape_t}'
+            f'preds_S and preds_T must be maps (B, C, H, W), found {shape_s} and {shape_t}'
         )
     if shape_s[0] != shape_t[0] or shape_s[2:] != shape_t[2:]:
         raise ValueError(
-            'preds_S and preds_T must agree in batch and grid, found '
-            f'{shape_s} and {shape_t}'
+            f'preds_S and preds_T must agree in batch and grid, found {shape_s} and {shape_t}'
         )
     student, teacher = _at_least_float32(preds_S), _at_least_float32(preds_T.detach())
     channels = min(shape_s[1], shape_t[1])

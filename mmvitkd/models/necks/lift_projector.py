@@ -66,9 +66,7 @@ class LiftProjector(BaseModule):
         if norm:
             self.norm = nn.LayerNorm(self.out_channels, eps=eps)
 
-    def forward(
-        self, inputs: tuple[torch.Tensor, ...]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
         """Project the last of the backbone's outputs.
 
         Args:
@@ -83,9 +81,7 @@ class LiftProjector(BaseModule):
             ValueError: Its last entry has another rank or width, or no patch tokens.
         """
         if not isinstance(inputs, tuple):
-            raise TypeError(
-                f'neck inputs must be a tuple, found {type(inputs).__name__}'
-            )
+            raise TypeError(f'neck inputs must be a tuple, found {type(inputs).__name__}')
         tokens = inputs[-1]
         self._check(tokens)
         if self.pooling == 'cls':
@@ -103,11 +99,9 @@ class LiftProjector(BaseModule):
             )
         if shape[2] != self.in_channels:
             raise ValueError(
-                f'in_channels={self.in_channels}, but the tokens {shape} are '
-                f'{shape[2]} wide'
+                f'in_channels={self.in_channels}, but the tokens {shape} are {shape[2]} wide'
             )
         if shape[1] <= self.num_extra_tokens:
             raise ValueError(
-                f'num_extra_tokens={self.num_extra_tokens} leaves no patch token of '
-                f'{shape}'
+                f'num_extra_tokens={self.num_extra_tokens} leaves no patch token of {shape}'
             )

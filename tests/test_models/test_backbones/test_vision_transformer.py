@@ -21,7 +21,8 @@ def _std_by_group(model: nn.Module) -> dict[str, float]:
     groups: dict[str, list[torch.Tensor]] = {}
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
-            kind = f'{type(module).__mro__[-3].__name__} {tuple(module.weight.shape)}'
+            layer = 'linear' if isinstance(module, nn.Linear) else 'convolution'
+            kind = f'{layer} {tuple(module.weight.shape)}'
             groups.setdefault(kind, []).append(module.weight.detach().flatten())
     return {kind: torch.cat(parts).std().item() for kind, parts in groups.items()}
 

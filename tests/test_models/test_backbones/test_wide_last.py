@@ -103,6 +103,10 @@ def test_a_class_is_a_type_too():
     assert isinstance(_small(mmpretrain.DeiT3), mmpretrain.DeiT3)
 
 
+def test_a_base_inherited_from_another_package():
+    assert isinstance(_small('DeiT3', _scope_='mmpretrain'), mmpretrain.DeiT3)
+
+
 def test_the_config_is_left_as_it_was():
     base = _base(out_indices=[-1, 1], layer_cfgs=dict(qkv_bias=False))
     before = copy.deepcopy(base)
@@ -489,7 +493,7 @@ def test_a_base_is_a_config(base):
 
 def test_a_subclass_widens_its_own_base_only():
     deit3 = type(_small('DeiT3'))
-    with pytest.raises(ValueError, match="WideLastDeiT3 widens a DeiT3, found .*'ViTE"):
+    with pytest.raises(ValueError, match=r"WideLastDeiT3 widens a DeiT3, found .*'ViTE"):
         deit3(_base('ViTEVA02'), 64)
 
 

@@ -96,5 +96,5 @@ def test_a_width_is_an_int(width):
 
 def test_the_base_must_divide_into_heads():
     arch = dict(TINY, num_heads=5)
-    with pytest.raises(ValueError, match='width=192 of block 0 .*num_heads=5'):
+    with pytest.raises(ValueError, match=r'width=192 of block 0 .*num_heads=5'):
         block_widths(arch, 384, num_heads=6)

@@ -6,7 +6,7 @@ from mmvitkd.registry import MODELS
 
 import pytest
 import torch
-from mmrazor.models.architectures.connectors import BaseConnector
+from mmrazor.models.architectures.connectors.base_connector import BaseConnector
 
 
 def _tokens(extra: int, height: int, width: int) -> torch.Tensor:
@@ -31,7 +31,7 @@ def _is_laid_out(found: torch.Tensor, height: int, width: int) -> bool:
     ('grid', 'size'), [(14, (14, 14)), ((3, 5), (3, 5)), ([5, 3], (5, 3)), (2, (2, 2))]
 )
 def test_with_a_grid(grid, size, extra):
-    connector = MODELS.build(dict(type='TokensToMap', grid=grid))
+    connector = MODELS.build(dict(type='mmvitkd.TokensToMap', grid=grid))
     assert isinstance(connector, BaseConnector)
     assert _is_laid_out(connector(_tokens(extra, *size)), *size)
 

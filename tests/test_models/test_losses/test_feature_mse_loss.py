@@ -53,7 +53,7 @@ def test_equals_a_loop(c_s, c_t):
 
 def test_loss_weight_and_registry():
     student, teacher = maps(3, 6)
-    loss = MODELS.build(dict(type='FeatureMSELoss', loss_weight=0.2))
+    loss = MODELS.build(dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2))
     wanted = 0.2 * FeatureMSELoss()(student, teacher)
     torch.testing.assert_close(loss(student, teacher), wanted)
 

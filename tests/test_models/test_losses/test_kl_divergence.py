@@ -30,7 +30,7 @@ def test_is_tau_squared_times_kl_over_the_batch(tau, loss_weight):
     generator = torch.Generator().manual_seed(0)
     student = 3 * torch.randn(5, 7, generator=generator)
     teacher = 3 * torch.randn(5, 7, generator=generator)
-    loss = MODELS.build(dict(type='KLDivergence', tau=tau, loss_weight=loss_weight))
+    loss = MODELS.build(dict(type='mmrazor.KLDivergence', tau=tau, loss_weight=loss_weight))
     wanted = loss_weight * _naive(student, teacher, tau)
     assert wanted > 0.5
     assert loss(student, teacher).item() == pytest.approx(wanted, rel=1e-5)
@@ -39,5 +39,5 @@ def test_is_tau_squared_times_kl_over_the_batch(tau, loss_weight):
 def test_the_teacher_is_detached():
     student, teacher = torch.randn(2, 5, 7).requires_grad_().unbind(0)
     teacher = teacher.detach().requires_grad_()
-    MODELS.build(dict(type='KLDivergence'))(student, teacher).backward()
+    MODELS.build(dict(type='mmrazor.KLDivergence'))(student, teacher).backward()
     assert teacher.grad is None

@@ -91,7 +91,7 @@ def test_white_noise_weighs_half():
 
 def test_loss_weight_and_registry():
     student, teacher = maps(3, 6)
-    loss = MODELS.build(dict(type='SpectralLoss', loss_weight=0.2))
+    loss = MODELS.build(dict(type='mmvitkd.SpectralLoss', loss_weight=0.2))
     wanted = 0.2 * SpectralLoss()(student, teacher)
     torch.testing.assert_close(loss(student, teacher), wanted)
 

@@ -202,7 +202,7 @@ def test_arguments_are_checked(kwargs, message):
 
 @pytest.mark.parametrize('inputs', [torch.randn(2, 5, 8), [torch.randn(2, 5, 8)]])
 def test_inputs_are_a_tuple(inputs):
-    with pytest.raises(TypeError, match='neck inputs must be a tuple, found (Te|list)'):
+    with pytest.raises(TypeError, match=r'neck inputs must be a tuple, found (Te|list)'):
         LiftProjector(8, 16)(inputs)
 
 

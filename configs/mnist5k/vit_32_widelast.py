@@ -1,5 +1,5 @@
 # WideLast: the last block is as wide as the teacher.
-_base_ = './vit_48_feature_kd.py'
+_base_ = './vit_32_feature_kd.py'
 
 model = dict(
     architecture=dict(
@@ -8,9 +8,9 @@ model = dict(
             type='mmvitkd.WideLast',
             base=dict(
                 type='VisionTransformer',
-                arch={{_base_.vit_48}},
+                arch={{_base_.vit_32}},
                 img_size=28,
                 patch_size=7),
-            width=96),
-        head=dict(in_channels=96)),
+            width=64),
+        head=dict(in_channels=64)),
 )

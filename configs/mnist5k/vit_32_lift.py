@@ -1,16 +1,16 @@
 # Lift: the tokens are projected to the teacher's width, at inference too.
-_base_ = './vit_48_feature_kd.py'
+_base_ = './vit_32_feature_kd.py'
 
 model = dict(
     architecture=dict(
         backbone=dict(out_type='raw', final_norm=False),
         neck=dict(
-            type='mmvitkd.LiftProjector', in_channels=48, out_channels=96),
+            type='mmvitkd.LiftProjector', in_channels=32, out_channels=64),
         head=dict(
             _delete_=True,
             type='LinearClsHead',
             num_classes=10,
-            in_channels=96,
+            in_channels=64,
             init_cfg=None)),
     pairs=[('neck.norm', 5)],
 )

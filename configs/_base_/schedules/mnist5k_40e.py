@@ -1,4 +1,4 @@
-# For the demo: AdamW, 30 epochs of 31 steps, 3 of them warm-up, in float32.
+# For the demo: AdamW, 40 epochs of 31 steps, 3 of them warm-up, in float32.
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise_cfg=dict(
@@ -20,6 +20,6 @@ param_scheduler = [
         convert_to_iter_based=True),
 ]
 
-train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=5)
+train_cfg = dict(by_epoch=True, max_epochs=40, val_interval=10)
 val_cfg = dict()
 test_cfg = dict()
