@@ -180,15 +180,20 @@ def mend_pkg_resources() -> bool:
         return False
     from mmengine.utils import package_utils
 
+    try:
+        package_utils.is_installed('mmengine')
+        return False
+    except ImportError:
+        pass
     replacements = {
-        package_utils.is_installed: _is_installed,
-        package_utils.get_installed_path: _get_installed_path,
+        'is_installed': (package_utils.is_installed, _is_installed),
+        'get_installed_path': (package_utils.get_installed_path, _get_installed_path),
     }
-    for name, module in list(sys.modules.items()):
-        if name.split('.')[0] == 'mmengine':
-            for old, new in replacements.items():
-                if getattr(module, old.__name__, None) is old:
-                    setattr(module, old.__name__, new)
+    for module_name, module in list(sys.modules.items()):
+        if module_name.split('.')[0] == 'mmengine':
+            for name, (old, new) in replacements.items():
+                if getattr(module, name, None) is old:
+                    setattr(module, name, new)
     return True
 
 

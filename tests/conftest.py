@@ -3,11 +3,10 @@
 import sys
 from pathlib import Path
 
-import pytest
-import torch
-
 import mmvitkd  # noqa: F401
 
+import pytest
+import torch
 from mmengine.registry import DefaultScope
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import toy`

@@ -9,15 +9,15 @@ import os.path as osp
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.engine import launch
+from mmvitkd.engine.preflight import check_data
+from mmvitkd.engine.student import load_into_runner, student_config
 
 import mmengine
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.evaluator import DumpResults
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from mmvitkd.engine import launch
-from mmvitkd.engine.preflight import check_data
-from mmvitkd.engine.student import load_into_runner, student_config
 
 
 def parse_args() -> argparse.Namespace:

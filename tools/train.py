@@ -4,12 +4,12 @@ import argparse
 import os.path as osp
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.engine import launch
+from mmvitkd.engine.preflight import check_checkpoint, check_data
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from mmvitkd.engine import launch
-from mmvitkd.engine.preflight import check_checkpoint, check_data
 
 
 def parse_args() -> argparse.Namespace:

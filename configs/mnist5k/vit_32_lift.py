@@ -4,13 +4,10 @@ _base_ = './vit_32_feature_kd.py'
 model = dict(
     architecture=dict(
         backbone=dict(out_type='raw', final_norm=False),
-        neck=dict(
-            type='mmvitkd.LiftProjector', in_channels=32, out_channels=64),
+        neck=dict(type='mmvitkd.LiftProjector', in_channels=32, out_channels=64),
         head=dict(
-            _delete_=True,
-            type='LinearClsHead',
-            num_classes=10,
-            in_channels=64,
-            init_cfg=None)),
+            _delete_=True, type='LinearClsHead', num_classes=10, in_channels=64, init_cfg=None
+        ),
+    ),
     pairs=[('neck.norm', 5)],
 )

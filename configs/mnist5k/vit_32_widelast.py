@@ -7,10 +7,10 @@ model = dict(
             _delete_=True,
             type='mmvitkd.WideLast',
             base=dict(
-                type='VisionTransformer',
-                arch={{_base_.vit_32}},
-                img_size=28,
-                patch_size=7),
-            width=64),
-        head=dict(in_channels=64)),
+                type='VisionTransformer', arch={{_base_.vit_32}}, img_size=28, patch_size=7
+            ),
+            width=64,
+        ),
+        head=dict(in_channels=64),
+    ),
 )

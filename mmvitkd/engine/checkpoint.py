@@ -21,6 +21,7 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is truncated, no checkpoint, or holds more than plain data.
     """
+    path = osp.expanduser(path)
     if not osp.isfile(path):
         raise FileNotFoundError(f'{key}={path!r}: there is no such file.')
     try:
@@ -53,7 +54,7 @@ def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
         if isinstance(checkpoint.get(key), Mapping):
             checkpoint = checkpoint[key]
             break
-    weights = {k.removeprefix('module.'): v for k, v in checkpoint.items()}
+    weights = {str(k).removeprefix('module.'): v for k, v in checkpoint.items()}
     if not weights or not all(isinstance(v, Tensor) for v in weights.values()):
         raise ValueError(
             f'{path!r} holds no weights: wanted a dict of tensors, alone or under '

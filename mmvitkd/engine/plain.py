@@ -9,6 +9,8 @@ from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 HISTORY = ('log_history', 'count_history')
+# Not their subclasses, such as an IntEnum.
+SCALARS: tuple[type, ...] = (bool, int, float, str, bytes)
 
 
 def to_plain(value: Any, where: str = 'checkpoint') -> Any:
@@ -21,16 +23,21 @@ def to_plain(value: Any, where: str = 'checkpoint') -> Any:
     Raises:
         TypeError: If it holds something else, named with its place.
     """
-    if value is None or isinstance(value, bool | int | float | str | bytes | Tensor):
-        return value.item() if isinstance(value, np.generic) else value
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if value is None or isinstance(value, Tensor):
+        return value
+    for kind in SCALARS:
+        if isinstance(value, kind):
+            return value if type(value) is kind else kind(value)
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
+        if value.dtype.kind in 'biufc':
+            return torch.from_numpy(value.copy())
+        value = value.tolist()
     if isinstance(value, HistoryBuffer):
         return dict(zip(HISTORY, map(to_plain, value.data), strict=True))
     if isinstance(value, Mapping):
-        return {k: to_plain(v, f'{where}[{k!r}]') for k, v in value.items()}
+        return {to_plain(k): to_plain(v, f'{where}[{k!r}]') for k, v in value.items()}
     if isinstance(value, list | tuple):
         items = (to_plain(v, f'{where}[{i}]') for i, v in enumerate(value))
         return type(value)(items) if type(value) in (list, tuple) else list(items)

@@ -42,7 +42,7 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
     prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
     if '://' in root or dataset.get('ann_file') or dataset.get('with_label') is False:
         return
-    if split and osp.isfile(osp.join(root, 'meta', f'{split}.txt')):
+    if split == 'test' or (split and osp.isfile(osp.join(root, 'meta', f'{split}.txt'))):
         return
     folder = osp.join(osp.expanduser(root), prefix)
     what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
@@ -55,10 +55,9 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
             f'{what}: found {len(classes)} class folders in {folder!r}, wanted '
             f'{num_classes}: the num_classes of the head.'
         )
-    images = list_dir_or_file(
-        folder, list_dir=False, suffix=ImageNet.IMG_EXTENSIONS, recursive=True
-    )
-    if next(iter(images), None) is None:
+    files = list_dir_or_file(folder, list_dir=False, recursive=True)
+    extensions = tuple(dataset.get('extensions', ImageNet.IMG_EXTENSIONS))
+    if not any(file.lower().endswith(extensions) for file in files):
         raise ValueError(f'{what}: there is no image in {folder!r}; {wanted}.')
 
 

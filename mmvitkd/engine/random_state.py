@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import Sampler
 
 
 def seed_everything(*keys: int) -> None:
@@ -15,15 +16,21 @@ def seed_everything(*keys: int) -> None:
         keys: For example (seed, rank, worker, epoch). Each of their combinations gives
             streams of its own.
     """
-    words = np.random.SeedSequence(keys).generate_state(8)
+    # The number of keys too: SeedSequence takes (1, 2) and (1, 2, 0) for the same.
+    words = np.random.SeedSequence([len(keys), *keys]).generate_state(8)
     random.seed(words[:4].tobytes())
     np.random.seed(words)
     torch.manual_seed(int(words[4]) << 32 | int(words[5]))
 
 
-def seed_worker(worker_id: int, seed: int, rank: int, epoch: int) -> None:
-    """Seed a data loader's worker; a ``worker_init_fn`` once its last three are bound."""
-    seed_everything(seed, rank, worker_id, epoch)
+def seed_worker(
+    worker_id: int, seed: int, rank: int, epoch: int, sampler: Sampler | None = None
+) -> None:
+    """Seed a data loader's worker; a ``worker_init_fn`` once all but its first are bound.
+
+    The epoch is the run's and, as an iteration-based run has but one, the sampler's.
+    """
+    seed_everything(seed, rank, worker_id, epoch, getattr(sampler, 'epoch', 0))
 
 
 def get_state() -> dict[str, Any]:
@@ -32,7 +39,7 @@ def get_state() -> dict[str, Any]:
     _, keys, position, has_gauss, cached = np.random.get_state()
     state = {
         'python': [version, torch.tensor(words), gauss],
-        'numpy': [torch.tensor(keys.astype(np.int64)), position, has_gauss, cached],
+        'numpy': [torch.tensor(np.asarray(keys, np.int64)), position, has_gauss, cached],
         'torch': torch.get_rng_state(),
     }
     if torch.cuda.is_available():

@@ -8,10 +8,10 @@ import sys
 from itertools import count
 from pathlib import Path
 
+import mmvitkd  # noqa: F401
+
 import pytest
 import torch
-
-import mmvitkd  # noqa: F401
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import image_folders`
 
@@ -34,9 +34,7 @@ def run_tool(monkeypatch):
 
     def run(name, *args, options=()):
         options = [f'experiment_name=run_{next(RUNS)}', *options]
-        monkeypatch.setattr(
-            sys, 'argv', [name, *map(str, args), '--cfg-options', *options]
-        )
+        monkeypatch.setattr(sys, 'argv', [name, *map(str, args), '--cfg-options', *options])
         load_tool(name).main()
 
     threads = torch.get_num_threads()

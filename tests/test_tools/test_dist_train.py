@@ -2,11 +2,10 @@
 
 import json
 
-import pytest
-import torch
-
 import mmvitkd  # noqa: F401
 
+import pytest
+import torch
 from image_folders import write_folder
 
 CONFIG = """

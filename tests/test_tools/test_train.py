@@ -1,10 +1,9 @@
 """tools/train.py on the demo's WideLast: the same seed, the same run, also resumed."""
 
-import pytest
-import torch
-
 import mmvitkd  # noqa: F401
 
+import pytest
+import torch
 from image_folders import write_folder
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
@@ -76,9 +75,7 @@ def test_resume_is_exact_in_one_process(run_tool, options, tmp_path, workers):
     options = [*options, f'train_dataloader.num_workers={workers}']
     a, b, c = (tmp_path / name for name in 'abc')
     run_tool('train', CONFIG, '--work-dir', a, options=options)
-    run_tool(
-        'train', CONFIG, '--work-dir', b, '--resume', a / 'epoch_1.pth', options=options
-    )
+    run_tool('train', CONFIG, '--work-dir', b, '--resume', a / 'epoch_1.pth', options=options)
     assert_same_run(load(a), load(b))
     run_tool('train', CONFIG, '--work-dir', c, options=options)
     assert_same_run(load(a), load(c))
@@ -92,9 +89,7 @@ def test_resume_is_exact_in_two_processes(run_distributed, options, tmp_path, wo
         'train_dataloader.batch_size=16',
     ]
     a, b = tmp_path / 'a', tmp_path / 'b'
-    run_distributed(
-        'dist_train.sh', CONFIG, 2, '--work-dir', a, '--cfg-options', *options
-    )
+    run_distributed('dist_train.sh', CONFIG, 2, '--work-dir', a, '--cfg-options', *options)
     b.mkdir()
     (b / 'epoch_2.pth').write_bytes((a / 'epoch_2.pth').read_bytes())
     (b / 'last_checkpoint').write_text(str(b / 'epoch_2.pth'))

@@ -9,17 +9,15 @@ model = dict(
             img_size=224,
             patch_size=16,
             out_type='raw',
-            final_norm=False),
-        neck=dict(
-            type='mmvitkd.LiftProjector', in_channels=192, out_channels=384),
+            final_norm=False,
+        ),
+        neck=dict(type='mmvitkd.LiftProjector', in_channels=192, out_channels=384),
         head=dict(
             type='LinearClsHead',
             num_classes=1000,
             in_channels=384,
             init_cfg=None,  # PyTorch's own, as published
-            loss=dict(
-                type='LabelSmoothLoss',
-                label_smooth_val=0.1,
-                mode='original')),
+            loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        ),
     ),
 )

@@ -5,20 +5,15 @@ model = dict(
         type='ImageClassifier',
         backbone=dict(
             type='mmvitkd.WideLast',
-            base=dict(
-                type='VisionTransformer',
-                arch='deit-tiny',
-                img_size=224,
-                patch_size=16),
-            width=384),
+            base=dict(type='VisionTransformer', arch='deit-tiny', img_size=224, patch_size=16),
+            width=384,
+        ),
         head=dict(
             type='VisionTransformerClsHead',
             num_classes=1000,
             in_channels=384,
             init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
-            loss=dict(
-                type='LabelSmoothLoss',
-                label_smooth_val=0.1,
-                mode='original')),
+            loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        ),
     ),
 )

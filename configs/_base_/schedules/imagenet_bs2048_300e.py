@@ -3,14 +3,10 @@
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
     optimizer=dict(
-        type='AdamW',
-        lr=5e-4 * 2048 / 512,
-        weight_decay=0.05,
-        eps=1e-8,
-        betas=(0.9, 0.999)),
+        type='AdamW', lr=5e-4 * 2048 / 512, weight_decay=0.05, eps=1e-8, betas=(0.9, 0.999)
+    ),
     # pos_embed and cls_token are decayed, as in the released Lift and WideLast.
-    paramwise_cfg=dict(
-        norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
 )
 
 param_scheduler = [
@@ -19,7 +15,8 @@ param_scheduler = [
         start_factor=1e-6 / 2e-3,
         by_epoch=True,
         end=5,
-        convert_to_iter_based=True),
+        convert_to_iter_based=True,
+    ),
     dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=5),
 ]
 

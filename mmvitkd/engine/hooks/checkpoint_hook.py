@@ -21,9 +21,13 @@ class CheckpointHook(_CheckpointHook):
     run would miss. A run resumed into another folder leaves the old folder's files alone.
     """
 
+    last_ckpt: str | None
+    _random_states: list[dict[str, Any]] | None = None
+
     def before_save_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
         """Add the random states, then turn everything into plain data, in place."""
-        checkpoint['random_states'] = self._random_states
+        if self._random_states is not None:  # else a script called runner.save_checkpoint
+            checkpoint['random_states'] = self._random_states
         checkpoint.update(to_plain(checkpoint))
 
     def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
@@ -33,22 +37,27 @@ class CheckpointHook(_CheckpointHook):
             return
         hub['log_scalars'] = history_buffers(hub['log_scalars'])
         info = hub['runtime_info']
+        folder = runner.work_dir
+        if self.out_dir not in (None, folder):  # as MMEngine will compose it
+            folder = osp.join(self.out_dir, osp.basename(folder.rstrip(osp.sep)))
         for key in [k for k in info if k.startswith(('best_ckpt', 'last_ckpt'))]:
-            if osp.dirname(osp.abspath(info[key])) != osp.abspath(runner.work_dir):
+            if osp.dirname(osp.abspath(info[key])) != osp.abspath(folder):
                 # MMEngine would delete that file once this run has a better one.
                 del info[key]
                 hub['resumed_keys'].pop(key, None)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        self._gather_random_states()
+        self._prepare(runner)
         super()._save_checkpoint_with_step(runner, step, meta)
+        self._random_states = None
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        self._gather_random_states()
+        self._prepare(runner)
         # MMEngine saves once more where the best one changed; below that is always done.
         last, self.last_ckpt = self.last_ckpt, None
         super()._save_best_checkpoint(runner, metrics)
         self.last_ckpt = last
+        self._random_states = None
 
     def after_val_epoch(self, runner, metrics: dict) -> None:
         """Keep the best, and put what validation said into the newest checkpoint."""
@@ -58,6 +67,10 @@ class CheckpointHook(_CheckpointHook):
             meta = dict(epoch=runner.epoch, iter=runner.iter)
             self._save_checkpoint_with_step(runner, step, meta)
 
-    def _gather_random_states(self) -> None:
-        """Collect the states while all ranks are here: only the first one saves."""
+    def _prepare(self, runner) -> None:
+        """Do what takes all ranks, of which only the first one saves.
+
+        Hooks with a ``before_checkpoint`` can stop the run while all files are still there.
+        """
+        runner.call_hook('before_checkpoint')
         self._random_states = all_gather_object(random_state.get_state())

@@ -49,10 +49,11 @@ class FiniteLossHook(Hook):
         if not losses:
             return
         terms = torch.stack([v.detach().float() for v in losses.values()])
-        if self._first_bad is None or self._terms is None:
-            self._terms = terms
+        names = list(losses)
+        if self._first_bad is None or self._terms is None or self._names != names:
+            self._check(runner)  # of the old terms: they can come and go
+            self._names, self._terms = names, terms
             self._first_bad = torch.full((), -1, device=terms.device)
-        self._names = list(losses)
         newly_bad = ~terms.isfinite().all() & (self._first_bad < 0)
         self._terms = torch.where(newly_bad, terms, self._terms)
         self._first_bad = torch.where(newly_bad, runner.iter, self._first_bad)
@@ -63,8 +64,12 @@ class FiniteLossHook(Hook):
         """Look at the end of every epoch."""
         self._check(runner)
 
+    def before_checkpoint(self, runner) -> None:
+        """Look, in every process, before our ``CheckpointHook`` deletes or writes a file."""
+        self._check(runner)
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Look before anything is written."""
+        """Look before anything else writes one."""
         self._check(runner)
 
     def _check(self, runner) -> None:

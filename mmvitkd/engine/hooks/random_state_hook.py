@@ -1,10 +1,12 @@
 """The same seed gives the same run, also across a resume."""
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop
 
 from ...registry import HOOKS
 from .. import random_state
@@ -17,7 +19,8 @@ class RandomStateHook(Hook):
     A rank's main stream is seeded from (seed, rank) when training starts, kept apart from
     validation, and continued from the checkpoint on resume. A loader's worker is seeded
     from (seed, rank, worker, epoch); MMEngine leaves the epoch out, so that every epoch
-    draws the same augmentations.
+    draws the same augmentations. (It starts the first workers of an iteration-based run
+    before any hook; from the second pass over the data on they are seeded here.)
 
     It is called after the EMA's validation and before the checkpoint is written.
     """
@@ -51,19 +54,25 @@ class RandomStateHook(Hook):
             )
 
     def before_train_epoch(self, runner) -> None:
-        """Seed the workers that are about to start."""
-        runner.train_dataloader.worker_init_fn = partial(
+        """Seed the workers that are about to start, and go on where a checkpoint was."""
+        loop = runner.train_loop
+        loop.dataloader.worker_init_fn = partial(
             random_state.seed_worker,
             seed=runner.seed,
             rank=runner.rank,
             epoch=runner.epoch,
+            sampler=getattr(loop.dataloader.batch_sampler, 'sampler', None),
         )
-        if isinstance(runner.train_loop, EpochBasedTrainLoop):
+        if not isinstance(loop, IterBasedTrainLoop):
             self._restore()
+        elif self._resumed is not None:
+            loop.dataloader_iterator = self._restored(loop.dataloader_iterator, loop.iter)
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Restore an iteration-based run, which first skips the batches it had seen."""
+    def _restored(self, batches: Iterator, seen: int) -> Iterator:
+        """The batches of an iteration-based run, which first skips those it had seen."""
+        yield from islice(batches, seen)
         self._restore()
+        yield from batches
 
     def _restore(self) -> None:
         if self._resumed is not None:

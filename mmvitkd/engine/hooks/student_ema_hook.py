@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from mmengine.hooks import EMAHook
+from mmengine.hooks import EMAHook, RuntimeInfoHook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import MODELS
+from mmengine.runner import BaseLoop
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from ...registry import HOOKS
@@ -39,6 +40,8 @@ class StudentEMAHook(EMAHook):
 
     def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
         """Validate once more, with the average; add its metrics under ``*_ema``."""
+        if self.ema_model.steps == 0 and not _trains(runner):
+            return  # runner.val() of a checkpoint without an average
         loop = runner.val_loop
         self._swap_ema_parameters()
         try:
@@ -48,10 +51,11 @@ class StudentEMAHook(EMAHook):
             averaged = loop.evaluator.evaluate(len(loop.dataloader.dataset))
         finally:
             self._swap_ema_parameters()
-        for name, value in averaged.items():
-            runner.message_hub.update_scalar(f'val/{name}_ema', value)
-            if metrics is not None:
-                metrics[f'{name}_ema'] = value
+        averaged = {f'{name}_ema': value for name, value in averaged.items()}
+        # It has logged the others already, and knows that not every metric is a scalar.
+        RuntimeInfoHook().after_val_epoch(runner, averaged)
+        if metrics is not None:
+            metrics.update(averaged)
 
     def before_test_epoch(self, runner) -> None:
         """Test sees the weights it was given."""
@@ -64,10 +68,15 @@ class StudentEMAHook(EMAHook):
         checkpoint['ema_state_dict'] = weights_to_cpu(self.ema_model.state_dict())
 
     def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
-        """Go on with the average of a resumed run; else it starts at the first step."""
-        if not runner._resume:
+        """Go on with the average; training that is not resumed starts it at its first step."""
+        if _trains(runner) and not runner._resume:
             return
-        if 'ema_state_dict' not in checkpoint:
+        if 'ema_state_dict' in checkpoint:
+            self.ema_model.load_state_dict(checkpoint['ema_state_dict'], strict=True)
+        elif _trains(runner):
             runner.logger.warning('The checkpoint holds no EMA: it starts anew from here.')
-            return
-        self.ema_model.load_state_dict(checkpoint['ema_state_dict'], strict=True)
+
+
+def _trains(runner) -> bool:
+    """Whether it is ``runner.train()`` that runs: MMEngine has built the loop by then."""
+    return isinstance(runner._train_loop, BaseLoop)

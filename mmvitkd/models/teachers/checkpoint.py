@@ -31,10 +31,10 @@ def load_teacher(
         load_strict(model, checkpoint)
         print_log(f'Teacher loaded from {checkpoint}', logger='current')
     elif isinstance(model, TimmClassifier) and config.get('pretrained'):
-        print_log(f"Teacher {config['model_name']} loaded by timm", logger='current')
+        print_log(f'Teacher {config["model_name"]} loaded by timm', logger='current')
     elif not allow_random:
         raise ValueError(
-            f"teacher: nothing was loaded into this {config.get('type')}, its weights are "
+            f'teacher: nothing was loaded into this {config.get("type")}, its weights are '
             'random. Give teacher_ckpt="FILE" (or pretrained=True for a TimmClassifier), or '
             'set allow_random_teacher=True if that is what you want.'
         )

@@ -1,7 +1,8 @@
-"""A toy that trains in milliseconds: every kind of random number enters its losses."""
+"""A toy run: it takes milliseconds, and every kind of random number enters its losses."""
 
 import random
 from itertools import count
+from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
 
@@ -11,66 +12,90 @@ import torch
 import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.runner import Runner, loops
 from torch import nn
 from torch.utils.data import Dataset
 
 
-class Blobs(Dataset):
-    """Three classes of points, jittered by Python, numpy and torch alike."""
+@DATASETS.register_module()
+class ToyPoints(Dataset):
+    """Points of three classes, shaken by numbers of Python, numpy and torch."""
 
-    def __init__(self, size=8, jitter=0.5):
+    def __init__(self, size, shake):
         generator = np.random.default_rng(0)
-        self.labels = generator.integers(0, 3, size)
+        self.labels = np.arange(size) % 3
         self.points = generator.normal(size=(size, 4)) + self.labels[:, None]
-        self.jitter = jitter
+        self.shake = shake
 
     def __len__(self):
         return len(self.points)
 
     def __getitem__(self, index):
-        noise = random.random() + np.random.random(4) + torch.rand(4).numpy()
-        point = self.points[index] + self.jitter * noise
-        return dict(inputs=torch.tensor(point).float(), labels=int(self.labels[index]))
+        drawn = [random.random(), np.random.random(), torch.rand(1).item(), 0]
+        point = torch.tensor(self.points[index] + self.shake * np.array(drawn))
+        label = int(self.labels[index])
+        return dict(inputs=point.float(), labels=label, drawn=torch.tensor(drawn[:3]))
 
 
-class Student(BaseModel):
-    """A linear classifier with dropout."""
+@MODELS.register_module()
+class ToyStudent(BaseModel):
+    """A linear classifier with dropout.
 
-    def __init__(self):
+    Its cross-entropy is bad from training step ``bad_from`` on, counted from 1; it has one
+    loss more from step ``extra_from`` on.
+    """
+
+    def __init__(self, bad_from=None, bad=float('nan'), extra_from=None):
         super().__init__()
         self.fc = nn.Linear(4, 3)
+        self.register_buffer('calls', torch.tensor(0))
+        self.bad_from, self.bad, self.extra_from = bad_from, bad, extra_from
 
-    def forward(self, inputs, labels, mode='tensor'):
+    def forward(self, inputs, labels, drawn, mode='tensor'):
         logits = self.fc(F.dropout(inputs, 0.5, self.training))
         if mode == 'loss':
-            loss = F.cross_entropy(logits, labels)
-            return dict(loss_ce=loss, loss_norm=0.01 * self.fc.weight.square().sum())
+            return self.loss(logits, labels)
         found = zip(logits.argmax(1).tolist(), labels.tolist(), strict=True)
         return [dict(found=f, wanted=w) for f, w in found]
 
+    def loss(self, logits, labels):
+        self.calls += 1
+        losses = dict(
+            loss_ce=F.cross_entropy(logits, labels),
+            loss_norm=0.01 * self.fc.weight.square().sum(),
+            accuracy=(logits.argmax(1) == labels).float().mean(),
+        )
+        if self.bad_from is not None and self.calls >= self.bad_from:
+            losses['loss_ce'] = losses['loss_ce'] * self.bad
+        if self.extra_from is not None and self.calls >= self.extra_from:
+            losses['loss_extra'] = logits.square().mean()
+        return losses
 
-class Distillation(BaseModel):
-    """A student and a connector, which is trained but no part of it."""
+
+@MODELS.register_module()
+class ToyDistillation(BaseModel):
+    """A student, and a connector that is trained but no part of it."""
 
     def __init__(self):
         super().__init__()
-        self.architecture = Student()
+        self.architecture = ToyStudent()
         self.connector = nn.Linear(3, 2)
 
     @property
     def student(self):
         return self.architecture
 
-    def forward(self, inputs, labels, mode='tensor'):
-        out = self.student(inputs, labels, mode)
+    def forward(self, inputs, labels, drawn, mode='tensor'):
+        out = self.student(inputs, labels, drawn, mode)
         if mode == 'loss':
             out['loss_kd'] = self.connector(self.student.fc(inputs)).square().mean()
         return out
 
 
-class Accuracy(BaseMetric):
-    """The accuracy, also of each class: a metric that is no scalar."""
+@METRICS.register_module()
+class ToyAccuracy(BaseMetric):
+    """The accuracy, and that of each class: a metric that is no scalar."""
 
     default_prefix = 'accuracy'
 
@@ -84,71 +109,108 @@ class Accuracy(BaseMetric):
         return dict(top1=100 * right.mean().item(), by_class=100 * by_class)
 
 
+@METRICS.register_module()
+class ToyScript(BaseMetric):
+    """Gives one value after the other, whatever the model does."""
+
+    default_prefix = 'accuracy'
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = iter(values)
+
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return dict(top1=next(self.values))
+
+
 NAMES = count()
 
 
 @pytest.fixture
 def make_runner(tmp_path, monkeypatch):
-    """Builds a runner with our default hooks; what differs is given by keyword."""
-    monkeypatch.setattr(Runner, '_log_env', lambda *args: None)  # it asks for compilers
-    monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
+    """Builds a run of 4 iterations an epoch, with our hooks; keywords change it."""
+    monkeypatch.setattr(Runner, '_log_env', lambda *args: None)  # it calls compilers
+    monkeypatch.setattr(loops, 'time', SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr('os.fsync', lambda file: None)  # seconds on a busy disk
+    infinite = []
+    begin = loops._InfiniteDataloaderIterator.__init__
+
+    def begin_and_keep(self, dataloader):
+        infinite.append(self)
+        begin(self, dataloader)
+
+    monkeypatch.setattr(loops._InfiniteDataloaderIterator, '__init__', begin_and_keep)
 
     def make(
-        folder='a',
-        model=None,
-        hooks=None,
-        checkpoint=None,
-        custom_hooks=None,
-        max_epochs=3,
-        max_iters=None,
-        val_interval=1,
-        workers=0,
+        folder='run',
+        model='ToyStudent',
+        epochs=3,
+        iters=None,
         validate=True,
+        workers=0,
+        scores=None,
+        checkpoint=None,
+        log_interval=2,
+        resume=None,
         **kwargs,
-    ):
-        def loader(size, shuffle, jitter):
+    ) -> Runner:
+        def loader(size, batch_size, shuffle, shake, **kwargs):
             return dict(
-                dataset=Blobs(size, jitter),
+                dataset=dict(type='ToyPoints', size=size, shake=shake),
                 sampler=dict(type='DefaultSampler', shuffle=shuffle),
                 collate_fn=dict(type='default_collate'),
-                batch_size=2,
-                num_workers=workers,
+                batch_size=batch_size,
+                **kwargs,
             )
 
-        loop = dict(by_epoch=True, max_epochs=max_epochs, val_interval=val_interval)
-        if max_iters is not None:
-            loop = dict(by_epoch=False, max_iters=max_iters, val_interval=val_interval)
-        default_hooks = dict(
-            logger=dict(type='LoggerHook', interval=2),
-            checkpoint=dict(
-                type='mmvitkd.CheckpointHook',
-                interval=1,
-                by_epoch=max_iters is None,
-                **(checkpoint or {}),
-            ),
+        loop = dict(by_epoch=True, max_epochs=epochs, val_interval=1)
+        if iters is not None:
+            loop = dict(by_epoch=False, max_iters=iters, val_interval=1)
+        metric = dict(type='ToyScript', values=scores) if scores else dict(type='ToyAccuracy')
+        validation = dict(
+            val_cfg=dict(), val_dataloader=loader(30, 10, False, 0.0), val_evaluator=metric
+        )
+        hooks = dict(
+            logger=dict(type='LoggerHook', interval=log_interval),
+            checkpoint=dict(type='mmvitkd.CheckpointHook', interval=1, by_epoch=iters is None)
+            | (checkpoint or {}),
             random_state=dict(type='mmvitkd.RandomStateHook'),
             finite_loss=dict(type='mmvitkd.FiniteLossHook'),
         )
-        validation = dict(
-            val_dataloader=loader(6, False, 0.5),
-            val_cfg=dict(),
-            val_evaluator=dict(type=Accuracy),
-        )
-        return Runner(
-            model=model or Student(),
+        arguments = dict(
+            model=dict(type=model) if isinstance(model, str) else model,
             work_dir=str(tmp_path / folder),
-            train_dataloader=loader(8, True, 0.5),
+            train_dataloader=loader(8, 2, True, 0.5, num_workers=workers),
             train_cfg=loop,
-            **(validation if validate else {}),
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.05)),
-            param_scheduler=dict(type='CosineAnnealingLR', by_epoch=True, T_max=5),
-            default_hooks=default_hooks | (hooks or {}),
-            custom_hooks=custom_hooks,
+            param_scheduler=dict(type='StepLR', step_size=3, by_epoch=False),
+            default_hooks=hooks,
             default_scope='mmpretrain',
             randomness=dict(seed=0),
             experiment_name=f'toy_{next(NAMES)}',
             log_level='ERROR',
-            **kwargs,
+            resume=resume is not None,
+            load_from=resume,
         )
+        return Runner(**arguments | (validation if validate else {}) | kwargs)
 
-    return make
+    yield make
+    for batches in infinite:  # collected as garbage, each worker takes 5 seconds to end
+        getattr(batches._iterator, '_shutdown_workers', lambda: None)()
+
+
+@pytest.fixture
+def scalars():
+    """What a run has logged: name -> all values; without the times, which always differ."""
+
+    def read(runner) -> dict[str, list[float]]:
+        return {
+            name: buffer.data[0].tolist()
+            for name, buffer in runner.message_hub.log_scalars.items()
+            if 'time' not in name
+        }
+
+    return read

@@ -2,17 +2,16 @@
 
 import copy
 
+import mmvitkd  # noqa: F401
+from mmvitkd.models import FeatureDistill
+
 import pytest
 import torch
-
-import mmvitkd  # noqa: F401
-
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
 from mmpretrain.structures import DataSample
-from mmvitkd.models import FeatureDistill
-from toy import ARCH, MEAN, PREPROCESSOR, STD, WIDE_ARCH, timm_vit, vit
 from torch import nn
+from toy import ARCH, MEAN, PREPROCESSOR, STD, WIDE_ARCH, timm_vit, vit
 
 MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
 SOFT_KD = dict(
@@ -162,9 +161,7 @@ def test_mixup_of_the_student_is_seen_by_both():
     student['train_cfg'] = dict(augments=dict(type='Mixup', alpha=0.8))
     model = distill(architecture=student)
     assert model.data_preprocessor(batch(), True)['data_samples'][0].gt_score.shape == (5,)
-    assert model.train_step(
-        batch(), OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
-    )
+    assert model.train_step(batch(), OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1)))
 
 
 def test_distillation_can_be_stopped():
@@ -251,8 +248,10 @@ def test_a_backbone_without_blocks_fails_at_build():
 
 def test_the_student_follows_the_teacher():
     """A few steps on one batch bring the features together, and the labels too."""
-    model = distill(pair_loss=dict(MSE, loss_weight=5.0), architecture=vit(
-        dict(ARCH, embed_dims=32, feedforward_channels=64)))
+    model = distill(
+        pair_loss=dict(MSE, loss_weight=5.0),
+        architecture=vit(dict(ARCH, embed_dims=32, feedforward_channels=64)),
+    )
     model.init_weights()
     optimizer = OptimWrapper(torch.optim.Adam(model.parameters(), lr=3e-3))
     first = model.train_step(batch(), optimizer)

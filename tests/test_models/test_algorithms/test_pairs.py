@@ -1,10 +1,9 @@
 """The shorthand `pairs` against the vocabulary written out by hand."""
 
-import pytest
-
 import mmvitkd  # noqa: F401
-
 from mmvitkd.models.algorithms.pairs import expand_pairs
+
+import pytest
 
 MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
 
@@ -21,9 +20,7 @@ def test_one_pair_is_mmrazor_vocabulary():
             student_0=dict(type='mmvitkd.TokensToMap'),
             teacher_0=dict(type='mmvitkd.TokensToMap'),
         ),
-        distill_losses=dict(
-            loss_pair_0=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
-        ),
+        distill_losses=dict(loss_pair_0=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)),
         loss_forward_mappings=dict(
             loss_pair_0=dict(
                 preds_S=dict(recorder='student_0', from_student=True, connector='student_0'),

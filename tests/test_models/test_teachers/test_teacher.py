@@ -2,16 +2,15 @@
 
 import copy
 
-import pytest
-import torch
-
 import mmvitkd  # noqa: F401
-
-import timm
-from mmengine.registry import MODELS
-from mmrazor.models.task_modules import RecorderManager
 from mmvitkd.models import Teacher
 from mmvitkd.models.teachers import normalization
+
+import pytest
+import timm
+import torch
+from mmengine.registry import MODELS
+from mmrazor.models.task_modules import RecorderManager
 from toy import MEAN, PREPROCESSOR, STD, WIDE_ARCH, timm_vit, vit
 
 
@@ -126,7 +125,7 @@ def test_weights_that_do_not_fit_are_named(change, message, tmp_path):
 
 @pytest.mark.parametrize('config', [vit(), timm_vit(), timm_vit(pretrained=False)])
 def test_a_random_teacher_must_be_wanted(config):
-    with pytest.raises(ValueError, match='nothing was loaded.*allow_random_teacher=True'):
+    with pytest.raises(ValueError, match=r'nothing was loaded.*allow_random_teacher=True'):
         teacher(copy.deepcopy(config))
     teacher(config, allow_random=True)
 
@@ -172,9 +171,14 @@ def test_timm_states_its_normalisation_itself():
 
 
 def test_the_same_normalisation_is_no_work():
-    model = teacher(timm_vit(pretrained_cfg_overlay=dict(
-        mean=timm.data.IMAGENET_DEFAULT_MEAN, std=timm.data.IMAGENET_DEFAULT_STD
-    )), allow_random=True)
+    model = teacher(
+        timm_vit(
+            pretrained_cfg_overlay=dict(
+                mean=timm.data.IMAGENET_DEFAULT_MEAN, std=timm.data.IMAGENET_DEFAULT_STD
+            )
+        ),
+        allow_random=True,
+    )
     images = torch.randn(2, 3, 32, 32)
     assert model.renormalize(images) is images
 

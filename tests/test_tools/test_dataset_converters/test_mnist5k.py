@@ -31,9 +31,7 @@ def run(*args):
 
 
 def contents(folder):
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*.png')
-    }
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob('*.png')}
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,122 @@
+"""Files are written whole or not at all."""
+
+import builtins
+import os
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine import AtomicLocalBackend
+
+import pytest
+import torch
+from mmengine import fileio
+from mmengine.runner import save_checkpoint
+
+
+class Interrupted(BaseException):
+    """Like a KeyboardInterrupt: no Exception."""
+
+
+class HalfWritten:
+    """A file whose second half is never written."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.file.close()
+
+    def write(self, content):
+        self.file.write(content[: len(content) // 2])
+        self.file.flush()
+        raise Interrupted
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Every file opened for writing breaks in the middle."""
+    original = builtins.open
+
+    def half_open(path, mode='r', *args, **kwargs):
+        file = original(path, mode, *args, **kwargs)
+        return HalfWritten(file) if 'w' in mode else file
+
+    monkeypatch.setattr(builtins, 'open', half_open)
+
+
+def _interrupt_replace(*args):
+    raise Interrupted
+
+
+def _names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_and_makes_folders(tmp_path):
+    path = tmp_path / 'a' / 'b' / 'file'
+    AtomicLocalBackend().put(b'new', path)
+    assert path.read_bytes() == b'new'
+    assert _names(path.parent) == ['file']
+
+
+def test_a_relative_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    AtomicLocalBackend().put(b'new', 'file')
+    assert _names(tmp_path) == ['file']
+
+
+def test_replaces(tmp_path):
+    (tmp_path / 'file').write_bytes(b'a longer old one')
+    AtomicLocalBackend().put(b'new', str(tmp_path / 'file'))
+    assert (tmp_path / 'file').read_bytes() == b'new'
+    assert _names(tmp_path) == ['file']
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, interrupted):
+    (tmp_path / 'file').write_bytes(b'old')
+    with pytest.raises(Interrupted):
+        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
+    assert (tmp_path / 'file').read_bytes() == b'old'
+    assert _names(tmp_path) == ['file']
+
+
+def test_an_interruption_before_the_renaming_leaves_the_old_file(tmp_path, monkeypatch):
+    (tmp_path / 'file').write_bytes(b'old')
+    monkeypatch.setattr(os, 'replace', _interrupt_replace)
+    with pytest.raises(Interrupted):
+        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
+    assert (tmp_path / 'file').read_bytes() == b'old'
+    assert _names(tmp_path) == ['file']
+
+
+def test_an_interrupted_first_write_leaves_nothing(tmp_path, interrupted):
+    with pytest.raises(Interrupted):
+        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
+    assert _names(tmp_path) == []
+
+
+def test_mmengine_saves_checkpoints_through_it(tmp_path, monkeypatch):
+    path = tmp_path / 'epoch_1.pth'
+    save_checkpoint(dict(epoch=1), str(path))
+    monkeypatch.setattr(os, 'replace', _interrupt_replace)
+    with pytest.raises(Interrupted):
+        save_checkpoint(dict(epoch=2), str(path))
+    assert torch.load(path, weights_only=True) == dict(epoch=1)
+    assert _names(tmp_path) == ['epoch_1.pth']
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [dict(uri='file'), dict(uri='/a/file'), dict(backend_args=dict(backend='local'))],
+    ids=str,
+)
+@pytest.mark.parametrize('enable_singleton', [False, True])
+def test_it_is_the_backend_of_local_files(arguments, enable_singleton):
+    backend = fileio.get_file_backend(**arguments, enable_singleton=enable_singleton)
+    assert type(backend) is AtomicLocalBackend
+
+
+def test_other_places_keep_their_backend():
+    assert not isinstance(fileio.get_file_backend('http://a/b'), AtomicLocalBackend)

@@ -1,0 +1,170 @@
+"""A bad loss stops the run, and leaves the checkpoints before it alone."""
+
+import os
+from types import SimpleNamespace
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine import FiniteLossHook
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+
+class Steps(Hook):
+    """Counts the iterations that ended."""
+
+    steps = 0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.steps += 1
+
+
+def _stopped(runner) -> str:
+    with pytest.raises(FloatingPointError) as error:
+        runner.train()
+    return str(error.value)
+
+
+def _assert_all_finite(folder, names):
+    assert sorted(n for n in os.listdir(folder) if n.endswith('.pth')) == names
+    for name in names:
+        weights = torch.load(f'{folder}/{name}', weights_only=True)['state_dict']
+        assert all(value.isfinite().all() for value in weights.values())
+
+
+# In a run -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('bad', [float('nan'), float('inf'), -float('inf')])
+def test_says_when_what_and_where_to_go_on(make_runner, bad):
+    model = dict(type='ToyStudent', bad_from=7, bad=bad)
+    runner = make_runner(model=model, log_interval=100)
+    norm = []
+
+    class Norm(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            norm.append(outputs['loss_norm'].item())
+
+    runner.register_hook(Norm())
+    message = _stopped(runner)
+    assert len(norm) == 8  # the end of the second epoch
+    assert message == (
+        f'The loss is not finite since iteration 7 (epoch 2, rank 0): loss={bad}, '
+        f'loss_ce={bad}, loss_norm={norm[6]:.6g}. '
+        f'Last checkpoint: {runner.work_dir}/epoch_1.pth.'
+    )
+
+
+def test_no_checkpoint_is_written_after_it(make_runner):
+    runner = make_runner(model=dict(type='ToyStudent', bad_from=8), log_interval=100)
+    _stopped(runner)  # 8 is the last iteration of the second epoch
+    _assert_all_finite(runner.work_dir, ['epoch_1.pth'])
+    with open(f'{runner.work_dir}/last_checkpoint') as file:
+        assert file.read() == f'{runner.work_dir}/epoch_1.pth'
+
+
+@pytest.mark.parametrize('validate', [False, True])
+def test_no_checkpoint_is_deleted_for_it(make_runner, validate):
+    runner = make_runner(
+        model=dict(type='ToyStudent', bad_from=3),
+        iters=6,
+        validate=validate,
+        checkpoint=dict(max_keep_ckpts=1),
+        log_interval=100,
+    )
+    message = _stopped(runner)
+    _assert_all_finite(runner.work_dir, ['iter_2.pth'])
+    assert message.startswith('The loss is not finite since iteration 3 (epoch 1, rank 0)')
+    assert message.endswith(f'Last checkpoint: {runner.work_dir}/iter_2.pth.')
+
+
+def test_there_may_be_no_checkpoint_yet(make_runner):
+    runner = make_runner(model=dict(type='ToyStudent', bad_from=1))
+    assert _stopped(runner).endswith('Last checkpoint: none was saved.')
+    _assert_all_finite(runner.work_dir, [])
+
+
+@pytest.mark.parametrize('hook', [{}, dict(interval=2)], ids=str)
+def test_looks_at_its_interval(make_runner, hook):
+    runner = make_runner(
+        model=dict(type='ToyStudent', bad_from=5),
+        log_interval=100 if hook else 2,
+        custom_hooks=[dict(type='mmvitkd.FiniteLossHook', **hook)],
+    )
+    runner.register_hook(steps := Steps(), 'VERY_HIGH')
+    assert 'since iteration 5 (' in _stopped(runner)
+    assert steps.steps == 6
+
+
+def test_loss_terms_may_come(make_runner):
+    make_runner(model=dict(type='ToyStudent', extra_from=6), log_interval=100).train()
+    late = dict(type='ToyStudent', extra_from=6, bad_from=7)
+    assert 'since iteration 7 (' in (message := _stopped(make_runner('late', model=late)))
+    assert 'loss_extra=' in message
+    early = dict(type='ToyStudent', extra_from=6, bad_from=5)
+    runner = make_runner('early', model=early, log_interval=100)
+    assert 'since iteration 5 (' in (message := _stopped(runner))
+    assert 'loss_extra=' not in message
+
+
+def test_a_manual_checkpoint_is_stopped_too(make_runner):
+    runner = make_runner(model=dict(type='ToyStudent', bad_from=2), log_interval=100)
+
+    class Saves(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            runner.save_checkpoint(runner.work_dir, f'own_{runner.iter + 1}.pth')
+
+    runner.register_hook(Saves())
+    assert 'since iteration 2 (' in _stopped(runner)
+    _assert_all_finite(runner.work_dir, ['own_1.pth'])
+
+
+# Alone --------------------------------------------------------------------------------
+
+
+def test_the_interval_must_be_one():
+    with pytest.raises(ValueError, match=r'FiniteLossHook.interval=0: wanted 1 or more'):
+        FiniteLossHook(interval=0)
+
+
+@pytest.fixture
+def no_reading(monkeypatch):
+    """Every way from a tensor to a Python number, which waits for the GPU, raises."""
+
+    def read(self, *args):
+        raise AssertionError('a tensor was read')
+
+    names = ['item', 'tolist', 'numpy', 'cpu', '__bool__', '__int__', '__float__', '__index__']
+    for name in names:
+        monkeypatch.setattr(torch.Tensor, name, read)
+
+
+def test_reads_nothing_between_two_looks(no_reading):
+    hook = FiniteLossHook(interval=10)
+    runner = SimpleNamespace(iter=0)
+    for runner.iter in range(9):
+        loss = torch.tensor(float('nan') if runner.iter == 4 else 1.0, requires_grad=True)
+        hook.after_train_iter(runner, runner.iter, outputs=dict(loss=loss, accuracy=loss))
+    runner.iter = 9
+    with pytest.raises(AssertionError, match='a tensor was read'):
+        hook.after_train_iter(runner, 9, outputs=dict(loss=loss))
+
+
+def test_holds_no_graph():
+    hook = FiniteLossHook(interval=10)
+    weight = torch.ones((), requires_grad=True)
+    hook.after_train_iter(SimpleNamespace(iter=0), 0, outputs=dict(loss=2 * weight))
+    assert not hook._terms.requires_grad
+
+
+@pytest.mark.parametrize('outputs', [None, {}, dict(accuracy=torch.tensor(float('nan')))])
+def test_what_is_no_loss_is_not_looked_at(outputs):
+    hook = FiniteLossHook(interval=1)
+    hook.after_train_iter(SimpleNamespace(iter=0), 0, outputs=outputs)
+
+
+def test_half_precision_losses():
+    hook = FiniteLossHook(interval=1)
+    losses = dict(loss=torch.tensor(6e4).half(), loss_b=torch.tensor(1.0).bfloat16())
+    hook.after_train_iter(SimpleNamespace(iter=0), 0, outputs=losses)

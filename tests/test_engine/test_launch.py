@@ -1,0 +1,111 @@
+"""What a config gets before it runs."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine import launch
+
+import pytest
+import torch
+from mmengine.config import Config
+
+LOADERS = ['train_dataloader', 'val_dataloader', 'test_dataloader']
+
+
+def _cfg(**loader) -> Config:
+    loader = dict(batch_size=4, dataset=dict(type='ImageNet', pipeline=[])) | loader
+    return Config(dict.fromkeys(LOADERS, loader))
+
+
+@pytest.fixture(params=[False, True], ids=['CPU', 'CUDA'])
+def cuda(request, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize('name', LOADERS)
+def test_loaders_are_completed(name, cuda):
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    assert cfg[name] == dict(
+        batch_size=4,
+        dataset=dict(type='ImageNet', pipeline=[]),
+        collate_fn=dict(type='default_collate'),
+        persistent_workers=False,
+        pin_memory=cuda,
+    )
+
+
+@pytest.mark.parametrize('name', LOADERS)
+def test_the_config_has_the_last_word(name, cuda):
+    cfg = _cfg(persistent_workers=True, pin_memory=False, collate_fn=dict(type='mine'))
+    launch.set_dataloaders(cfg)
+    assert cfg[name].persistent_workers is True
+    assert cfg[name].pin_memory is False
+    assert cfg[name].collate_fn == dict(type='mine')
+
+
+def test_no_memory_is_pinned_where_it_is_not_wanted(cuda):
+    cfg = _cfg(pin_memory=True)
+    launch.set_dataloaders(cfg, no_pin_memory=True)
+    assert [cfg[name].pin_memory for name in LOADERS] == [False] * 3
+
+
+def test_missing_loaders_stay_away():
+    cfg = Config(dict(train_dataloader=dict(batch_size=4), val_dataloader=None))
+    launch.set_dataloaders(cfg)
+    assert cfg.train_dataloader.collate_fn.type == 'default_collate'
+    assert cfg.val_dataloader is None
+    assert 'test_dataloader' not in cfg
+
+
+def test_loaders_share_nothing():
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    cfg.val_dataloader.collate_fn.type = 'mine'
+    cfg.val_dataloader.dataset.type = 'CIFAR10'
+    assert cfg.test_dataloader.collate_fn.type == 'default_collate'
+    assert cfg.test_dataloader.dataset.type == 'ImageNet'
+    launch.set_dataloaders(fresh := _cfg())
+    assert fresh.val_dataloader.collate_fn.type == 'default_collate'
+
+
+def test_command_line_options_find_what_was_completed():
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    cfg.merge_from_dict({'train_dataloader.collate_fn.type': 'pseudo_collate'})
+    assert cfg.train_dataloader.collate_fn == dict(type='pseudo_collate')
+    assert Config.fromstring(cfg.pretty_text, '.py').to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
+def test_other_launchers_are_left_to_mmengine(launcher, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    cfg = Config(dict(launcher=launcher))
+    launch.init_distributed(cfg)
+    assert not torch.distributed.is_initialized()
+    assert 'model_wrapper_cfg' not in cfg
+
+
+def test_one_process_on_gloo(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for name, value in dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1').items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv('MASTER_PORT', '0')
+    cfg = Config(dict(launcher='pytorch', find_unused_parameters=True))
+    try:
+        launch.init_distributed(cfg)
+        assert torch.distributed.get_backend() == 'gloo'
+        assert cfg.model_wrapper_cfg.device_ids is None
+        assert cfg.model_wrapper_cfg.find_unused_parameters is True
+    finally:
+        launch.shut_down()
+    assert not torch.distributed.is_initialized()
+    launch.shut_down()  # nothing to do
+
+
+def test_the_rank_that_torchrun_gives_wins(monkeypatch):
+    monkeypatch.setenv('LOCAL_RANK', '3')
+    launch.set_local_rank(0)
+    assert launch.os.environ['LOCAL_RANK'] == '3'
+    monkeypatch.delenv('LOCAL_RANK')
+    launch.set_local_rank(1)
+    assert launch.os.environ['LOCAL_RANK'] == '1'

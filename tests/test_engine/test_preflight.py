@@ -1,0 +1,206 @@
+"""What is wrong with a run's files is said before anything is built."""
+
+import re
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine.preflight import check_checkpoint, check_data
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain.registry import DATASETS
+from PIL import Image
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes in ImageNet's layout, whose files end in .JPEG."""
+    for split in ('train', 'val'):
+        for name in ('n01', 'n02'):
+            folder = tmp_path / 'imagenet' / split / name
+            folder.mkdir(parents=True)
+            Image.new('RGB', (4, 4)).save(folder / f'{name}_1.JPEG')
+    return tmp_path / 'imagenet'
+
+
+def _cfg(root, num_classes=2, architecture=False, **dataset):
+    model = dict(type='ImageClassifier', head=dict(num_classes=num_classes))
+    if architecture:
+        model = dict(type='mmvitkd.FeatureDistill', architecture=model)
+    dataset = dict(type='ImageNet', data_root=str(root), pipeline=[]) | dataset
+    return Config(
+        dict(
+            model=model,
+            train_dataloader=dict(dataset=dict(split='train') | dataset),
+            val_dataloader=dict(dataset=dict(split='val') | dataset),
+        )
+    )
+
+
+def _message(kind, cfg, split='train'):
+    with pytest.raises(kind) as error:
+        check_data(cfg, [split])
+    return str(error.value)
+
+
+# Data ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('architecture', [False, True])
+@pytest.mark.parametrize('kind', ['ImageNet', 'mmpretrain.ImageNet'])
+def test_a_fine_folder_passes(root, kind, architecture):
+    cfg = _cfg(root, type=kind, architecture=architecture)
+    check_data(cfg, ['train', 'val'])
+    metainfo = dict(classes=['a', 'b'])
+    dataset = DATASETS.build(cfg.train_dataloader.dataset | dict(metainfo=metainfo))
+    assert len(dataset) == 2  # MMPretrain reads it too
+
+
+def test_a_custom_dataset_passes(root):
+    cfg = _cfg(root, type='CustomDataset', data_prefix='train', split='')
+    check_data(cfg, ['train'])
+    cfg = _cfg(root, type='CustomDataset', data_prefix=dict(img_path='val'), split='')
+    check_data(cfg, ['train'])
+
+
+def test_the_home_folder_is_known(root, monkeypatch):
+    monkeypatch.setenv('HOME', str(root.parent))
+    check_data(_cfg('~/imagenet'), ['train'])
+
+
+def test_links_are_followed(root, tmp_path):
+    (tmp_path / 'link').symlink_to(root, target_is_directory=True)
+    (root / 'train' / 'n02').rename(tmp_path / 'n02')
+    (root / 'train' / 'n02').symlink_to(tmp_path / 'n02', target_is_directory=True)
+    check_data(_cfg(tmp_path / 'link'), ['train'])
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_missing_root(tmp_path, split):
+    message = _message(FileNotFoundError, _cfg(tmp_path / 'no'), split)
+    assert message == (
+        f"{split}_dataloader.dataset: data_root='{tmp_path}/no', split='{split}': there is "
+        f"no such folder; wanted '{tmp_path}/no/{split}' with one folder of images a class."
+    )
+
+
+def test_a_missing_split(root):
+    (root / 'val').rename(root / 'validation')
+    check_data(_cfg(root), ['train'])
+    message = _message(FileNotFoundError, _cfg(root), 'val')
+    assert 'val_dataloader.dataset' in message
+    assert f"wanted '{root}/val'" in message
+
+
+def test_another_number_of_classes(root):
+    message = _message(ValueError, _cfg(root, num_classes=1000))
+    assert message == (
+        f"train_dataloader.dataset: data_root='{root}', split='train': found 2 class folders "
+        f"in '{root}/train', wanted 1000: the num_classes of the head."
+    )
+    student = _cfg(root, num_classes=3, architecture=True)
+    assert 'found 2 class folders' in _message(ValueError, student, 'val')
+
+
+def test_images_without_class_folders(root):
+    message = _message(ValueError, _cfg(root / 'train' / 'n01', data_prefix='.', split=''))
+    assert 'found 0 class folders' in message
+
+
+def test_no_image(root):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix('.txt'))
+    message = _message(ValueError, _cfg(root))
+    assert f"train_dataloader.dataset: data_root='{root}'" in message
+    assert f"there is no image in '{root}/train'; wanted" in message
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.jpeg', '.JPG', '.Png'])
+def test_every_kind_of_image_that_mmpretrain_reads(root, suffix):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix(suffix))
+    check_data(_cfg(root), ['train'])
+
+
+def test_the_configs_own_extensions(root):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix('.webp'))
+    check_data(_cfg(root, extensions=('.webp',)), ['train'])
+
+
+def test_a_list_of_files_is_left_to_mmpretrain(root):
+    for path in (root / 'train').glob('*/*'):
+        path.rename(root / 'train' / path.name)
+    for name in ('n01', 'n02'):
+        (root / 'train' / name).rmdir()
+    message = _message(ValueError, _cfg(root))
+    assert 'found 0 class folders' in message
+    (root / 'meta').mkdir()
+    (root / 'meta' / 'train.txt').write_text('n01_1.JPEG 0\nn02_1.JPEG 1\n')
+    check_data(_cfg(root), ['train'])
+    check_data(_cfg(root, ann_file='meta/train.txt', split=''), ['train'])
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        dict(type='CIFAR10'),
+        dict(data_root='s3://bucket/imagenet'),
+        dict(with_label=False),
+        dict(split='test'),  # MMPretrain takes it without labels
+    ],
+    ids=str,
+)
+def test_other_data_are_left_to_mmpretrain(tmp_path, dataset):
+    check_data(_cfg(tmp_path, num_classes=1000, **dataset), ['train', 'val'])
+
+
+def test_only_what_is_used_is_checked(root, tmp_path):
+    cfg = _cfg(root)
+    cfg.test_dataloader = _cfg(tmp_path / 'no').val_dataloader
+    cfg.val_dataloader = None
+    check_data(cfg, ['train', 'val'])
+    _message(FileNotFoundError, cfg, 'test')
+
+
+def test_a_head_without_classes(root):
+    cfg = _cfg(root)
+    cfg.model = dict(type='ImageClassifier', backbone=dict(type='VisionTransformer'))
+    check_data(cfg, ['train'])
+
+
+# Checkpoints --------------------------------------------------------------------------
+
+
+def _run(folder, **cfg):
+    return Config(dict(work_dir=str(folder), load_from=None, resume=False) | cfg)
+
+
+def test_a_run_from_scratch(tmp_path):
+    check_checkpoint(_run(tmp_path))
+    check_checkpoint(_run(tmp_path, resume=True))  # nothing to go on from: it begins
+    check_checkpoint(_run(tmp_path, load_from='https://somewhere/file.pth'))
+
+
+@pytest.mark.parametrize(('resume', 'key'), [(False, 'load_from'), (True, '--resume')], ids=str)
+def test_a_checkpoint_to_start_from(tmp_path, resume, key):
+    path = tmp_path / 'file.pth'
+    cfg = _run(tmp_path, load_from=str(path), resume=resume)
+    with pytest.raises(FileNotFoundError, match=f'^{key}=.*file.pth.*no such file'):
+        check_checkpoint(cfg)
+    torch.save(dict(state_dict=dict(a=torch.ones(1000))), path)
+    check_checkpoint(cfg)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=f'^{key}=.*file.pth.*truncated'):
+        check_checkpoint(cfg)
+
+
+def test_the_newest_checkpoint_of_the_work_dir(tmp_path):
+    path = tmp_path / 'epoch_3.pth'
+    (tmp_path / 'last_checkpoint').write_text(str(path))
+    cfg = _run(tmp_path, resume=True)
+    with pytest.raises(FileNotFoundError, match=re.escape(f'--resume={str(path)!r}')):
+        check_checkpoint(cfg)
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), path)
+    check_checkpoint(cfg)
+    check_checkpoint(_run(tmp_path / 'other', resume=True))

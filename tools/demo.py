@@ -1,0 +1,261 @@
+"""The demo: a ViT teacher and four students on 5,000 digits, from data to table.
+
+Everything goes through what an ImageNet run goes through: tools/train.py and tools/test.py
+on the configs in configs/mnist5k. Writes a table and two figures to work_dirs/demo/.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.analysis import cost_of
+from mmvitkd.engine.student import student_config
+from mmvitkd.visualization.runs import Run, draw_accuracy, draw_losses, half_interval
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import MODELS
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / 'work_dirs' / 'demo'
+IMAGES = 1000
+TEACHER = 'vit_64'
+NAMES = {
+    TEACHER: 'teacher',
+    'vit_32': '(a) labels only',
+    'vit_32_feature_kd': '(b) plain feature KD',
+    'vit_32_lift': '(c) Lift',
+    'vit_32_widelast': '(d) WideLast',
+}
+# Names of MMEngine's curves, and what the figure calls them.
+LOSSES = {
+    'training loss on the labels': ('student.loss', 'loss'),
+    'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
+}
+console = Console()
+
+
+def main() -> None:
+    """Convert, train, test, report."""
+    start = time.perf_counter()
+    say('Data: 5,000 MNIST digits as PNG files')
+    run([ROOT / 'tools/dataset_converters/mnist5k.py', '--out', 'data/mnist5k'], 'data')
+    say('Training the teacher and four students, two at a time (CPU, one seed)')
+    with progress() as bars:
+        seconds = train(list(NAMES), bars)
+    say('Testing')
+    runs = [result(name, seconds[name]) for name in test(list(NAMES))]
+    report(runs)
+    say(f'Done in {time.perf_counter() - start:.0f} s. Table and figures: work_dirs/demo/')
+
+
+def say(text: str) -> None:
+    """Print a step's line."""
+    console.print(f'[bold]==>[/bold] {text}', highlight=False)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """One bar a run; without a terminal only the finished bars are printed."""
+    columns = TextColumn('{task.description:22}'), BarColumn(), TextColumn('{task.fields[at]}')
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        yield bars
+
+
+def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
+    """Start a script on one thread; what it prints goes to work_dirs/demo/NAME.log."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    with open(OUT / f'{name}.log', 'w') as log:
+        return subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=environment,
+        )
+
+
+def finish(process: subprocess.Popen, name: str) -> None:
+    """Wait for a script, and stop the demo if it failed."""
+    if process.wait():
+        log = OUT / f'{name}.log'
+        tail = ''.join(log.read_text().splitlines(keepends=True)[-15:])
+        sys.exit(f'{tail}\nmake demo: {name} failed; its whole output: {log}')
+
+
+def run(command: Sequence[str | Path], name: str) -> None:
+    """Run a script to its end."""
+    finish(start(command, name), name)
+
+
+def config_of(name: str) -> Config:
+    """The config of a run."""
+    return Config.fromfile(ROOT / 'configs' / 'mnist5k' / f'{name}.py')
+
+
+def train(names: list[str], bars: Progress) -> dict[str, float]:
+    """Train the models, two at a time, the distilled ones once the teacher is there.
+
+    Returns:
+        The seconds each took.
+    """
+    seconds: dict[str, float] = {}
+    running: dict[str, Training] = {}
+    while len(seconds) < len(names):
+        for name in names:
+            waits = 'teacher' in config_of(name).model and TEACHER not in seconds
+            if name not in seconds and name not in running and not waits and len(running) < 2:
+                running[name] = Training(name, bars)
+        time.sleep(0.5)
+        for name, training in list(running.items()):
+            if training.is_done():
+                seconds[name] = running.pop(name).seconds
+    return seconds
+
+
+class Training:
+    """One run of tools/train.py and its bar."""
+
+    def __init__(self, name: str, bars: Progress) -> None:
+        self.name, self.bars, self.begin = name, bars, time.perf_counter()
+        shutil.rmtree(OUT / name, ignore_errors=True)
+        script, config = ROOT / 'tools/train.py', f'configs/mnist5k/{name}.py'
+        self.process = start([script, config, '--work-dir', f'work_dirs/demo/{name}'], name)
+        self.bar = bars.add_task(NAMES[name], total=epochs_of(name), at='starting')
+
+    def is_done(self) -> bool:
+        """Whether it has ended; updates the bar, and stops the demo if it failed."""
+        epoch = last_epoch(OUT / f'{self.name}.log')
+        if epoch:
+            self.bars.update(self.bar, completed=epoch, at=f'epoch {epoch}')
+        if self.process.poll() is None:
+            return False
+        finish(self.process, self.name)
+        self.seconds = time.perf_counter() - self.begin
+        self.bars.stop_task(self.bar)
+        return True
+
+
+def epochs_of(name: str) -> int:
+    """How many epochs a config trains."""
+    return config_of(name).train_cfg.max_epochs
+
+
+def last_epoch(log: Path) -> int:
+    """The last epoch that a log tells of."""
+    epochs = re.findall(r'Epoch\(train\)\s+\[(\d+)\]', log.read_text())
+    return int(epochs[-1]) if epochs else 0
+
+
+def test(names: list[str]) -> list[str]:
+    """Test the last checkpoint of every model, two at a time."""
+    for batch in (names[i : i + 2] for i in range(0, len(names), 2)):
+        tests = {}
+        for name in batch:
+            checkpoint = f'work_dirs/demo/{name}/epoch_{epochs_of(name)}.pth'
+            options = ['--work-dir', f'work_dirs/demo/{name}/test', '--out-item', 'metrics']
+            options += ['--out', f'work_dirs/demo/{name}/metrics.json']
+            command = [ROOT / 'tools/test.py', f'configs/mnist5k/{name}.py', checkpoint]
+            tests[name] = start([*command, *options], f'{name}_test')
+        for name, process in tests.items():
+            finish(process, f'{name}_test')
+    return names
+
+
+def result(name: str, seconds: float) -> Run:
+    """What a run came to: its cost, its accuracy, its curves."""
+    config = config_of(name)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        student = MODELS.build(student_config(config.model))
+    cost = cost_of(student, student.backbone.img_size)
+    metrics = json.loads((OUT / name / 'metrics.json').read_text())
+    return Run(
+        name=NAMES[name],
+        top1=metrics['accuracy/top1'],
+        losses=loss_curves(OUT / name / f'epoch_{epochs_of(name)}.pth'),
+        parameters=cost.parameters,
+        macs=cost.macs,
+        seconds=seconds,
+        color=list(NAMES).index(name),
+    )
+
+
+def loss_curves(checkpoint: Path) -> dict[str, list[float]]:
+    """The mean losses of every epoch, from the log history in a checkpoint."""
+    content = torch.load(checkpoint, weights_only=True)
+    history = content['message_hub']['log_scalars']
+    curves = {}
+    for title, keys in LOSSES.items():
+        found = [key for key in keys if f'train/{key}' in history]
+        if found:
+            values = history[f'train/{found[0]}']['log_history']
+            curves[title] = values.view(content['meta']['epoch'], -1).mean(1).tolist()
+    return curves
+
+
+def report(runs: list[Run]) -> None:
+    """Print the table and write it with the figures."""
+    header = ['model', 'parameters', 'MACs', 'top-1 %', 'train time']
+    rows = [
+        [
+            run.name,
+            f'{run.parameters:,}',
+            f'{run.macs / 1e6:.2f} M',
+            f'{run.top1:.1f}',
+            f'{run.seconds:.0f} s',
+        ]
+        for run in runs
+    ]
+    table = Table(*header, box=None, header_style='bold', pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = 'right'
+    for row in rows:
+        table.add_row(*row)
+    caption = caption_of(runs)
+    console.print('', table, '', caption, '', sep='\n', highlight=False)
+
+    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
+    markdown = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+    write('table.md', f'{markdown}\n\n{caption}\n')
+    write('results.json', json.dumps([vars(run) for run in runs], indent=1))
+    draw_accuracy(runs, IMAGES, OUT / 'accuracy.png')
+    draw_losses(runs, OUT / 'losses.png')
+
+
+def caption_of(runs: list[Run]) -> str:
+    """What these numbers can tell, and what they cannot."""
+    half = max(half_interval(run.top1, IMAGES) for run in runs)
+    gap = runs[0].top1 - runs[1].top1
+    return (
+        f'One seed, {IMAGES:,} test images: one accuracy is known to about '
+        f'±{half:.1f} points (95 %), and another seed moves it by as much. So two students '
+        f'{2**0.5 * half:.1f} points apart or less may as well be equal. The teacher is '
+        f'{gap:.1f} points above (a). {epochs_of(TEACHER)} epochs do not converge a student: '
+        'part of any gap is how fast it learns. The demo shows that everything runs; it is '
+        'no evidence for or against the method, whose claims are about ImageNet. '
+        'Train times: one CPU thread each, two runs at a time.'
+    )
+
+
+def write(name: str, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = OUT / f'.{name}'
+    temporary.write_text(text)
+    temporary.replace(OUT / name)
+
+
+if __name__ == '__main__':
+    main()
