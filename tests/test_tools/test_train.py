@@ -1,11 +1,16 @@
 """tools/train.py on the demo's WideLast: the same seed, the same run, also resumed."""
 
+import json
+from pathlib import Path
+
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.launch import set_dataloaders
 
 import pytest
 import torch
 from image_folders import write_folder
 from mmengine.config import Config
+from mmengine.runner import Runner
 from mmpretrain.registry import MODELS
 
 CONFIG = 'configs/mnist5k/vit_32_widelast.py'
@@ -127,26 +132,85 @@ def test_the_checkpoint_is_plain_and_without_teacher(run_tool, options, tmp_path
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'epoch_3.pth')
 
 
-def test_test_needs_no_teacher(run_tool, options, tmp_path, digits, monkeypatch, capsys):
+def measure(run_tool, folder, config, options, *arguments):
+    """The metrics that tools/test.py writes for a run's last checkpoint."""
+    out = folder / 'metrics.json'
+    where = ['--work-dir', folder / 'test', '--out', out, '--out-item', 'metrics']
+    run_tool('test', config, folder / 'epoch_3.pth', *where, *arguments, options=options)
+    return json.loads(out.read_text())
+
+
+def last_value(folder, name):
+    history = load(folder)['message_hub']['log_scalars'][f'val/{name}']['log_history']
+    return history[-1].item()
+
+
+def test_test_needs_no_teacher(run_tool, options, tmp_path, digits):
     run_tool('train', CONFIG, '--work-dir', tmp_path, options=options)
-    trained = load(tmp_path)['message_hub']['log_scalars']['val/accuracy/top1']
-    data = f'test_dataloader.dataset.data_root={digits}'
-    gone = ['model.teacher_ckpt=gone.pth', 'model.teacher.type=NoSuchTeacher', data]
-    out = tmp_path / 'metrics.json'
-    run_tool(
-        'test',
-        CONFIG,
-        tmp_path / 'epoch_3.pth',
-        '--work-dir',
-        tmp_path / 'test',
-        '--out',
-        out,
-        '--out-item',
-        'metrics',
-        options=gone,
+    gone = [
+        'model.teacher_ckpt=gone.pth',
+        'model.teacher.type=NoSuchTeacher',
+        f'test_dataloader.dataset.data_root={digits}',
+    ]
+    metrics = measure(run_tool, tmp_path, CONFIG, gone)
+    assert metrics['accuracy/top1'] == last_value(tmp_path, 'accuracy/top1')
+
+
+def test_the_raw_student_and_its_average(run_tool, options, tmp_path, digits):
+    config = tmp_path / 'ema.py'
+    base = Path(CONFIG).resolve()
+    config.write_text(
+        f"_base_ = '{base}'\n"
+        "custom_hooks = [dict(type='mmvitkd.StudentEMAHook', momentum=0.3, gamma=1)]\n"
     )
-    top1 = trained['log_history'][-1].item()
-    assert f'"accuracy/top1": {top1}' in out.read_text()
+    run_tool('train', config, '--work-dir', tmp_path, options=options)
+    checkpoint = load(tmp_path)
+    names = {k.removeprefix('architecture.') for k in checkpoint['state_dict']}
+    averaged = {k.removeprefix('module.') for k in checkpoint['ema_state_dict']} - {'steps'}
+    assert names == averaged
+
+    data = [f'test_dataloader.dataset.data_root={digits}']
+    raw = measure(run_tool, tmp_path, config, data)
+    ema = measure(run_tool, tmp_path, config, data, '--ema')
+    assert raw['accuracy/top1'] == last_value(tmp_path, 'accuracy/top1')
+    assert ema['accuracy/top1'] == last_value(tmp_path, 'accuracy/top1_ema')
+
+
+TIMM = dict(
+    _delete_=True,
+    type='TimmClassifier',
+    model_name='vit_tiny_patch16_224',
+    img_size=28,
+    patch_size=7,
+    embed_dim=64,
+    depth=6,
+    num_heads=4,
+    num_classes=10,
+)
+
+
+@pytest.mark.parametrize('kind', ['mmpretrain', 'timm'])
+def test_the_runner_leaves_the_teacher_as_its_file(options, tmp_path, teacher, kind):
+    """Stock MMRazor lets the runner draw a timm teacher's weights again."""
+    config = Config.fromfile(CONFIG)
+    config.merge_from_dict(dict(o.split('=', 1) for o in options if 'data_root' in o))
+    config.model.teacher_ckpt = str(teacher)
+    if kind == 'timm':
+        config.merge_from_dict(dict(model=dict(teacher=TIMM)))
+        source = MODELS.build({k: v for k, v in TIMM.items() if k != '_delete_'})
+        config.model.teacher_ckpt = str(tmp_path / 'timm.pth')
+        torch.save(source.state_dict(), config.model.teacher_ckpt)
+    config.work_dir, config.launcher = str(tmp_path), 'none'
+    config.experiment_name = f'teacher_{kind}'
+    config.train_cfg.max_epochs = 3
+    set_dataloaders(config)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    file = torch.load(config.model.teacher_ckpt, weights_only=True)
+    weights = file.get('state_dict', file)
+    held = runner.model.teacher.model.state_dict()
+    assert held.keys() == weights.keys()
+    assert all(torch.equal(held[k], weights[k]) for k in weights)
 
 
 @pytest.mark.parametrize(

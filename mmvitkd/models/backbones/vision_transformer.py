@@ -1,13 +1,13 @@
 """MMPretrain's Vision Transformer with timm's DeiT initialisation."""
 
-from mmvitkd.registry import MODELS
-
 import torch.nn as nn
 from mmcv.cnn.bricks.drop import DropPath
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import update_init_info
 from mmpretrain.models import backbones as mmpretrain
 from torch.nn.init import normal_, trunc_normal_
+
+from ...registry import MODELS
 
 
 @MODELS.register_module()

@@ -4,14 +4,13 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from mmvitkd.registry import MODELS
-
 import torch.nn as nn
 from mmpretrain.models import backbones as mmpretrain
 from mmpretrain.models.utils import build_norm_layer
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 from torch.nn.init import trunc_normal_
 
+from ...registry import MODELS
 from .vision_transformer import VisionTransformer
 from .width_schedule import block_widths
 

@@ -2,10 +2,10 @@
 
 from math import isqrt
 
-from mmvitkd.registry import MODELS
-
 import torch
 from mmrazor.models.architectures.connectors.base_connector import BaseConnector
+
+from ...registry import MODELS
 
 # A class token and four registers, the most that published ViTs commonly carry.
 MAX_GUESSED = 5
@@ -26,17 +26,23 @@ class TokensToMap(BaseConnector):
     not square, more extra tokens than that, and the few tiny counts that read two ways
     (9 tokens: 3 x 3, or 2 x 2 after 5). A grid that is not square but reads as one,
     such as 8 x 10 patches and a class token, cannot be told from it: give ``grid``
-    whenever the input is not square.
+    whenever the input is not square, and ``num_extra_tokens`` where there are many.
 
     Args:
         grid: (H, W) of the token grid, or its side; None finds a square one.
+        num_extra_tokens: E, exactly; None takes what the grid leaves.
 
     Raises:
         ValueError: ``grid`` is not one or two positive ints.
     """
 
-    def __init__(self, grid: int | tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        grid: int | tuple[int, int] | None = None,
+        num_extra_tokens: int | None = None,
+    ) -> None:
         super().__init__()
+        self.num_extra_tokens = num_extra_tokens
         self.grid: tuple[int, int] | None = None
         if grid is not None:
             sides = (grid, grid) if isinstance(grid, int) else tuple(grid)
@@ -62,20 +68,25 @@ class TokensToMap(BaseConnector):
             raise ValueError(
                 f'TokensToMap needs tokens (B, L, C), found {tuple(feature.shape)}'
             )
-        height, width = self.grid or _square_grid(feature)
+        height, width = self.grid or _square_grid(feature, self.num_extra_tokens)
         extra = feature.shape[1] - height * width
-        if not 0 <= extra <= MAX_EXTRA:
+        wanted = self.num_extra_tokens
+        if extra != wanted if wanted is not None else not 0 <= extra <= MAX_EXTRA:
             raise ValueError(
-                f'grid={(height, width)} has {height * width} places, which does not '
-                f'fit the {feature.shape[1]} tokens of {tuple(feature.shape)}: 0 to '
-                f'{MAX_EXTRA} extra tokens may precede the patches'
+                f'grid={(height, width)} has {height * width} places, which does not fit the '
+                f'{feature.shape[1]} tokens of {tuple(feature.shape)}: '
+                f'{f"0 to {MAX_EXTRA}" if wanted is None else wanted} extra tokens may '
+                'precede the patches (num_extra_tokens)'
             )
         return feature[:, extra:].transpose(1, 2).unflatten(2, (height, width))
 
 
-def _square_grid(feature: torch.Tensor) -> tuple[int, int]:
+def _square_grid(feature: torch.Tensor, num_extra_tokens: int | None) -> tuple[int, int]:
     """The only square grid that the tokens can be read as."""
     tokens = feature.shape[1]
+    if num_extra_tokens is not None:
+        side = isqrt(max(tokens - num_extra_tokens, 0))
+        return side, side
     sides = [
         side for side in range(isqrt(tokens), 0, -1) if tokens - side * side <= MAX_GUESSED
     ]

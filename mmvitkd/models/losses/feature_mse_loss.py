@@ -1,11 +1,10 @@
 """FeatureMSELoss: mean squared error between two feature maps."""
 
-from mmvitkd.registry import MODELS
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from ...registry import MODELS
 from .channel_pool import match_channels
 
 

@@ -1,10 +1,9 @@
 """SpectralLoss: mean squared error between the spatial spectra of two feature maps."""
 
-from mmvitkd.registry import MODELS
-
 import torch
 import torch.nn as nn
 
+from ...registry import MODELS
 from .channel_pool import match_channels
 
 

@@ -1,10 +1,10 @@
 """LiftProjector: a map from a narrow ViT's tokens to the teacher's width, kept."""
 
-from mmvitkd.registry import MODELS
-
 import torch
 import torch.nn as nn
 from mmengine.model import BaseModule
+
+from ...registry import MODELS
 
 POOLING = ('mean', 'cls')
 

@@ -1,5 +1,6 @@
 """A toy run: it takes milliseconds, and every kind of random number enters its losses."""
 
+import os
 import random
 from itertools import count
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner, loops
-from torch import nn
+from torch import multiprocessing, nn
 from torch.utils.data import Dataset
 
 
@@ -185,15 +186,15 @@ def make_runner(tmp_path, monkeypatch):
             work_dir=str(tmp_path / folder),
             train_dataloader=loader(8, 2, True, 0.5, num_workers=workers),
             train_cfg=loop,
-            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.05)),
-            param_scheduler=dict(type='StepLR', step_size=3, by_epoch=False),
+            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
+            param_scheduler=dict(type='StepLR', step_size=5, gamma=0.5, by_epoch=False),
             default_hooks=hooks,
             default_scope='mmpretrain',
             randomness=dict(seed=0),
             experiment_name=f'toy_{next(NAMES)}',
             log_level='ERROR',
             resume=resume is not None,
-            load_from=resume,
+            load_from=None if resume is True else resume,
         )
         return Runner(**arguments | (validation if validate else {}) | kwargs)
 
@@ -214,3 +215,40 @@ def scalars():
         }
 
     return read
+
+
+def _begin(rank, function, folder):
+    """Join the two processes and run a function in both."""
+    torch.set_num_threads(1)
+    os.chdir(folder)  # MMEngine gathers metrics through a folder there
+    os.environ['LOCAL_RANK'] = str(rank)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
+    )
+    function(rank)
+
+
+@pytest.fixture
+def run_twice(tmp_path):
+    """Runs function(rank) in two processes on gloo; gives their exit codes."""
+    if torch.cuda.is_available():
+        pytest.skip('CUDA does not survive a fork')
+    context = multiprocessing.get_context('fork')
+
+    def run(function) -> list[int]:
+        arguments = [(rank, function, tmp_path) for rank in range(2)]
+        processes = [context.Process(target=_begin, args=a, daemon=True) for a in arguments]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+        return [process.exitcode for process in processes]
+
+    return run
+
+
+@pytest.fixture
+def distributed():
+    """What makes a run one of several processes on CPUs."""
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    return dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))

@@ -120,6 +120,24 @@ def test_a_manual_checkpoint_is_stopped_too(make_runner):
     _assert_all_finite(runner.work_dir, ['own_1.pth'])
 
 
+def test_no_process_writes_a_checkpoint_after_it(make_runner, run_twice, distributed, tmp_path):
+    """The loss of the first process, which saves, is still fine when its weights are not."""
+
+    def train(rank):
+        bad_from = 3 if rank == 1 else None
+        model = dict(type='ToyStudent', bad_from=bad_from)
+        runner = make_runner(model=model, iters=4, log_interval=100, **distributed)
+        if rank == 1:
+            message = _stopped(runner)
+            (tmp_path / 'message').write_text(message)
+        else:
+            runner.train()
+
+    assert run_twice(train) == [1, 0]  # the first one misses the other
+    assert 'since iteration 3 (epoch 1, rank 1)' in (tmp_path / 'message').read_text()
+    _assert_all_finite(tmp_path / 'run', ['iter_1.pth', 'iter_2.pth'])
+
+
 # Alone --------------------------------------------------------------------------------
 
 

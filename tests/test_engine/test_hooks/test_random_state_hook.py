@@ -1,6 +1,5 @@
 """The same seed gives the same run: after a resume, and whatever validation draws."""
 
-import os
 from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
@@ -10,7 +9,6 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from torch import multiprocessing
 
 
 class Batches(Hook):
@@ -155,38 +153,18 @@ def test_another_seed_draws_other_samples(make_runner, workers):
         assert not set(first[kind]) & set(other[kind])
 
 
-def _run_rank(rank, make_runner, folder):
-    """One of two processes: trains, and trains again from its first epoch."""
-    torch.set_num_threads(1)
-    os.chdir(folder)  # MMEngine gathers metrics through a folder there
-    os.environ['LOCAL_RANK'] = str(rank)
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
-    )
-    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
-    runs = []
-    for resume in (None, f'{folder}/run/epoch_1.pth'):
-        runner = make_runner(
-            resume=resume, epochs=2, launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper)
-        )
-        runner.register_hook(hook := Batches())
-        runner.train()
-        runs.append(dict(drawn=hook.drawn, end=random_state.get_state()))
-    torch.save(runs, folder / f'rank_{rank}.pth')
+def test_two_processes(make_runner, run_twice, distributed, tmp_path):
+    def train(rank):
+        """Train, and train again from the first epoch."""
+        runs = []
+        for resume in (None, f'{tmp_path}/run/epoch_1.pth'):
+            runner = make_runner(resume=resume, epochs=2, **distributed)
+            runner.register_hook(hook := Batches())
+            runner.train()
+            runs.append(dict(drawn=hook.drawn, end=random_state.get_state()))
+        torch.save(runs, tmp_path / f'rank_{rank}.pth')
 
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason='CUDA does not survive a fork')
-def test_two_processes(make_runner, tmp_path):
-    context = multiprocessing.get_context('fork')
-    processes = [
-        context.Process(target=_run_rank, args=(rank, make_runner, tmp_path), daemon=True)
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        assert process.exitcode == 0
+    assert run_twice(train) == [0, 0]
     drawn = []
     for rank in range(2):
         whole, resumed = torch.load(tmp_path / f'rank_{rank}.pth', weights_only=True)

@@ -83,3 +83,16 @@ def test_the_input_is_tokens(shape):
 def test_a_grid_is_one_or_two_positive_ints(grid):
     with pytest.raises(ValueError, match='grid must be a positive int or two of them'):
         TokensToMap(grid)
+
+
+@pytest.mark.parametrize('grid', [None, 4, (4, 4)])
+def test_any_number_of_extra_tokens_can_be_named(grid):
+    tokens = torch.randn(2, 50 + 16, 8)
+    feature = TokensToMap(grid, num_extra_tokens=50)(tokens)
+    assert torch.equal(feature.flatten(2).transpose(1, 2), tokens[:, 50:])
+
+
+@pytest.mark.parametrize('grid', [None, 4])
+def test_a_number_of_extra_tokens_that_does_not_fit_is_named(grid):
+    with pytest.raises(ValueError, match=r'67 tokens.*50 extra tokens.*num_extra_tokens'):
+        TokensToMap(grid, num_extra_tokens=50)(torch.randn(2, 50 + 17, 8))
