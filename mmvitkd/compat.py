@@ -218,6 +218,19 @@ def _get_installed_path(package: str) -> str:
     return osp.dirname(spec.origin)
 
 
+def quiet_ddp() -> bool:
+    """Silence torch's notice about ``broadcast_buffers``, which MMEngine's runner passes.
+
+    For mmengine <= 0.10.7 on torch >= 2.13, where DDP renamed the argument; no upstream
+    issue is known to us. Nobody who only runs a config can mend it.
+    """
+    needed = SpecifierSet('>=2.13.dev0').contains(metadata.version('torch'), prereleases=True)
+    if needed:
+        message = '`broadcast_buffers` is deprecated'
+        warnings.filterwarnings('ignore', message, FutureWarning, r'mmengine\.model\.wrappers')
+    return needed
+
+
 def apply() -> tuple[str, ...]:
     """Check the versions, run every adaptation, import the stack without its warnings.
 
@@ -244,4 +257,6 @@ def apply() -> tuple[str, ...]:
             done.append('mmrazor quantization')
         importlib.import_module('mmrazor.models')
         importlib.import_module('mmrazor.engine')
+    if quiet_ddp():
+        done.append('DDP notice')
     return tuple(done)

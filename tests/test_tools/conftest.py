@@ -1,10 +1,10 @@
 """What runs the tools: in this process, or as a user would on two CPUs."""
 
-import importlib.util
 import os
 import socket
 import subprocess
 import sys
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -13,19 +13,10 @@ import mmvitkd  # noqa: F401
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `import image_folders`
+sys.path.insert(0, str(Path(__file__).parent))  # for its helper modules
 
 ROOT = Path(__file__).parents[2]
 RUNS = count()
-
-
-def load_tool(name):
-    """Import a script of tools/ as a module."""
-    path = ROOT / 'tools' / f'{name}.py'
-    spec = importlib.util.spec_from_file_location(f'tool_{path.stem}', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -35,7 +26,7 @@ def run_tool(monkeypatch):
     def run(name, *args, options=()):
         options = [f'experiment_name=run_{next(RUNS)}', *options]
         monkeypatch.setattr(sys, 'argv', [name, *map(str, args), '--cfg-options', *options])
-        load_tool(name).main()
+        import_module('tool_modules').load_tool(name).main()
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

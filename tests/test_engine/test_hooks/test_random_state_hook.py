@@ -142,6 +142,18 @@ def test_every_pass_of_a_run_by_iterations_too(make_runner):
         assert len(set(numbers)) == 3 * 8
 
 
+def test_a_loader_whose_sampler_knows_no_epoch():
+    loader = SimpleNamespace(batch_sampler=None)
+    drawn = []
+    for epoch in (0, 1):
+        loop = SimpleNamespace(dataloader=loader)
+        runner = SimpleNamespace(seed=0, rank=0, epoch=epoch, train_loop=loop)
+        RandomStateHook().before_train_epoch(runner)
+        loader.worker_init_fn(0)
+        drawn += torch.rand(3).tolist()
+    assert len(set(drawn)) == 6
+
+
 @pytest.mark.parametrize('workers', [0, 2])
 def test_another_seed_draws_other_samples(make_runner, workers):
     first, again, other = (
@@ -158,7 +170,12 @@ def test_two_processes(make_runner, run_twice, distributed, tmp_path):
         """Train, and train again from the first epoch."""
         runs = []
         for resume in (None, f'{tmp_path}/run/epoch_1.pth'):
-            runner = make_runner(resume=resume, epochs=2, **distributed)
+            runner = make_runner(
+                resume=resume,
+                epochs=2,
+                custom_hooks=[dict(type='mmvitkd.StudentEMAHook')],
+                **distributed,
+            )
             runner.register_hook(hook := Batches())
             runner.train()
             runs.append(dict(drawn=hook.drawn, end=random_state.get_state()))

@@ -1,0 +1,426 @@
+"""Other packages' versions: what is refused, what is mended, and where nothing is done."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import types
+from importlib import metadata
+from pathlib import Path
+
+import mmvitkd
+from mmvitkd import compat
+
+import mmcv
+import mmpretrain
+import mmrazor
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from mmengine.utils import get_installed_path, is_installed
+
+NAMES = [package.module for package in compat.SUPPORTED]
+FINE = dict(
+    torch='2.13.0',
+    timm='1.0.31',
+    mmengine='0.10.7',
+    mmcv='2.1.0',
+    mmpretrain='1.2.0',
+    mmrazor='1.0.0',
+    joblib='1.6.0',
+)
+
+
+def _finder(**versions):
+    """Finds these versions instead of the installed ones."""
+    return lambda package: (FINE | versions)[package.module]
+
+
+def _run(code, *args) -> str:
+    """What a new process prints; it must say nothing on stderr."""
+    done = subprocess.run(
+        [sys.executable, '-c', code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        env=os.environ | dict(OMP_NUM_THREADS='1'),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ''
+    return done.stdout
+
+
+# Versions -----------------------------------------------------------------------------
+
+
+def test_what_is_installed_is_supported():
+    compat.check_versions()
+    assert set(NAMES) == FINE.keys()
+
+
+OUT_OF_RANGE = [(name, version) for name in NAMES for version in ('0.0.1', '99.0', None)]
+OUT_OF_RANGE.remove(('joblib', '99.0'))  # any from 1.0 on is fine
+
+
+@pytest.mark.parametrize(('name', 'version'), OUT_OF_RANGE)
+def test_out_of_range(name, version):
+    package = next(p for p in compat.SUPPORTED if p.module == name)
+    with pytest.raises(RuntimeError) as error:
+        compat.check_versions(_finder(**{name: version}))
+    assert str(error.value) == (
+        f'mmvitkd needs {name} {package.versions}, found {version or "none"}. '
+        f'To mend it: {package.pip}'
+    )
+    assert package.pip.startswith('pip install ')
+
+
+@pytest.mark.parametrize(
+    'versions',
+    [
+        dict(torch='2.11.0+cu130'),
+        dict(torch='2.13.0+cpu'),
+        dict(torch='2.14.0.dev20261101+cu130'),
+        dict(mmengine='0.10.12', mmpretrain='1.3.6', mmcv='2.3.6'),  # the forks of today
+    ],
+    ids=str,
+)
+def test_in_range(versions):
+    compat.check_versions(_finder(**versions))
+
+
+@pytest.mark.parametrize(
+    'versions', [dict(torch='2.10.0+cu130'), dict(torch='3.0.0'), dict(mmcv='2.4.0')], ids=str
+)
+def test_just_out_of_range(versions):
+    with pytest.raises(RuntimeError, match=next(iter(versions.values())).split('+')[0]):
+        compat.check_versions(_finder(**versions))
+
+
+@pytest.mark.parametrize('package', compat.SUPPORTED, ids=NAMES)
+def test_every_pip_line_mends(package):
+    pins = dict(p.split('==') for p in package.pip.split('"') if '==' in p)
+    for name, version in pins.items():
+        if name in package.distributions:
+            compat.check_versions(_finder(**{package.module: version}))
+            break
+    else:
+        assert package.pip == f'pip install {package.module}'
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Installs made-up distributions, whose name may not be their module's."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(distribution=None, module=None, version='1.2', top_level=True):
+        if module is not None:
+            (tmp_path / module).mkdir()
+            (tmp_path / module / '__init__.py').write_text(f'__version__ = {version!r}\n')
+        if distribution is not None:
+            info = tmp_path / f'{distribution.replace("-", "_")}-{version}.dist-info'
+            info.mkdir()
+            text = f'Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n'
+            (info / 'METADATA').write_text(text)
+            if top_level:
+                (info / 'top_level.txt').write_text(f'{module}\n')
+        importlib.invalidate_caches()
+        return tmp_path
+
+    yield install
+    for name in ('toyvision', 'toyfork'):
+        sys.modules.pop(name, None)
+
+
+TOY = compat.Supported('toyvision', '>=1', ('toyvision', 'one-toyvision'), 'pip install toy')
+
+
+@pytest.mark.parametrize('distribution', ['toyvision', 'one-toyvision'])
+def test_finds_the_distribution_or_its_fork(site, distribution):
+    site(distribution, 'toyvision', version='1.5+cu130')
+    assert compat.installed_version(TOY) == '1.5+cu130'
+    assert 'toyvision' not in sys.modules  # found without importing it
+
+
+def test_finds_a_module_that_is_only_on_the_path(site):
+    site(None, 'toyvision', version='1.7')
+    assert compat.installed_version(TOY) == '1.7'
+
+
+def test_finds_nothing(site):
+    assert compat.installed_version(TOY) is None
+
+
+@pytest.mark.parametrize(
+    ('module', 'names'),
+    [
+        ('mmengine', {'mmengine', 'mmengine-lite', 'onedl-mmengine'}),
+        ('mmcv', {'mmcv', 'mmcv-lite', 'onedl-mmcv'}),
+        ('mmpretrain', {'mmpretrain', 'onedl-mmpretrain'}),
+    ],
+)
+def test_the_forks_are_accepted(module, names):
+    package = next(p for p in compat.SUPPORTED if p.module == module)
+    assert set(package.distributions) == names
+
+
+# Importing ----------------------------------------------------------------------------
+
+
+def test_importing_prints_nothing():
+    assert _run('import mmvitkd') == ''
+
+
+OTHER_WORLD = """
+import json, sys
+import mmcv
+mmcv.__version__ = '2.3.6'
+sys.modules['pkg_resources'] = None  # as with setuptools >= 81
+import mmvitkd
+from mmengine.config import Config
+from mmengine.registry import MODELS
+from mmengine.utils import get_installed_path
+found = dict(
+    adaptations=mmvitkd.ADAPTATIONS,
+    mmcv=mmcv.__version__,
+    scope=Config.fromfile(sys.argv[1]).default_scope,
+    path=get_installed_path('mmpretrain'),
+)
+print(json.dumps(found))
+"""
+
+
+def test_with_a_newer_mmcv_and_without_pkg_resources(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text("_base_ = 'mmpretrain::_base_/default_runtime.py'\n")
+    found = json.loads(_run(OTHER_WORLD, config))
+    assert {'mmcv cap', 'pkg_resources'} <= set(found['adaptations'])
+    assert found['mmcv'] == '2.3.6'
+    assert found['scope'] == 'mmpretrain'
+    assert found['path'] == os.path.dirname(mmpretrain.__file__)
+
+
+def test_a_second_time_there_is_nothing_to_do():
+    assert compat.mend_torchvision() is False
+    assert compat.mend_mmrazor_quantization() is False
+    assert compat.mend_pkg_resources() is False
+    with compat.mmrazor_accepts_mmcv() as needed:
+        assert needed is False
+    assert compat.apply() == ()
+
+
+# torchvision --------------------------------------------------------------------------
+
+# Its wheel registers fakes of the ops that its compiled part defines, where that loads.
+FAKE_TORCHVISION = """
+import torch
+for op in ('nms', 'qnms'):
+    torch.library.register_fake(f'torchvision::{op}')(lambda dets, scores, threshold: dets)
+"""
+MEND_TORCHVISION = """
+import importlib.util, json, sys
+sys.path.insert(0, sys.argv[1])
+spec = importlib.util.spec_from_file_location('compat', sys.argv[2])
+compat = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(compat)
+import torch
+if sys.argv[3] == 'works':
+    schema = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
+    for op in ('nms', 'qnms'):
+        torch.library.define(f'torchvision::{op}', schema)
+print(json.dumps([compat.mend_torchvision(), compat.mend_torchvision()]))
+"""
+
+
+@pytest.mark.parametrize(('state', 'mended'), [('broken', True), ('works', False)])
+def test_torchvision_without_its_ops(tmp_path, state, mended):
+    package = tmp_path / 'torchvision'
+    package.mkdir()
+    (package / '__init__.py').write_text(FAKE_TORCHVISION)
+    found = _run(MEND_TORCHVISION, tmp_path, compat.__file__, state)
+    assert json.loads(found) == [mended, False]
+
+
+def test_another_error_of_torchvision_is_not_hidden(tmp_path, monkeypatch):
+    (tmp_path / 'torchvision').mkdir()
+    text = "raise RuntimeError('compiled for another Python')\n"
+    (tmp_path / 'torchvision' / '__init__.py').write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(RuntimeError, match='compiled for another Python'):
+        compat.mend_torchvision()
+
+
+def test_torchvision_works_now():
+    from torchvision.transforms import functional
+
+    assert functional.hflip(torch.tensor([[1, 2]])).tolist() == [[2, 1]]
+
+
+# MMRazor ------------------------------------------------------------------------------
+
+
+def test_quantisation_raises_where_it_is_used():
+    if 'mmrazor quantization' not in mmvitkd.ADAPTATIONS:
+        pytest.skip('this MMRazor quantises')
+    quantizer = dict(_scope_='mmrazor', type='TensorRTQuantizer', global_qconfig=dict())
+    with pytest.raises(ImportError, match=r'cannot quantise .*MMRazor issue 632'):
+        MODELS.build(quantizer)
+
+
+def test_quantisation_that_imports_is_left_alone(monkeypatch):
+    name = 'mmrazor.structures.quantization'
+    monkeypatch.delitem(sys.modules, name)
+    real = types.ModuleType(name)
+
+    def import_it(asked):
+        assert asked == name
+        sys.modules[asked] = real
+        return real
+
+    monkeypatch.setattr(importlib, 'import_module', import_it)
+    assert compat.mend_mmrazor_quantization() is False
+    assert sys.modules[name] is real
+
+
+@pytest.mark.parametrize('failure', [ImportError, AttributeError, ModuleNotFoundError])
+def test_quantisation_that_does_not_import_is_replaced(monkeypatch, failure):
+    for name in [n for n in sys.modules if n.startswith('mmrazor.structures')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, 'mmrazor.structures', types.ModuleType('half'))
+
+    def fail(name):
+        raise failure(name)
+
+    monkeypatch.setattr(importlib, 'import_module', fail)
+    assert compat.mend_mmrazor_quantization() is True
+    # What was half imported is imported again, and finds the stand-in.
+    found = [n for n in sys.modules if n.startswith('mmrazor.structures')]
+    assert found == ['mmrazor.structures.quantization']
+    stand_in = sys.modules[found[0]]
+    with pytest.raises(ImportError, match='issue 632'):
+        stand_in.QConfigHandler({})
+    monkeypatch.delitem(sys.modules, found[0])
+
+
+@pytest.fixture
+def no_mmrazor(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'mmrazor')
+
+
+@pytest.mark.parametrize('version', ['2.2.0', '2.3.6'])
+def test_a_newer_mmcv_is_hidden_from_mmrazor(no_mmrazor, monkeypatch, version):
+    monkeypatch.setattr(mmcv, '__version__', version)
+    with compat.mmrazor_accepts_mmcv() as needed:
+        assert needed is True
+        assert mmcv.__version__ == '2.1.0'
+    assert mmcv.__version__ == version
+
+
+def test_mmcvs_version_is_restored_after_an_error(no_mmrazor, monkeypatch):
+    monkeypatch.setattr(mmcv, '__version__', '2.3.6')
+    with pytest.raises(ImportError), compat.mmrazor_accepts_mmcv():
+        raise ImportError
+    assert mmcv.__version__ == '2.3.6'
+
+
+@pytest.mark.parametrize('version', ['2.0.0', '2.1.0', '2.1.0+cu130'])
+def test_an_mmcv_that_mmrazor_knows_is_shown(no_mmrazor, monkeypatch, version):
+    monkeypatch.setattr(mmcv, '__version__', version)
+    with compat.mmrazor_accepts_mmcv() as needed:
+        assert needed is False
+        assert mmcv.__version__ == version
+
+
+# pkg_resources ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('module', [mmpretrain, mmcv, mmrazor, torch, pytest])
+def test_the_folder_of_a_package(module):
+    folder = os.path.dirname(module.__file__)
+    assert compat._get_installed_path(module.__name__) == folder
+    (distribution,) = set(metadata.packages_distributions()[module.__name__])
+    assert compat._get_installed_path(distribution) == folder
+    assert compat._is_installed(distribution)
+    assert compat._is_installed(module.__name__)
+
+
+def test_the_folder_of_a_package_under_another_name(site):
+    folder = site('one-toyvision', 'toyvision')
+    assert compat._get_installed_path('one-toyvision') == str(folder / 'toyvision')
+    assert compat._is_installed('one-toyvision')
+
+
+def test_what_is_not_installed(site):
+    assert compat._is_installed('toyvision') is False
+    with pytest.raises(ImportError, match='toyvision'):
+        compat._get_installed_path('toyvision')
+
+
+def test_a_package_without_a_folder_of_its_own(site):
+    folder = site('one-toyvision', None, top_level=False)
+    with pytest.raises(RuntimeError, match='one-toyvision is not an installed package with'):
+        compat._get_installed_path('one-toyvision')
+    (folder / 'toyvision').mkdir()  # a namespace package
+    assert compat._is_installed('toyvision') is False
+    with pytest.raises(RuntimeError, match='toyvision is not an installed package with'):
+        compat._get_installed_path('toyvision')
+
+
+def test_mmengine_gets_these_answers(tmp_path):
+    if 'pkg_resources' not in mmvitkd.ADAPTATIONS:
+        pytest.skip('MMEngine has its own')
+    assert get_installed_path is compat._get_installed_path
+    assert is_installed is compat._is_installed
+    config = tmp_path / 'config.py'
+    config.write_text("_base_ = 'mmpretrain::_base_/models/vit-base-p16.py'\n")
+    assert Config.fromfile(config).model.backbone.type == 'VisionTransformer'
+
+
+def test_an_mmengine_that_does_not_ask_is_left_alone(monkeypatch):
+    """Such as its fork, which reads the metadata itself."""
+    from mmengine.utils import package_utils
+
+    def own(package):
+        return True
+
+    monkeypatch.setitem(sys.modules, 'pkg_resources', None)
+    monkeypatch.setattr(package_utils, 'is_installed', own)
+    assert compat.mend_pkg_resources() is False
+    assert package_utils.is_installed is own
+
+
+def test_everything_in_mmengine_that_asks_is_answered(monkeypatch):
+    from mmengine.utils import package_utils
+
+    def ask(package):
+        import pkg_resources
+
+        return pkg_resources
+
+    def path(package):
+        return ask(package)
+
+    monkeypatch.setitem(sys.modules, 'pkg_resources', None)
+    user = types.ModuleType('mmengine.toyuser')
+    user.is_installed, user.get_installed_path = ask, path
+    monkeypatch.setitem(sys.modules, 'mmengine.toyuser', user)
+    stranger = types.ModuleType('mmengine_toy')
+    stranger.is_installed = ask
+    monkeypatch.setitem(sys.modules, 'mmengine_toy', stranger)
+    monkeypatch.setattr(package_utils, 'is_installed', ask)
+    monkeypatch.setattr(package_utils, 'get_installed_path', path)
+    assert compat.mend_pkg_resources() is True
+    assert user.is_installed('mmpretrain') is True
+    assert user.get_installed_path('mmpretrain') == os.path.dirname(mmpretrain.__file__)
+    assert stranger.is_installed is ask
+    assert compat.mend_pkg_resources() is False
+
+
+def test_this_file_is_the_only_place_that_knows_versions():
+    package = Path(compat.__file__).parent
+    for path in package.rglob('*.py'):
+        if path.name not in ('compat.py', 'version.py'):
+            assert '__version__ <' not in path.read_text(), path
+            assert 'digit_version' not in path.read_text(), path

@@ -1,0 +1,112 @@
+"""The registries: their scope, their locations, and that MMEngine finds them by itself."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import mmvitkd  # noqa: F401
+from mmvitkd import compat, registry
+
+import pytest
+from mmengine import registry as root
+from mmengine.registry import Registry
+
+REGISTRIES = {k: v for k, v in vars(registry).items() if isinstance(v, Registry)}
+
+
+def test_there_are_registries():
+    assert REGISTRIES.keys() >= {'MODELS', 'HOOKS', 'OPTIM_WRAPPERS'}
+
+
+@pytest.mark.parametrize('name', REGISTRIES)
+def test_a_child_of_mmengines_of_the_same_name(name):
+    parent = getattr(root, name)
+    assert REGISTRIES[name].scope == 'mmvitkd'
+    assert REGISTRIES[name].parent is parent
+    assert parent.children['mmvitkd'] is REGISTRIES[name]
+
+
+@pytest.mark.parametrize('name', REGISTRIES)
+def test_its_locations_fill_it(name):
+    locations = REGISTRIES[name]._locations
+    assert locations
+    for location in locations:
+        importlib.import_module(location)
+    types = REGISTRIES[name].module_dict
+    assert types
+    for kind in types.values():
+        assert kind.__module__.startswith(tuple(f'{x}.' for x in locations)), kind
+
+
+@pytest.mark.parametrize('name', REGISTRIES)
+def test_found_from_mmpretrains_scope(name):
+    with getattr(root, name).switch_scope_and_registry('mmpretrain') as mmpretrains:
+        assert mmpretrains.scope == 'mmpretrain'
+        for key, kind in REGISTRIES[name].module_dict.items():
+            assert mmpretrains.get(f'mmvitkd.{key}') is kind
+
+
+CONFIG = """
+default_scope = 'mmpretrain'
+arch = dict(embed_dims=8, num_layers=2, num_heads=2, feedforward_channels=16)
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(
+        type='mmvitkd.WideLast',
+        base=dict(type='VisionTransformer', arch=arch, img_size=16, patch_size=8),
+        width=16),
+    head=dict(type='VisionTransformerClsHead', num_classes=3, in_channels=16))
+hook = dict(type='mmvitkd.StudentEMAHook')
+optim_wrapper = dict(
+    type='mmvitkd.BF16OptimWrapper', optimizer=dict(type='AdamW', lr=1e-3))
+"""
+
+# The first lines make torchvision work where it does not: MMEngine imports mmpretrain.models
+# before it looks for our scope, and only `import mmvitkd` could have mended it.
+BY_SCOPE_ALONE = """
+import importlib.util, sys, warnings
+warnings.simplefilter('ignore')
+spec = importlib.util.spec_from_file_location('compat', sys.argv[2])
+compat = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(compat)
+compat.mend_torchvision()
+
+from importlib import metadata
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS, MODELS, init_default_scope
+
+cfg = Config.fromfile(sys.argv[1])
+init_default_scope(cfg.default_scope)
+version = metadata.version
+metadata.version = lambda name: '0.1' if name == 'timm' else version(name)
+try:
+    MODELS.build(cfg.model)
+except RuntimeError as error:
+    print(error)
+metadata.version = version
+assert 'mmvitkd' not in sys.modules
+model = MODELS.build(cfg.model)
+hook = HOOKS.build(cfg.hook)
+wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+print(*(type(x).__name__ for x in (model.backbone, hook, wrapper)))
+"""
+
+
+def test_mmengine_imports_it_by_its_scope(tmp_path):
+    """A config needs no custom_imports; and a wrong version is said, not swallowed."""
+    (tmp_path / 'config.py').write_text(CONFIG)
+    done = subprocess.run(
+        [sys.executable, '-c', BY_SCOPE_ALONE, str(tmp_path / 'config.py'), compat.__file__],
+        capture_output=True,
+        text=True,
+        env=os.environ | dict(OMP_NUM_THREADS='1'),
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    (wrong,) = (line for line in lines if line.startswith('mmvitkd needs'))
+    built = lines[-1].split()
+    assert 'timm >=1.0.15,<2, found 0.1. To mend it: pip install' in wrong
+    assert built[0].endswith('WideLast')
+    assert built[1:] == ['StudentEMAHook', 'BF16OptimWrapper']
