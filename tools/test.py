@@ -14,6 +14,7 @@ from mmvitkd.engine.preflight import check_data
 from mmvitkd.engine.student import load_into_runner, student_config
 
 import mmengine
+import torch
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.evaluator import DumpResults
 from mmengine.registry import RUNNERS
@@ -39,7 +40,7 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
     parser.add_argument('--show-dir', help='folder to draw predictions into')
     parser.add_argument('--show', action='store_true', help='show predictions')
     parser.add_argument('--interval', type=int, default=1, help='draw every Nth image')
@@ -67,7 +68,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         name = osp.splitext(osp.basename(args.config))[0]
         cfg.work_dir = osp.join('./work_dirs', name)
     if args.amp:
-        cfg.test_cfg.fp16 = True
+        cfg.test_cfg.fp16 = True  # MMEngine's name for autocast
+        torch.set_autocast_dtype('cuda', torch.bfloat16)
     if args.show or args.show_dir is not None:
         cfg.default_hooks.visualization = dict(
             type='VisualizationHook',
@@ -111,17 +113,15 @@ def main() -> None:
     cfg = merge_args(Config.fromfile(args.config), args)
     check_data(cfg, ['test'])
     launch.init_distributed(cfg)
-    try:
-        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-        runner = build(cfg)
-        load_into_runner(runner, args.checkpoint, args.ema)
-        if args.out and args.out_item in ('pred', None):
-            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-        metrics = runner.test()
-        if args.out and args.out_item == 'metrics':
-            mmengine.dump(metrics, args.out)
-    finally:
-        launch.shut_down()
+    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+    runner = build(cfg)
+    load_into_runner(runner, args.checkpoint, args.ema)
+    if args.out and args.out_item in ('pred', None):
+        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+    metrics = runner.test()
+    if args.out and args.out_item == 'metrics':
+        mmengine.dump(metrics, args.out)
+    launch.shut_down()
 
 
 if __name__ == '__main__':

@@ -65,6 +65,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
+        if 'auto_scale_lr' not in cfg:
+            raise ValueError(
+                '--auto-scale-lr: the config has no auto_scale_lr=dict(base_batch_size=...).'
+            )
         cfg.auto_scale_lr.enable = True
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.no_persistent_workers:
@@ -82,11 +86,9 @@ def main() -> None:
     check_data(cfg, ['train', 'val'])
     check_checkpoint(cfg)
     launch.init_distributed(cfg)
-    try:
-        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-        build(cfg).train()
-    finally:
-        launch.shut_down()
+    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+    build(cfg).train()
+    launch.shut_down()
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ class AtomicLocalBackend(LocalBackend):
         """
         target = Path(filepath)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f'.{target.name}.{os.getpid()}.tmp')
+        temporary = target.with_name(f'.{target.name}.tmp')
         try:
             with open(temporary, 'wb') as file:
                 file.write(obj)

@@ -33,8 +33,8 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     except Exception as error:
         raise ValueError(
             f'{key}={path!r} ({osp.getsize(path):,} bytes) cannot be read: it is truncated, '
-            'not a checkpoint, or holds more than tensors, numbers, strings and lists.\n'
-            f'{error}'
+            'not a checkpoint, or holds more than tensors, numbers, strings and lists, which '
+            f'is not loaded because it could execute code. {_first_line(error)}'
         ) from None
     if not isinstance(content, Mapping):
         raise ValueError(
@@ -42,6 +42,11 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
             'checkpoint.'
         )
     return dict(content)
+
+
+def _first_line(error: Exception) -> str:
+    """What torch says went wrong, without its advice to execute the file."""
+    return f'({str(error).splitlines()[0]})' if str(error) else ''
 
 
 def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from mmengine.runner import find_latest_checkpoint
 from mmpretrain.datasets import ImageNet
 
 from .checkpoint import read_checkpoint
+from .student import student_config
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
@@ -26,18 +27,19 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """
     for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
+            dataset = dataset['dataset']
         if str(dataset.get('type')).split('.')[-1] in ('ImageNet', 'CustomDataset'):
             _check_folder(dataset, f'{split}_dataloader.dataset', _num_classes(cfg))
 
 
 def _num_classes(cfg: Config) -> int | None:
     """The number of classes of the student's head."""
-    student = cfg.model.get('architecture', cfg.model)
-    return (student.get('head') or {}).get('num_classes')
+    return (student_config(cfg.model).get('head') or {}).get('num_classes')
 
 
 def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
-    root, split = dataset.get('data_root', ''), dataset.get('split', '')
+    root, split = dataset.get('data_root') or '', dataset.get('split') or ''
     prefix = dataset.get('data_prefix') or split
     prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
     if '://' in root or dataset.get('ann_file') or dataset.get('with_label') is False:
@@ -71,5 +73,10 @@ def check_checkpoint(cfg: Config) -> None:
     path, key = cfg.get('load_from'), 'load_from'
     if cfg.get('resume'):
         path, key = path or find_latest_checkpoint(cfg.work_dir), '--resume'
+        if path == '':  # a run was killed while it wrote the name
+            raise ValueError(
+                f'--resume: {cfg.work_dir}/last_checkpoint is empty; name the checkpoint: '
+                '--resume FILE.'
+            )
     if path and '://' not in path:
         read_checkpoint(path, key)

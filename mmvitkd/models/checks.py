@@ -10,6 +10,11 @@ from mmrazor.models.task_modules.recorder import (
 )
 from torch import nn
 
+from ..registry import MODELS
+
+# The recorders that `pairs` expands to are called this and the pair's number.
+PAIR = 'pair_'
+
 
 def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: str) -> None:
     """Check that every module or parameter that is recorded is part of the model.
@@ -32,8 +37,10 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
             continue  # functions and methods are found by import, MMRazor checks them
         if recorder.source not in known:
             close = get_close_matches(recorder.source, known, n=5, cutoff=0.4)
+            pair = name.removeprefix(PAIR)
+            given = f'pairs[{pair}]' if pair != name else f"distiller.{key}['{name}'].source"
             raise ValueError(
-                f"distiller.{key}['{name}'].source={recorder.source!r} is not in the "
+                f'{given}: {recorder.source!r} is not in the '
                 f'{role} ({type(model).__name__}). Close to it: {", ".join(close) or "none"}.'
             )
 
@@ -53,9 +60,11 @@ def check_mappings(distiller: Mapping) -> None:
         key = f"distiller.loss_forward_mappings['{loss}']"
         _check_name(loss, losses, key, 'distill_losses')
         for argument, record in mapping.items():
-            side = 'student' if record.get('from_student') else 'teacher'
-            recorders = distiller.get(f'{side}_recorders') or {}
             where = f"{key}['{argument}']"
+            if not isinstance(record.get('from_student'), bool):
+                raise ValueError(f'{where}: wanted from_student=True or False in {record}.')
+            side = 'student' if record['from_student'] else 'teacher'
+            recorders = distiller.get(f'{side}_recorders') or {}
             _check_name(record.get('recorder'), recorders, where, f'{side}_recorders')
             if record.get('connector'):
                 _check_name(record['connector'], connectors, where, 'connectors')
@@ -65,6 +74,37 @@ def check_mappings(distiller: Mapping) -> None:
             distiller.get('loss_forward_mappings') or {},
             f"distiller.distill_losses['{loss}']",
             'loss_forward_mappings',
+        )
+
+
+def build_distiller(config: Mapping) -> nn.Module:
+    """Build MMRazor's distiller, whose assertions do not say what they are about.
+
+    Raises:
+        ValueError: If it refuses the config, for example an argument that a loss does not
+            take.
+    """
+    defaults = dict(_scope_='mmrazor', type='ConfigurableDistiller')
+    try:
+        return MODELS.build({**defaults, **config})
+    except AssertionError as error:
+        raise ValueError(f'distiller: {" ".join(str(error).split())}') from error
+
+
+def check_extra_tokens(student: nn.Module) -> None:
+    """Check that a neck drops as many extra tokens as the backbone has.
+
+    Raises:
+        ValueError: If it does not: it would drop patches, or average the others in.
+    """
+    numbers = [
+        getattr(getattr(student, part, None), 'num_extra_tokens', None)
+        for part in ('backbone', 'neck')
+    ]
+    if None not in numbers and numbers[0] != numbers[1]:
+        raise ValueError(
+            f'architecture.neck.num_extra_tokens={numbers[1]}, but the backbone '
+            f'({type(student.backbone).__name__}) has {numbers[0]}.'
         )
 
 

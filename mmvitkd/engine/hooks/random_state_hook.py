@@ -1,8 +1,7 @@
 """The same seed gives the same run, also across a resume."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -66,13 +65,13 @@ class RandomStateHook(Hook):
         if not isinstance(loop, IterBasedTrainLoop):
             self._restore()
         elif self._resumed is not None:
-            loop.dataloader_iterator = self._restored(loop.dataloader_iterator, loop.iter)
+            loop.dataloader_iterator = _Batches(
+                loop.dataloader_iterator, loop.iter, self._restore
+            )
 
-    def _restored(self, batches: Iterator, seen: int) -> Iterator:
-        """The batches of an iteration-based run, which first skips those it had seen."""
-        yield from islice(batches, seen)
+    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Restore at last a run that was told not to skip what it had seen."""
         self._restore()
-        yield from batches
 
     def _restore(self) -> None:
         if self._resumed is not None:
@@ -88,3 +87,23 @@ class RandomStateHook(Hook):
         if self._before_val is not None:
             random_state.set_state(self._before_val)
             self._before_val = None
+
+
+class _Batches:
+    """The batches of an iteration-based run, which first skips those it had seen."""
+
+    def __init__(self, batches: Any, seen: int, restore: Callable[[], None]) -> None:
+        self._batches = batches
+        self._to_skip = seen
+        self._restore = restore
+
+    def __next__(self) -> Any:
+        if self._to_skip == 0:
+            self._restore()
+        self._to_skip -= 1
+        return next(self._batches)
+
+    def skip_iter(self, number: int) -> None:
+        """Skip some at once: what MMEngine's fork calls."""
+        self._batches.skip_iter(number)
+        self._to_skip -= number

@@ -23,7 +23,7 @@ class StudentEMAHook(EMAHook):
         gamma: The momentum at step t is ``max(momentum, gamma / (gamma + t))``, so that
             the average is over about the last 1 / gamma of a short run instead of being
             its initial weights (97 % of them after 800 steps at a decay of 0.99996).
-        kwargs: What ``MomentumAnnealingEMA`` takes besides.
+        kwargs: What ``EMAHook`` and ``MomentumAnnealingEMA`` take besides.
     """
 
     def __init__(self, momentum: float = 4e-5, gamma: int = 10, **kwargs: Any) -> None:

@@ -5,13 +5,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from mmrazor.models.algorithms import BaseAlgorithm
 from mmrazor.models.utils import add_prefix
 from torch import Tensor, nn
 
+from ...engine.checkpoint import STUDENT_PREFIX
 from ...registry import MODELS
-from ..checks import check_mappings, check_sources
+from ..checks import build_distiller, check_extra_tokens, check_mappings, check_sources
 from ..teachers import Teacher
 from .given_records import GivenRecords
 from .pairs import Pair, expand_pairs
@@ -77,7 +79,8 @@ class FeatureDistill(BaseAlgorithm):
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)
-        self.distiller = MODELS.build(distiller)
+        check_extra_tokens(self.student)
+        self.distiller = build_distiller(distiller)
         check_sources(
             self.distiller.student_recorders, self.student, 'student_recorders', 'student'
         )
@@ -145,13 +148,24 @@ class FeatureDistill(BaseAlgorithm):
         """Compute every loss once on a blank image, so that a misfit fails here.
 
         In eval mode, without gradient: no random number is drawn, no statistic changed.
-        Only for a student that says its input size.
         """
         size = getattr(getattr(self.student, 'backbone', None), 'img_size', None)
         if size is None:
+            print_log(
+                'The student does not say its input size (backbone.img_size): whether the '
+                'losses fit both models shows in the first iteration.',
+                logger='current',
+            )
             return
         blank = torch.zeros(1, 3, *size)
         sample = DataSample().set_gt_label(0)
+        try:
+            self.teacher(blank)
+        except Exception as error:
+            raise ValueError(
+                f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
+                f'{blank.dtype}: {error}'
+            ) from error
         training = self.training
         self.eval()
         with torch.no_grad(), self._records(blank, [sample]):
@@ -171,9 +185,8 @@ class FeatureDistill(BaseAlgorithm):
 
         The student's own; what is not the student's counts as its head.
         """
-        prefix = 'architecture.'
-        if param_name.startswith(prefix):
-            return self.student.get_layer_depth(param_name.removeprefix(prefix))
+        if param_name.startswith(STUDENT_PREFIX):
+            return self.student.get_layer_depth(param_name.removeprefix(STUDENT_PREFIX))
         _, depths = self.student.get_layer_depth('head')
         return depths - 1, depths
 

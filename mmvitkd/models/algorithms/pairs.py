@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from ..checks import PAIR
+
 Pair = tuple[int | str, int | str]
 
 # Where a classifier of each type keeps its blocks.
@@ -35,18 +37,6 @@ def expand_pairs(
         ValueError: If a pair is not a pair, or an index cannot be resolved.
     """
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
-    config.setdefault('_scope_', 'mmrazor')
-    config.setdefault('type', 'ConfigurableDistiller')
-    parts: dict[str, dict] = {
-        key: config.setdefault(key, {})
-        for key in (
-            'student_recorders',
-            'teacher_recorders',
-            'connectors',
-            'distill_losses',
-            'loss_forward_mappings',
-        )
-    }
     weight = loss.get('loss_weight', 1.0) / max(len(pairs), 1)
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
@@ -54,20 +44,29 @@ def expand_pairs(
                 f'pairs[{i}]={pair!r}: wanted (student layer, teacher layer), each a block '
                 'index or the name of a module.'
             )
-        student, teacher, name = f'student_{i}', f'teacher_{i}', f'loss_pair_{i}'
+        pair_name, loss_name = f'{PAIR}{i}', f'loss_{PAIR}{i}'
         sources = (
             _source(pair[0], student_type, f'pairs[{i}][0]'),
             _source(pair[1], teacher_type, f'pairs[{i}][1]'),
         )
-        parts['student_recorders'][student] = dict(type='ModuleOutputs', source=sources[0])
-        parts['teacher_recorders'][teacher] = dict(type='ModuleOutputs', source=sources[1])
-        for connector in (student, teacher):
-            parts['connectors'][connector] = dict(type='mmvitkd.TokensToMap')
-        parts['distill_losses'][name] = {**loss, 'loss_weight': weight}
-        parts['loss_forward_mappings'][name] = dict(
-            preds_S=dict(recorder=student, from_student=True, connector=student),
-            preds_T=dict(recorder=teacher, from_student=False, connector=teacher),
+        record = dict(recorder=pair_name, connector=pair_name)
+        additions = dict(
+            student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
+            teacher_recorders={pair_name: dict(type='ModuleOutputs', source=sources[1])},
+            connectors={pair_name: dict(type='mmvitkd.TokensToMap')},
+            distill_losses={loss_name: {**loss, 'loss_weight': weight}},
+            loss_forward_mappings={
+                loss_name: dict(
+                    preds_S=dict(record, from_student=True),
+                    preds_T=dict(record, from_student=False),
+                )
+            },
         )
+        for key, addition in additions.items():
+            taken = addition.keys() & config.setdefault(key, {}).keys()
+            if taken:
+                raise ValueError(f'distiller.{key}: pairs wants the name {taken.pop()!r}.')
+            config[key].update(addition)
     return config
 
 

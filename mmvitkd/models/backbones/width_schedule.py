@@ -22,13 +22,14 @@ def block_widths(
     - ``fixed_linear``, ``num_wide=3``: 240, 312, 384 with 3 heads (each width rounded
       down to a multiple of 8 x heads).
 
-    A list of widths, or any ``num_heads``, takes the schedule's place, so that the two
-    cannot contradict each other. Without ``num_heads`` a list keeps the head size.
+    A list of widths, or any ``num_heads``, takes the schedule's place; where both are given
+    they must agree. Without ``num_heads`` a list keeps the head size.
 
     Args:
         arch: The base's ``embed_dims``, ``num_heads`` and ``num_layers``.
         width: Width of the last block, or one width for each wide block.
-        num_heads: Heads of the wide blocks, one number or one for each.
+        num_heads: Heads of the wide blocks, one for each, or one number: that of all of
+            them, or with a schedule that of the last.
         num_wide: Number of wide blocks.
         schedule: One of ``SCHEDULES``; None is ``heads_step`` unless lists are given.
 
@@ -46,26 +47,36 @@ def block_widths(
             f'num_wide={num_wide} must lie between 1 and the number of blocks, '
             f'{arch["num_layers"]}'
         )
-    explicit = num_heads is not None or isinstance(width, Sequence)
-    if explicit and schedule is not None:
-        raise ValueError(
-            f'schedule={schedule!r} needs one int as width and no num_heads, found '
-            f'width={width} and num_heads={num_heads}; set schedule=None or drop the '
-            'others'
-        )
+    if schedule is not None and schedule not in SCHEDULES:
+        raise ValueError(f'schedule={schedule!r} is none of {list(SCHEDULES)}')
     widths = _entries('width', width, num_wide)
-    if num_heads is not None:
-        heads = _entries('num_heads', num_heads, num_wide)
-    elif explicit:
-        heads = _keep_head_size(base, base_heads, widths)
+    given = None if num_heads is None else _entries('num_heads', num_heads, num_wide)
+    if schedule is None and (given is not None or isinstance(width, Sequence)):
+        heads = given or _keep_head_size(base, base_heads, widths)
     else:
-        name = 'heads_step' if schedule is None else schedule
-        if name not in SCHEDULES:
-            raise ValueError(f'schedule={name!r} is none of {list(SCHEDULES)}')
+        name = schedule or 'heads_step'
         widths, heads = SCHEDULES[name](base, base_heads, widths[-1], num_wide)
+        _check_agreement(name, width, num_heads, widths, heads)
     widths, heads = [base] * narrow + widths, [base_heads] * narrow + heads
     _check(base, widths, heads)
     return widths, heads
+
+
+def _check_agreement(
+    schedule: str,
+    width: int | Sequence[int],
+    num_heads: int | Sequence[int] | None,
+    widths: list[int],
+    heads: list[int],
+) -> None:
+    """Check that what is given beside a schedule is what the schedule does."""
+    for key, given, made in (('width', width, widths), ('num_heads', num_heads, heads)):
+        wanted = made[-1:] if isinstance(given, int) else made
+        if given is not None and _entries(key, given, len(wanted)) != wanted:
+            raise ValueError(
+                f'{key}={given} contradicts schedule={schedule!r}, which makes it {wanted}; '
+                'leave one of them out'
+            )
 
 
 def _heads_step(

@@ -9,7 +9,7 @@ from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
 from ..checks import check_sources
-from .checkpoint import load_teacher
+from .checkpoint import load_strict, load_teacher
 from .normalization import Renormalize
 
 
@@ -24,7 +24,8 @@ class Teacher:
     with these two (a faster teacher, a cached one) can take its place.
 
     Args:
-        model: The teacher, or its config: an MMPretrain classifier or ``TimmClassifier``.
+        model: The config of the teacher: an MMPretrain classifier or ``TimmClassifier``. A
+            built model is taken as it is: whether it is loaded is the caller's business.
         recorders: MMRazor's recorders, by name. Each hands over the first output of its
             source in a forward pass.
         checkpoint: A local file with the weights of the whole model.
@@ -47,12 +48,14 @@ class Teacher:
         data_preprocessor: nn.Module | None = None,
     ) -> None:
         if isinstance(model, dict):
+            if checkpoint and model.get('pretrained'):
+                model = {**model, 'pretrained': False}  # timm would download it first
             built = MODELS.build(model)
             load_teacher(built, model, checkpoint, allow_random)
         else:
             built = model
             if checkpoint:
-                load_teacher(built, {}, checkpoint, allow_random)
+                load_strict(built, checkpoint)
         built.eval()
         built.requires_grad_(False)
         for module in built.modules():

@@ -1,6 +1,7 @@
 """FeatureDistill: a teacher outside the tree, records released, errors at build."""
 
 import copy
+import sys
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import FeatureDistill
@@ -129,7 +130,7 @@ def test_records_are_released_when_a_loss_fails():
 def test_another_teacher_can_take_its_place():
     class Cached:
         def __call__(self, images):
-            return {'teacher_0': torch.zeros(len(images), 17, 32)}
+            return {'pair_0': torch.zeros(len(images), 17, 32)}
 
         def apply(self, function):
             pass
@@ -198,8 +199,8 @@ def mapping(**changes):
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        (dict(pairs=[(3, 3)]), r"source='backbone\.layers\.3' is not in the student"),
-        (dict(pairs=[(2, 4)]), r"source='backbone\.layers\.4' is not in the teacher"),
+        (dict(pairs=[(3, 3)]), r"pairs\[0\]: 'backbone\.layers\.3' is not in the student"),
+        (dict(pairs=[(2, 4)]), r"pairs\[0\]: 'backbone\.layers\.4' is not in the teacher"),
         (dict(pairs=[('bakbone.layers.2', 3)]), r'Close to it: backbone\.layers\.2'),
         (dict(pair_loss=None), 'give both or neither'),
         (dict(pairs=None, pair_loss=None), 'nothing to distil'),
@@ -221,6 +222,18 @@ def mapping(**changes):
             r"distill_losses\['loss_kd'\]: 'loss_kd' is not in distiller\.loss_forward_mapp",
         ),
         (dict(teacher=vit(WIDE_ARCH, num_classes=7), distiller=SOFT_KD), r"\['loss_kd'\]"),
+        (
+            dict(distiller=mapping(preds_S=dict(recorder='logits'))),
+            r"\['preds_S'\]: wanted from_student=True or False",
+        ),
+        (
+            dict(distiller=mapping(pred_S=dict(recorder='logits', from_student=True))),
+            'distiller: pred_S is not in the signature of KLDivergence forward',
+        ),
+        (
+            dict(teacher={**timm_vit(), 'img_size': 64}),
+            r"teacher: it cannot take the student's input, 32 x 32",
+        ),
     ],
 )
 def test_what_does_not_fit_fails_at_build(kwargs, message):
@@ -233,6 +246,31 @@ def test_grids_that_differ_fail_at_build():
     teacher['patch_size'] = 4
     with pytest.raises(ValueError, match=r"(?s)\['loss_pair_0'\].*32 x 32.*4, 4.*8, 8"):
         distill(teacher=teacher)
+
+
+def test_a_neck_that_would_drop_patches_fails_at_build():
+    student = vit(out_type='raw', with_cls_token=False)
+    student['neck'] = dict(type='mmvitkd.LiftProjector', in_channels=16, out_channels=32)
+    student['head'] = dict(type='LinearClsHead', num_classes=5, in_channels=32)
+    message = r'architecture\.neck\.num_extra_tokens=1, but the backbone .* has 0'
+    with pytest.raises(ValueError, match=message):
+        distill(architecture=student, pairs=[('neck.norm', 3)])
+    student['neck']['num_extra_tokens'] = 0
+    distill(architecture=student, pairs=[('neck.norm', 3)])
+
+
+def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
+    said = []
+    module = sys.modules['mmvitkd.models.algorithms.feature_distill']
+    monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
+    student = dict(
+        type='ImageClassifier',
+        backbone=dict(type='ResNet', depth=18),
+        neck=dict(type='GlobalAveragePooling'),
+        head=dict(type='LinearClsHead', num_classes=5, in_channels=512),
+    )
+    distill(architecture=student, distiller=SOFT_KD, pairs=None, pair_loss=None)
+    assert 'does not say its input size' in said[0]
 
 
 def test_a_backbone_without_blocks_fails_at_build():

@@ -10,21 +10,14 @@ MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
 
 def test_one_pair_is_mmrazor_vocabulary():
     assert expand_pairs(None, [(11, 23)], MSE, 'ImageClassifier', 'TimmClassifier') == dict(
-        _scope_='mmrazor',
-        type='ConfigurableDistiller',
-        student_recorders=dict(
-            student_0=dict(type='ModuleOutputs', source='backbone.layers.11')
-        ),
-        teacher_recorders=dict(teacher_0=dict(type='ModuleOutputs', source='model.blocks.23')),
-        connectors=dict(
-            student_0=dict(type='mmvitkd.TokensToMap'),
-            teacher_0=dict(type='mmvitkd.TokensToMap'),
-        ),
+        student_recorders=dict(pair_0=dict(type='ModuleOutputs', source='backbone.layers.11')),
+        teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='model.blocks.23')),
+        connectors=dict(pair_0=dict(type='mmvitkd.TokensToMap')),
         distill_losses=dict(loss_pair_0=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)),
         loss_forward_mappings=dict(
             loss_pair_0=dict(
-                preds_S=dict(recorder='student_0', from_student=True, connector='student_0'),
-                preds_T=dict(recorder='teacher_0', from_student=False, connector='teacher_0'),
+                preds_S=dict(recorder='pair_0', from_student=True, connector='pair_0'),
+                preds_T=dict(recorder='pair_0', from_student=False, connector='pair_0'),
             )
         ),
     )
@@ -44,9 +37,9 @@ def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was():
     config = expand_pairs(
         distiller, [('neck.norm', 'model.blocks.23')], MSE, 'ImageClassifier', 'Anything'
     )
-    assert list(config['student_recorders']) == ['logits', 'student_0']
-    assert config['student_recorders']['student_0']['source'] == 'neck.norm'
-    assert config['teacher_recorders']['teacher_0']['source'] == 'model.blocks.23'
+    assert list(config['student_recorders']) == ['logits', 'pair_0']
+    assert config['student_recorders']['pair_0']['source'] == 'neck.norm'
+    assert config['teacher_recorders']['pair_0']['source'] == 'model.blocks.23'
     assert list(distiller['student_recorders']) == ['logits']
 
 
@@ -66,3 +59,9 @@ def test_what_is_no_pair_is_refused(pairs, message):
 def test_an_index_into_an_unknown_model_asks_for_the_name():
     with pytest.raises(ValueError, match=r'pairs\[0\]\[1\]=2: .*name the module instead'):
         expand_pairs(None, [(1, 2)], MSE, 'ImageClassifier', 'HuggingFaceClassifier')
+
+
+def test_a_name_that_is_taken_is_refused():
+    distiller = dict(teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='x')))
+    with pytest.raises(ValueError, match=r"distiller\.teacher_recorders: .*name 'pair_0'"):
+        expand_pairs(distiller, [(0, 0)], MSE, 'ImageClassifier', 'TimmClassifier')

@@ -56,12 +56,12 @@ def test_explicit_lists(width, num_heads, widths, heads):
             r"'cosine' is none of \['heads_step', 'fixed_step', 'heads_linear', 'fix",
         ),
         (
-            dict(width=[384], schedule='heads_step'),
-            r"schedule='heads_step' needs one int as width.*width=\[384\]",
+            dict(width=[320, 384], num_wide=2, schedule='heads_step'),
+            r"width=\[320, 384\] contradicts schedule='heads_step'.* \[384, 384\]",
         ),
         (
             dict(width=384, num_heads=6, schedule='fixed_step'),
-            "schedule='fixed_step' needs .* no num_heads.* num_heads=6",
+            "num_heads=6 contradicts schedule='fixed_step', which makes it .3",
         ),
         (dict(width=[256, 384]), 'width=.* has 2 entries, but num_wide=1'),
         (
@@ -98,3 +98,18 @@ def test_the_base_must_divide_into_heads():
     arch = dict(TINY, num_heads=5)
     with pytest.raises(ValueError, match=r'width=192 of block 0 .*num_heads=5'):
         block_widths(arch, 384, num_heads=6)
+
+
+@pytest.mark.parametrize(
+    ('schedule', 'num_wide', 'num_heads'),
+    [
+        ('heads_step', 1, 6),
+        ('fixed_step', 2, 3),
+        ('heads_linear', 3, 6),
+        ('heads_linear', 3, [4, 5, 6]),
+        ('fixed_linear', 3, 3),
+    ],
+)
+def test_a_schedule_and_the_heads_it_makes_agree(schedule, num_wide, num_heads):
+    wanted = block_widths(TINY, 384, None, num_wide, schedule)
+    assert block_widths(TINY, 384, num_heads, num_wide, schedule) == wanted

@@ -93,6 +93,16 @@ def test_timm_loads_pretrained_weights_itself(monkeypatch, tmp_path):
     assert torch.equal(loaded.blocks[0].attn.qkv.weight, source.blocks[0].attn.qkv.weight)
 
 
+def test_a_local_file_comes_before_a_download(monkeypatch, tmp_path):
+    def download(*args, **kwargs):
+        raise AssertionError('timm was asked for weights')
+
+    monkeypatch.setattr(timm.models._builder, 'load_pretrained', download)
+    path = str(tmp_path / 'local.pth')
+    torch.save(MODELS.build(timm_vit()).model.state_dict(), path)
+    teacher(timm_vit(pretrained=True), path)
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match=r"teacher_ckpt='none\.pth'.*no such file"):
         teacher(vit(), 'none.pth')
@@ -133,7 +143,7 @@ def test_a_random_teacher_must_be_wanted(config):
 def test_a_source_that_does_not_exist_lists_what_comes_close():
     with pytest.raises(
         ValueError,
-        match=r"teacher_recorders\['block'\]\.source='backbone\.layer\.3' is not in the "
+        match=r"teacher_recorders\['block'\]\.source: 'backbone\.layer\.3' is not in the "
         r'teacher.*backbone\.layers\.3',
     ):
         teacher(
