@@ -45,11 +45,12 @@ LOSSES = {
     'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
 }
 console = Console()
+started: list[subprocess.Popen] = []
 
 
 def main() -> None:
     """Convert, train, test, report."""
-    start = time.perf_counter()
+    begin = time.perf_counter()
     say('Data: 5,000 MNIST digits as PNG files')
     run([ROOT / 'tools/dataset_converters/mnist5k.py', '--out', 'data/mnist5k'], 'data')
     say('Training the teacher and four students, two at a time (CPU, one seed)')
@@ -58,7 +59,7 @@ def main() -> None:
     say('Testing')
     runs = [result(name, seconds[name]) for name in test(list(NAMES))]
     report(runs)
-    say(f'Done in {time.perf_counter() - start:.0f} s. Table and figures: work_dirs/demo/')
+    say(f'Done in {time.perf_counter() - begin:.0f} s. Table and figures: work_dirs/demo/')
 
 
 def say(text: str) -> None:
@@ -79,13 +80,23 @@ def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
     OUT.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     with open(OUT / f'{name}.log', 'w') as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=environment,
         )
+    started.append(process)
+    return process
+
+
+def stop_all() -> None:
+    """End what still runs, after a failure or Ctrl-C."""
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
 
 
 def finish(process: subprocess.Popen, name: str) -> None:
@@ -241,7 +252,7 @@ def caption_of(runs: list[Run]) -> str:
     gap = runs[0].top1 - runs[1].top1
     return (
         f'One seed, {IMAGES:,} test images: one accuracy is known to about '
-        f'±{half:.1f} points (95 %), and another seed moves it by as much. So two students '
+        f'±{half:.1f} points (95 %), and another seed may move it by as much. So two students '
         f'{2**0.5 * half:.1f} points apart or less may as well be equal. The teacher is '
         f'{gap:.1f} points above (a). {epochs_of(TEACHER)} epochs do not converge a student: '
         'part of any gap is how fast it learns. The demo shows that everything runs; it is '
@@ -258,4 +269,7 @@ def write(name: str, text: str) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    finally:
+        stop_all()

@@ -1,5 +1,6 @@
 """A hook that writes what each rank holds when training ends."""
 
+import hashlib
 import json
 import os.path as osp
 
@@ -10,10 +11,13 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class RankReportHook(Hook):
-    """Writes `ranks.json`: each rank's weights, summed up, and DDP's setting."""
+    """Writes `ranks.json`: hashes of each rank's weights, and DDP's setting."""
 
     def after_train(self, runner):
-        weights = {k: v.double().sum().item() for k, v in runner.model.state_dict().items()}
+        weights = {
+            k: hashlib.sha256(v.numpy().tobytes()).hexdigest()
+            for k, v in runner.model.state_dict().items()
+        }
         report = dict(
             weights=weights,
             iteration=runner.iter,

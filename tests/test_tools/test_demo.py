@@ -67,3 +67,12 @@ def test_a_run_that_fails_shows_its_last_lines(demo, tmp_path):
     script.write_text('print("first"); raise SystemExit("the reason")')
     with pytest.raises(SystemExit, match=r'(?s)the reason.*make demo: student failed.*\.log'):
         demo.run([script], 'student')
+
+
+def test_nothing_goes_on_after_the_end(demo, tmp_path):
+    script = tmp_path / 'sleeps.py'
+    script.write_text('import time; time.sleep(60)')
+    process = demo.start([script], 'student')
+    assert process.poll() is None
+    demo.stop_all()
+    assert process.poll() is not None

@@ -1,6 +1,7 @@
 # Student: DeiT-Tiny whose tokens are lifted to 384 channels (Lift, arXiv 2511.15572).
+_base_ = './cait_s24_soft_kd.py'
+
 model = dict(
-    type='mmvitkd.FeatureDistill',
     architecture=dict(
         type='ImageClassifier',
         backbone=dict(
@@ -17,7 +18,9 @@ model = dict(
             num_classes=1000,
             in_channels=384,
             init_cfg=None,  # PyTorch's own, as published
-            loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+            loss=dict(
+                type='LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=0.1
+            ),
         ),
     ),
 )

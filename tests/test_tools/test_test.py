@@ -1,0 +1,81 @@
+"""tools/test.py and dist_test.sh: MMPretrain's options on a student's checkpoint."""
+
+import json
+import pickle
+
+import mmvitkd  # noqa: F401
+
+import pytest
+import torch
+from image_folders import write_folder
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+
+CONFIG = 'configs/mnist5k/vit_32_lift.py'
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp('digits'), 10, 1, 3, (28, 28), 'png')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """A checkpoint of the student alone, of random weights."""
+    path = tmp_path_factory.mktemp('student') / 'student.pth'
+    model = MODELS.build(Config.fromfile(CONFIG).model.architecture)
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+@pytest.fixture
+def options(folder):
+    return [f'test_dataloader.dataset.data_root={folder}']
+
+
+def test_out_writes_the_predictions(run_tool, checkpoint, options, tmp_path):
+    out = tmp_path / 'predictions.pkl'
+    run_tool('test', CONFIG, checkpoint, '--work-dir', tmp_path, '--out', out, options=options)
+    predictions = pickle.loads(out.read_bytes())
+    assert len(predictions) == 30
+    assert predictions[0]['pred_score'].shape == (10,)
+
+
+@pytest.mark.parametrize('arguments', [['--tta'], ['--amp'], ['--no-pin-memory']])
+def test_options_of_mmpretrain(run_tool, checkpoint, options, tmp_path, arguments):
+    out = tmp_path / 'metrics.json'
+    where = ['--work-dir', tmp_path, '--out', out, '--out-item', 'metrics']
+    run_tool('test', CONFIG, checkpoint, *where, *arguments, options=options)
+    assert 0 <= json.loads(out.read_text())['accuracy/top1'] <= 100
+
+
+def test_show_dir_gets_pictures(run_tool, checkpoint, options, tmp_path):
+    pictures = tmp_path / 'pictures'
+    show = ['--show-dir', pictures, '--interval', 10]
+    run_tool('test', CONFIG, checkpoint, '--work-dir', tmp_path, *show, options=options)
+    assert len(list(pictures.rglob('*.png'))) == 3
+
+
+def test_two_processes_agree_with_one(run_tool, run_distributed, checkpoint, options, tmp_path):
+    metrics = []
+    for name in ('one', 'two'):
+        out = tmp_path / f'{name}.json'
+        where = ['--work-dir', tmp_path, '--out', out, '--out-item', 'metrics']
+        if name == 'one':
+            run_tool('test', CONFIG, checkpoint, *where, options=options)
+        else:
+            arguments = [CONFIG, checkpoint, 2, *where, '--cfg-options', *options]
+            run_distributed('dist_test.sh', *arguments)
+        metrics.append(json.loads(out.read_text()))
+    assert metrics[0] == metrics[1]
+
+
+def test_ema_must_be_in_the_file(run_tool, checkpoint, options, tmp_path):
+    with pytest.raises(ValueError, match=r'--ema: .*student\.pth.*holds no EMA weights'):
+        run_tool('test', CONFIG, checkpoint, '--work-dir', tmp_path, '--ema', options=options)
+
+
+def test_weights_of_another_model_are_refused(run_tool, checkpoint, options, tmp_path):
+    other = 'configs/mnist5k/vit_32.py'
+    with pytest.raises(ValueError, match=r'(?s)student\.pth.*does not fit.*neck\.proj\.weight'):
+        run_tool('test', other, checkpoint, '--work-dir', tmp_path, options=options)
