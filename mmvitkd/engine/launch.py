@@ -56,6 +56,11 @@ def set_local_rank(local_rank: int) -> None:
 
 
 def shut_down() -> None:
-    """End the process group, if there is one."""
+    """End the process group, if there is one, once every process is done with it.
+
+    One that leaves while another still writes its last checkpoint now and then aborts in
+    gloo's threads, and the launcher reports a run that had succeeded as failed.
+    """
     if dist.is_initialized():
+        dist.barrier()
         dist.destroy_process_group()

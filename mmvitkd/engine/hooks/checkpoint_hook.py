@@ -52,6 +52,8 @@ class CheckpointHook(_CheckpointHook):
         self._random_states = None
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        if not self.save_best:
+            return
         self._prepare(runner)
         # MMEngine saves once more where the best one changed; below that is always done.
         last, self.last_ckpt = self.last_ckpt, None
