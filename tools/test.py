@@ -5,7 +5,6 @@ downloaded.
 """
 
 import argparse
-import os.path as osp
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
@@ -62,11 +61,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Let the command line override the config, and leave the student alone in it."""
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        name = osp.splitext(osp.basename(args.config))[0]
-        cfg.work_dir = osp.join('./work_dirs', name)
+    launch.set_work_dir(cfg, args.work_dir)
     if args.amp:
         cfg.test_cfg.fp16 = True  # MMEngine's name for autocast
         torch.set_autocast_dtype('cuda', torch.bfloat16)

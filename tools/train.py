@@ -1,7 +1,6 @@
 """Train a model: `python tools/train.py CONFIG`, with MMPretrain's options."""
 
 import argparse
-import os.path as osp
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.engine import launch
@@ -52,11 +51,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Let the command line override the config."""
     cfg.launcher = args.launcher
-    if args.work_dir is not None:
-        cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        name = osp.splitext(osp.basename(args.config))[0]
-        cfg.work_dir = osp.join('./work_dirs', name)
+    launch.set_work_dir(cfg, args.work_dir)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:

@@ -1,6 +1,7 @@
 """Starting a run: gloo where there is no CUDA, and a loader that can resume."""
 
 import os
+import os.path as osp
 import time
 from copy import deepcopy
 
@@ -32,6 +33,12 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
         if no_pin_memory or not torch.cuda.is_available():
             loader['pin_memory'] = False
         cfg[f'{split}_dataloader'] = loader
+
+
+def set_work_dir(cfg: Config, work_dir: str | None) -> None:
+    """The folder for logs and checkpoints: the given one, the config's, or by its name."""
+    name = osp.splitext(osp.basename(cfg.filename or 'run'))[0]
+    cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
 
 
 def init_distributed(cfg: Config) -> None:

@@ -109,3 +109,16 @@ def test_the_rank_that_torchrun_gives_wins(monkeypatch):
     monkeypatch.delenv('LOCAL_RANK')
     launch.set_local_rank(1)
     assert launch.os.environ['LOCAL_RANK'] == '1'
+
+
+def test_the_work_dir_is_the_given_one_the_configs_or_named_after_it(tmp_path):
+    path = tmp_path / 'my_run.py'
+    path.write_text('a = 1')
+    cfg = Config.fromfile(path)
+    launch.set_work_dir(cfg, None)
+    assert cfg.work_dir == 'work_dirs/my_run'
+    cfg.work_dir = 'from/config'
+    launch.set_work_dir(cfg, None)
+    assert cfg.work_dir == 'from/config'
+    launch.set_work_dir(cfg, 'from/command line')
+    assert cfg.work_dir == 'from/command line'
