@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 INK, GREY = '#222222', '#8a8a8a'
 COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')
@@ -90,6 +90,7 @@ def draw_losses(runs: Sequence[Run], path: Path) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter('{x:g}')
         axes.yaxis.set_minor_formatter('')
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel('epoch')
         axes.set_title(name, loc='left', fontsize=10, color=INK)
         axes.legend(frameon=False, fontsize=8)
