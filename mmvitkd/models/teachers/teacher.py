@@ -50,7 +50,7 @@ class Teacher:
         if isinstance(model, dict):
             if checkpoint and model.get('pretrained'):
                 model = {**model, 'pretrained': False}  # timm would download it first
-            built = MODELS.build(model)
+            built = _build(model)
             load_teacher(built, model, checkpoint, allow_random)
         else:
             built = model
@@ -96,3 +96,18 @@ class Teacher:
 
     def __deepcopy__(self, memo: dict) -> 'Teacher':
         return self
+
+
+def _build(config: dict) -> nn.Module:
+    """Build a teacher; where timm cannot download its weights, say what else to give."""
+    try:
+        return MODELS.build(config)
+    except Exception as error:
+        if not config.get('pretrained'):
+            raise
+        raise ValueError(
+            f'teacher: {config.get("model_name", config["type"])} with pretrained='
+            f'{config["pretrained"]!r} cannot be built. Without a connection give '
+            'teacher_ckpt="FILE", or teacher.pretrained=False and allow_random_teacher=True '
+            f'for a trial. ({type(error).__name__}: {str(error).splitlines()[0]})'
+        ) from error

@@ -103,6 +103,16 @@ def test_a_local_file_comes_before_a_download(monkeypatch, tmp_path):
     teacher(timm_vit(pretrained=True), path)
 
 
+def test_a_download_that_fails_says_what_else_to_give(monkeypatch):
+    def download(*args, **kwargs):
+        raise OSError('no connection')
+
+    monkeypatch.setattr(timm.models._builder, 'load_pretrained', download)
+    message = r'vit_tiny.*pretrained=True.*teacher_ckpt="FILE".*OSError: no connection'
+    with pytest.raises(ValueError, match=message):
+        teacher(timm_vit(pretrained=True))
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(FileNotFoundError, match=r"teacher_ckpt='none\.pth'.*no such file"):
         teacher(vit(), 'none.pth')
