@@ -10,6 +10,7 @@ EXTRAS = {
     'mim': 'mminstall',
     'lite': 'lite',
     'demo': 'demo',
+    'onnx': 'onnx',
     'tests': 'tests',
     'all': 'all',
 }

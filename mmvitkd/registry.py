@@ -10,6 +10,17 @@ from mmengine.registry import Registry
 
 # Backbones, necks, algorithms, connectors and losses.
 MODELS = Registry('model', parent=root.MODELS, scope='mmvitkd', locations=['mmvitkd.models'])
+# Data sets and what their pipelines do to a sample.
+DATASETS = Registry(
+    'dataset', parent=root.DATASETS, scope='mmvitkd', locations=['mmvitkd.datasets']
+)
+TRANSFORMS = Registry(
+    'transform', parent=root.TRANSFORMS, scope='mmvitkd', locations=['mmvitkd.datasets']
+)
+# Scores of a validation or a test.
+METRICS = Registry(
+    'metric', parent=root.METRICS, scope='mmvitkd', locations=['mmvitkd.evaluation']
+)
 # What runs at set points of training: checkpoints, random state, EMA, finite losses.
 HOOKS = Registry('hook', parent=root.HOOKS, scope='mmvitkd', locations=['mmvitkd.engine'])
 # Optimizer wrappers: bfloat16 autocast.

@@ -1,0 +1,1 @@
+"""Weights from one naming to another, as pure functions on state dicts."""
