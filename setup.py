@@ -1,9 +1,11 @@
 """Build mmvitkd; its dependencies are stated in requirements/*.txt only."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 EXTRAS = {
@@ -41,6 +43,26 @@ def read_requirements(name: str) -> list[str]:
     return found
 
 
+class BuildWithMim(build_py):
+    """Ships configs, tools and the index of models in `.mim`, where OpenMMLab looks for them.
+
+    They are copied into the build, never into the source tree. An editable install needs
+    no copy: the package finds them in the clone.
+    """
+
+    def run(self) -> None:
+        """Build as usual, then copy."""
+        super().run()
+        if self.editable_mode:
+            return
+        mim = Path(self.build_lib) / 'mmvitkd' / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)  # what an earlier build left there
+        caches = shutil.ignore_patterns('__pycache__', '*.py[co]')
+        for name in ('configs', 'tools'):
+            shutil.copytree(ROOT / name, mim / name, ignore=caches)
+        shutil.copy2(ROOT / 'model-index.yml', mim)
+
+
 setup(
     name='mmvitkd',
     version=read_version(),
@@ -50,6 +72,7 @@ setup(
     license_expression='Apache-2.0',
     license_files=['LICENSE'],
     keywords=['computer vision', 'knowledge distillation', 'vision transformer'],
+    cmdclass={'build_py': BuildWithMim},
     packages=find_packages(include=['mmvitkd', 'mmvitkd.*']),
     python_requires='>=3.11',
     install_requires=read_requirements('runtime'),

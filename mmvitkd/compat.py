@@ -218,6 +218,33 @@ def _get_installed_path(package: str) -> str:
     return osp.dirname(spec.origin)
 
 
+def mend_config_prefix() -> bool:
+    """Let ``_base_ = 'mmvitkd::...'`` find the configs that come with this package.
+
+    For mmengine and onedl-mmengine < 1; MMEngine issue 1410, PR 1411. MMEngine knows this
+    prefix for the projects on its list only, wants a file in a sub-folder of an installed
+    package, and makes the project the scope of everything inherited. Our configs write
+    MMPretrain's types without a prefix, and would no longer build in another scope.
+    """
+    from mmengine.config import Config
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    from .shipped import PREFIX, shipped_config
+
+    if 'mmvitkd' in MODULE2PACKAGE:
+        return False
+    MODULE2PACKAGE['mmvitkd'] = 'mmvitkd'
+    get_cfg_path = Config._get_cfg_path
+
+    def get_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(PREFIX):
+            return str(shipped_config(cfg_path)), None
+        return get_cfg_path(cfg_path, filename)
+
+    Config._get_cfg_path = staticmethod(get_ours_too)
+    return True
+
+
 def quiet_ddp() -> bool:
     """Silence torch's notice about ``broadcast_buffers``, which MMEngine's runner passes.
 
@@ -249,6 +276,8 @@ def apply() -> tuple[str, ...]:
             importlib.import_module(f'mmpretrain.{name}')
         if mend_pkg_resources():
             done.append('pkg_resources')
+        if mend_config_prefix():
+            done.append('config prefix')
         with mmrazor_accepts_mmcv() as needed:
             importlib.import_module('mmrazor')
         if needed:

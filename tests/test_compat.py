@@ -19,6 +19,7 @@ import mmrazor
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import MODELS
 from mmengine.utils import get_installed_path, is_installed
 
@@ -204,6 +205,7 @@ def test_a_second_time_there_is_nothing_to_do():
     assert compat.mend_torchvision() is False
     assert compat.mend_mmrazor_quantization() is False
     assert compat.mend_pkg_resources() is False
+    assert compat.mend_config_prefix() is False
     with compat.mmrazor_accepts_mmcv() as needed:
         assert needed is False
     assert set(compat.apply()) <= {'DDP notice'}  # a filter, which can be set again
@@ -424,6 +426,79 @@ def test_everything_in_mmengine_that_asks_is_answered(monkeypatch):
     assert user.get_installed_path('mmpretrain') == os.path.dirname(mmpretrain.__file__)
     assert stranger.is_installed is ask
     assert compat.mend_pkg_resources() is False
+
+
+# mmvitkd:: ----------------------------------------------------------------------------
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NAMES_OF_OURS = [
+    'cait_s24_deit_tiny_widelast.py',
+    'mnist5k/vit_32.py',
+    '_base_/default_runtime.py',
+]
+
+
+@pytest.fixture
+def inherit(tmp_path):
+    """Load a config that inherits another and says nothing else."""
+
+    def load(base):
+        (tmp_path / 'own.py').write_text(f'_base_ = {base!r}\n')
+        return Config.fromfile(tmp_path / 'own.py')
+
+    return load
+
+
+@pytest.mark.parametrize('name', NAMES_OF_OURS)
+def test_the_prefix_is_as_good_as_the_path(inherit, name):
+    """No `_scope_` is added either: another than MMPretrain's would not build."""
+    assert inherit(f'mmvitkd::{name}').to_dict() == inherit(str(CONFIGS / name)).to_dict()
+
+
+def test_a_config_that_inherits_ours_builds(inherit):
+    config = inherit('mmvitkd::cait_s24_deit_tiny_widelast.py')
+    student = mmpretrain.registry.MODELS.build(config.model.architecture)
+    assert sum(p.numel() for p in student.parameters()) == 7_313_896
+
+
+def test_a_config_that_inherits_mmpretrains_builds(inherit):
+    config = inherit('mmpretrain::deit/deit-tiny_4xb256_in1k.py')
+    model = mmpretrain.registry.MODELS.build(config.model)
+    assert sum(p.numel() for p in model.parameters()) == 5_717_416
+
+
+def test_a_name_that_is_not_ours_is_an_error(inherit):
+    message = r'no config mmvitkd::cait_s24.py; did you mean mmvitkd::cait_s24_\w+.py'
+    with pytest.raises(FileNotFoundError, match=message):
+        inherit('mmvitkd::cait_s24.py')
+
+
+@pytest.fixture
+def stock(monkeypatch):
+    """MMEngine as it is, with an answer of its own to every path."""
+    monkeypatch.delitem(MODULE2PACKAGE, 'mmvitkd')
+
+    def answer(cfg_path, filename):
+        return cfg_path, 'asked'
+
+    monkeypatch.setattr(Config, '_get_cfg_path', staticmethod(answer))
+    return answer
+
+
+def test_only_our_prefix_is_answered(stock):
+    assert compat.mend_config_prefix() is True
+    assert compat.mend_config_prefix() is False
+    assert MODULE2PACKAGE['mmvitkd'] == 'mmvitkd'
+    path = str(CONFIGS / NAMES_OF_OURS[0])
+    assert Config._get_cfg_path(f'mmvitkd::{NAMES_OF_OURS[0]}', 'own.py') == (path, None)
+    for other in ('mmpretrain::deit/x.py', './mmvitkd.py', '../x.py', '/mmvitkd/x.py'):
+        assert Config._get_cfg_path(other, 'own.py') == (other, 'asked')
+
+
+def test_an_mmengine_that_knows_the_prefix_is_left_alone(stock, monkeypatch):
+    monkeypatch.setitem(MODULE2PACKAGE, 'mmvitkd', 'mmvitkd')
+    assert compat.mend_config_prefix() is False
+    assert Config._get_cfg_path is stock
 
 
 # DDP ----------------------------------------------------------------------------------

@@ -108,5 +108,5 @@ def test_mmengine_imports_it_by_its_scope(tmp_path):
     (wrong,) = (line for line in lines if line.startswith('mmvitkd needs'))
     built = lines[-1].split()
     assert 'timm >=1.0.15,<2, found 0.1. To mend it: pip install' in wrong
-    assert built[0].endswith('WideLast')
+    assert built[0].endswith('WideLastViT')
     assert built[1:] == ['StudentEMAHook', 'BF16OptimWrapper']

@@ -29,7 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
-OUT = ROOT / 'work_dirs' / 'demo'
+OUT = Path('work_dirs/demo')
 IMAGES = 1000
 TEACHER = 'vit_64'
 NAMES = {
@@ -84,7 +84,6 @@ def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
             [sys.executable, *map(str, command)],
             stdout=log,
             stderr=subprocess.STDOUT,
-            cwd=ROOT,
             env=environment,
         )
     started.append(process)
@@ -143,7 +142,7 @@ class Training:
     def __init__(self, name: str, bars: Progress) -> None:
         self.name, self.bars, self.begin = name, bars, time.perf_counter()
         shutil.rmtree(OUT / name, ignore_errors=True)
-        script, config = ROOT / 'tools/train.py', f'configs/mnist5k/{name}.py'
+        script, config = ROOT / 'tools/train.py', ROOT / f'configs/mnist5k/{name}.py'
         self.process = start([script, config, '--work-dir', f'work_dirs/demo/{name}'], name)
         self.bar = bars.add_task(NAMES[name], total=epochs_of(name), at='starting')
 
@@ -179,7 +178,7 @@ def test(names: list[str]) -> list[str]:
             checkpoint = f'work_dirs/demo/{name}/epoch_{epochs_of(name)}.pth'
             options = ['--work-dir', f'work_dirs/demo/{name}/test', '--out-item', 'metrics']
             options += ['--out', f'work_dirs/demo/{name}/metrics.json']
-            command = [ROOT / 'tools/test.py', f'configs/mnist5k/{name}.py', checkpoint]
+            command = [ROOT / 'tools/test.py', ROOT / f'configs/mnist5k/{name}.py', checkpoint]
             tests[name] = start([*command, *options], f'{name}_test')
         for name, process in tests.items():
             finish(process, f'{name}_test')

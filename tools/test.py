@@ -8,7 +8,9 @@ import argparse
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.datasets.mean_std import fill_measured
 from mmvitkd.engine import launch
+from mmvitkd.engine.one_key import apply_one_keys
 from mmvitkd.engine.preflight import check_data
 from mmvitkd.engine.student import load_into_runner, student_config
 
@@ -77,6 +79,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    apply_one_keys(cfg)
+    fill_measured(cfg)
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)

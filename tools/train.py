@@ -3,7 +3,9 @@
 import argparse
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.datasets.mean_std import fill_measured
 from mmvitkd.engine import launch
+from mmvitkd.engine.one_key import apply_one_keys
 from mmvitkd.engine.preflight import check_checkpoint, check_data
 
 from mmengine.config import Config, DictAction
@@ -70,6 +72,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    apply_one_keys(cfg)
+    fill_measured(cfg)
     return cfg
 
 

@@ -10,6 +10,8 @@ default_hooks = dict(
     visualization=dict(type='VisualizationHook', enable=False),
     random_state=dict(type='mmvitkd.RandomStateHook'),
     finite_loss=dict(type='mmvitkd.FiniteLossHook'),
+    teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
+    unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),
 )
 
 env_cfg = dict(

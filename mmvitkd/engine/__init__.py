@@ -2,7 +2,14 @@
 
 from .atomic_backend import AtomicLocalBackend
 from .bf16_optim_wrapper import BF16OptimWrapper
-from .hooks import CheckpointHook, FiniteLossHook, RandomStateHook, StudentEMAHook
+from .hooks import (
+    CheckpointHook,
+    FiniteLossHook,
+    RandomStateHook,
+    StudentEMAHook,
+    TeacherAccuracyHook,
+    UnreadableImagesHook,
+)
 
 __all__ = [
     'AtomicLocalBackend',
@@ -11,4 +18,6 @@ __all__ = [
     'FiniteLossHook',
     'RandomStateHook',
     'StudentEMAHook',
+    'TeacherAccuracyHook',
+    'UnreadableImagesHook',
 ]

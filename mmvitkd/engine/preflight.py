@@ -2,13 +2,16 @@
 
 import os.path as osp
 from collections.abc import Sequence
+from pickle import UnpicklingError
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
 from mmengine.runner import find_latest_checkpoint
 from mmpretrain.datasets import ImageNet
 
+from ..datasets.folder_layout import find_files
 from .checkpoint import read_checkpoint
 from .student import student_config
 
@@ -29,13 +32,37 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
         while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
             dataset = dataset['dataset']
-        if str(dataset.get('type')).split('.')[-1] in ('ImageNet', 'CustomDataset'):
-            _check_folder(dataset, f'{split}_dataloader.dataset', _num_classes(cfg))
+        kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
+        if kind == 'ImageFolder':
+            _check_image_folder(dataset, key, _num_classes(cfg))
+        elif kind in ('ImageNet', 'CustomDataset'):
+            _check_folder(dataset, key, _num_classes(cfg))
 
 
 def _num_classes(cfg: Config) -> int | None:
-    """The number of classes of the student's head."""
-    return (student_config(cfg.model).get('head') or {}).get('num_classes')
+    """The number of classes of the student's head, or of a student without that key."""
+    student = student_config(cfg.model)
+    return (student.get('head') or student).get('num_classes')
+
+
+def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
+    names = ('split', 'val_share', 'split_seed', 'extensions')
+    arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
+    root = dataset.get('data_root') or ''
+    try:
+        found = find_files(root, **arguments)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f'{key}: {error}') from None
+    what = f'{key}: data_root={root!r}, split={arguments["split"]!r}'
+    _check_number(len(found.files), num_classes, root, what)
+
+
+def _check_number(found: int, wanted: int | None, folder: str, what: str) -> None:
+    if wanted is not None and found != wanted:
+        raise ValueError(
+            f'{what}: found {found} class folders in {folder!r}, wanted {wanted}: the '
+            'num_classes of the head.'
+        )
 
 
 def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
@@ -52,11 +79,7 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
     classes = list(list_dir_or_file(folder, list_file=False))
-    if num_classes is not None and len(classes) != num_classes:
-        raise ValueError(
-            f'{what}: found {len(classes)} class folders in {folder!r}, wanted '
-            f'{num_classes}: the num_classes of the head.'
-        )
+    _check_number(len(classes), num_classes, folder, what)
     files = list_dir_or_file(folder, list_dir=False, recursive=True)
     extensions = tuple(dataset.get('extensions', ImageNet.IMG_EXTENSIONS))
     if not any(file.lower().endswith(extensions) for file in files):
@@ -64,11 +87,12 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
 
 
 def check_checkpoint(cfg: Config) -> None:
-    """Check that the checkpoint a run starts from, if any, is there and whole.
+    """Check that the checkpoint a run starts from, if any, is there, whole and plain.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated or no checkpoint.
+        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as
+            MMEngine's own do: torch would refuse it, but late and in many words.
     """
     path, key = cfg.get('load_from'), 'load_from'
     if cfg.get('resume'):
@@ -80,3 +104,15 @@ def check_checkpoint(cfg: Config) -> None:
             )
     if path and '://' not in path:
         read_checkpoint(path, key)
+        _check_plain(path, key)
+
+
+def _check_plain(path: str, key: str) -> None:
+    try:
+        torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
+    except UnpicklingError:
+        raise ValueError(
+            f'{key}={path!r} was not written by mmvitkd, and a run cannot go on from it: it '
+            'holds pickled objects beside its weights, as other training checkpoints do, or '
+            'is a file of weights alone. Give it as student_ckpt or teacher_ckpt.'
+        ) from None

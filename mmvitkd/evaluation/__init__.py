@@ -1,1 +1,5 @@
-"""Metrics that MMPretrain lacks."""
+"""Metrics that MMPretrain lacks: accuracy where some images cannot be read."""
+
+from .accuracy import Accuracy
+
+__all__ = ['Accuracy']

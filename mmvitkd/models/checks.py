@@ -97,6 +97,8 @@ def check_extra_tokens(student: nn.Module) -> None:
     Raises:
         ValueError: If it does not: it would drop patches, or average the others in.
     """
+    if getattr(getattr(student, 'backbone', None), 'out_type', 'featmap') == 'featmap':
+        return  # a map has no extra tokens, and the neck drops none
     numbers = [
         getattr(getattr(student, part, None), 'num_extra_tokens', None)
         for part in ('backbone', 'neck')

@@ -1,8 +1,7 @@
 """Reading checkpoints: nothing is executed, and every error names the file."""
 
-import pickle
+import argparse
 import re
-from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.checkpoint import read_checkpoint, student_weights, weights_of
@@ -64,11 +63,45 @@ def test_a_truncated_file(tmp_path, suffix, share):
         read_checkpoint(str(path), 'load_from')
 
 
-@pytest.mark.parametrize('content', [b'<html>404 Not Found</html>', bytes(3000)])
-def test_not_a_checkpoint(tmp_path, content):
-    (tmp_path / 'file.pth').write_bytes(content)
-    with pytest.raises(ValueError, match=r'file\.pth.*not a checkpoint'):
-        read_checkpoint(str(tmp_path / 'file.pth'))
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (bytes(3000), r'truncated, not a checkpoint, or not pickled as torch\.save does \('),
+        (b'state = 3', r'truncated, not a checkpoint, or not pickled as torch\.save does \('),
+        (b'<html>404 Not Found</html>', 'it is a web page, not a checkpoint'),
+        (b'\n<!DOCTYPE html>\n<html>', 'it is a web page, not a checkpoint'),
+        (
+            b'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a',
+            'a git-lfs pointer, n',
+        ),
+        (b'PK\x03\x04' + bytes(3000), 'it is truncated, such as a download that stopped'),
+    ],
+)
+@pytest.mark.parametrize('suffix', ['pth', 'safetensors'])
+def test_not_a_checkpoint(tmp_path, content, message, suffix):
+    (tmp_path / f'file.{suffix}').write_bytes(content)
+    with pytest.raises(
+        ValueError, match=rf'file\.{suffix}.* bytes\) cannot be read: .*{message}'
+    ):
+        read_checkpoint(str(tmp_path / f'file.{suffix}'))
+
+
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')
+def test_a_program_is_no_checkpoint(tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / 'clip.pt')
+    with pytest.raises(ValueError, match=r'TorchScript archive.*program.*state_dict.*timm'):
+        read_checkpoint(str(tmp_path / 'clip.pt'))
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    path = _saved(WEIGHTS, tmp_path)
+
+    def denied(*args):
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr('builtins.open', denied)
+    with pytest.raises(PermissionError, match='Permission denied'):
+        read_checkpoint(path)
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -83,31 +116,24 @@ def test_not_a_dict(tmp_path, content):
         read_checkpoint(_saved(content, tmp_path))
 
 
-class Malicious:
+class Payload:
     """Unpickled the usual way, it makes a file."""
 
     def __init__(self, path):
         self.path = path
 
     def __reduce__(self):
-        return Path.touch, (self.path,)
+        return eval, (f"open({str(self.path)!r}, 'w')",)
 
 
-@pytest.mark.parametrize('by', ['torch', 'pickle'])
-def test_nothing_is_executed(tmp_path, by):
-    made, path = tmp_path / 'made', tmp_path / 'file.pth'
-    content = dict(state_dict=WEIGHTS, meta=Malicious(made))
-    if by == 'torch':
-        torch.save(content, path)
-        torch.load(path, weights_only=False)
-    else:
-        path.write_bytes(pickle.dumps(content, protocol=2))
-        pickle.loads(path.read_bytes())
-    assert made.exists()  # it does work
-    made.unlink()
-    with pytest.raises(ValueError, match='more than tensors'):
-        read_checkpoint(str(path))
-    assert not made.exists()
+def test_nothing_is_executed(tmp_path):
+    path = _saved(dict(state_dict=WEIGHTS, meta=Payload(tmp_path / 'made')), tmp_path)
+    message = (
+        rf'load_from={path!r} \(.* bytes\) cannot be read: it holds more .* builtins\.eval\.'
+    )
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(path, 'load_from')
+    assert not (tmp_path / 'made').exists()
 
 
 # Weights ------------------------------------------------------------------------------
@@ -166,7 +192,35 @@ def test_the_student_alone(tmp_path, wrap):
     _assert_equal(student_weights(_saved(wrap(WEIGHTS), tmp_path)), WEIGHTS)
 
 
+def test_the_key_of_the_student_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'^student_ckpt=.*no such file'):
+        student_weights(str(tmp_path / 'nowhere.pth'), key='student_ckpt')
+
+
+@pytest.mark.parametrize('key', ['model_ema', 'state_dict_ema', 'ema'])
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_the_average_of_another_training(tmp_path, key, prefix):
+    averaged = {prefix + name: value + 1 for name, value in WEIGHTS.items()}
+    path = _saved({'model': WEIGHTS, key: averaged, 'args': argparse.Namespace()}, tmp_path)
+    _assert_equal(student_weights(path), WEIGHTS)
+    _assert_equal(student_weights(path, ema=True), {k: v + 1 for k, v in WEIGHTS.items()})
+
+
+def test_the_average_of_a_whole_distillation(tmp_path):
+    averaged = {f'module.architecture.{name}': value + 1 for name, value in WEIGHTS.items()}
+    averaged |= {'module.distiller.a.weight': torch.ones(1), 'steps': torch.tensor(7)}
+    path = _saved(_distillation() | dict(ema_state_dict=averaged), tmp_path)
+    found = student_weights(path, ema=True)
+    _assert_equal(found, {k: v + 1 for k, v in WEIGHTS.items()})
+
+
 def test_no_average_in_the_file(tmp_path):
-    path = _saved(dict(state_dict=WEIGHTS), tmp_path)
-    with pytest.raises(ValueError, match=r'--ema: .*file\.pth.* holds no EMA weights'):
+    path = _saved(dict(state_dict=WEIGHTS, epoch=3), tmp_path)
+    message = (
+        r'^--ema: .*file\.pth.* holds no EMA weights \(key ema_state_dict or model_ema or '
+    )
+    with pytest.raises(ValueError, match=message + '.*found the keys state_dict, epoch'):
+        student_weights(path, ema=True)
+    path = _saved(dict(model=WEIGHTS, model_ema=argparse.Namespace()), tmp_path)
+    with pytest.raises(ValueError, match=r'found the keys model, model_ema\.$'):
         student_weights(path, ema=True)

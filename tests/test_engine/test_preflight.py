@@ -8,6 +8,7 @@ from mmvitkd.engine.preflight import check_checkpoint, check_data
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
 from mmpretrain.registry import DATASETS
 from PIL import Image
 
@@ -128,6 +129,61 @@ def test_the_configs_own_extensions(root):
     check_data(_cfg(root, extensions=('.webp',)), ['train'])
 
 
+def _folder_cfg(root, **dataset):
+    return _cfg(root, type='mmvitkd.ImageFolder', **dataset)
+
+
+def test_an_image_folder_passes(root):
+    cfg = _folder_cfg(root)
+    check_data(cfg, ['train', 'val'])
+    cfg.test_dataloader = dict(dataset=dict(cfg.val_dataloader.dataset, split='test'))
+    check_data(cfg, ['test'])
+    for split in ('train', 'val'):
+        assert len(DATASETS.build(cfg[f'{split}_dataloader'].dataset)) == 2
+
+
+def test_an_image_folder_without_val(root):
+    (root / 'val').rename(root / 'train' / 'n02' / 'more')
+    (root / 'train' / 'n02' / 'more' / 'n01').rename(root / 'train' / 'n01' / 'more')
+    check_data(_folder_cfg(root, val_share=0.5), ['train', 'val'])
+    message = _message(ValueError, _folder_cfg(root, val_share=2))
+    assert (
+        message == 'train_dataloader.dataset: val_share=2: wanted more than 0 and less than 1.'
+    )
+
+
+def test_an_image_folder_that_is_not_there(tmp_path):
+    message = _message(FileNotFoundError, _folder_cfg(tmp_path / 'no'), 'val')
+    assert message == (
+        f"val_dataloader.dataset: data_root='{tmp_path}/no', split='val': there is no such "
+        'folder; wanted train/<class>/ or <class>/.'
+    )
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_an_image_folder_of_another_number_of_classes(root, split):
+    wanted = (
+        f"{split}_dataloader.dataset: data_root='{root}', split='{split}': found 2 class "
+        f"folders in '{root}', wanted 37: the num_classes of the head."
+    )
+    cfg = _folder_cfg(root, num_classes=37)
+    assert _message(ValueError, cfg, split) == wanted
+    cfg.model = dict(type='TimmClassifier', num_classes=37)
+    assert _message(ValueError, cfg, split) == wanted
+    dataset = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=dataset)
+    assert _message(ValueError, cfg, split) == wanted
+
+
+def test_an_image_folder_with_an_empty_class(root):
+    for path in (root / 'train' / 'n02').iterdir():
+        path.rename(path.with_suffix('.txt'))
+    message = _message(ValueError, _folder_cfg(root))
+    assert message.startswith('train_dataloader.dataset: data_root=')
+    assert message.endswith("there is no image in the class folders 'n02'.")
+    check_data(_folder_cfg(root, extensions=['.txt', '.jpeg']), ['train'])
+
+
 def test_a_list_of_files_is_left_to_mmpretrain(root):
     for path in (root / 'train').glob('*/*'):
         path.rename(root / 'train' / path.name)
@@ -193,6 +249,15 @@ def test_a_checkpoint_to_start_from(tmp_path, resume, key):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=f'^{key}=.*file.pth.*truncated'):
         check_checkpoint(cfg)
+
+
+def test_a_checkpoint_with_pickled_log_buffers_is_no_start(tmp_path):
+    path = tmp_path / 'stock.pth'
+    buffers = dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1])))
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), message_hub=buffers), path)
+    for resume, key in ((False, 'load_from'), (True, '--resume')):
+        with pytest.raises(ValueError, match=f'^{key}=.*stock.pth.*student_ckpt or teacher'):
+            check_checkpoint(_run(tmp_path, load_from=str(path), resume=resume))
 
 
 def test_the_newest_checkpoint_of_the_work_dir(tmp_path):

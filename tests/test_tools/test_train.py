@@ -221,7 +221,7 @@ def test_the_runner_leaves_the_teacher_as_its_file(options, tmp_path, teacher, k
         ('model.architecture.head.num_classes=7', 'found 10 class folders.*wanted 7'),
         ('model.teacher_ckpt=nowhere.pth', "teacher_ckpt='nowhere.pth'.*no such file"),
         ('model.architecture.backbone.width=65', 'width'),
-        ('model.pairs=[(5, 6)]', r"pairs\[0\]: 'backbone\.layers\.6' is not in the teacher"),
+        ('model.pairs=[(5, 6)]', r'pairs\[0\]\[1\]=6: the teacher .* has 6 blocks or stages'),
     ],
 )
 def test_bad_input_stops_before_training(run_tool, options, tmp_path, option, message):

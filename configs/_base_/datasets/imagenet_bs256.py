@@ -1,6 +1,4 @@
 # ImageNet-1K at 224 px: RandAugment, random erasing, repeated augmentation, no mixup.
-dataset_type = 'ImageNet'
-data_root = 'data/imagenet'
 data_preprocessor = dict(
     num_classes=1000,
     mean=[123.675, 116.28, 103.53],
@@ -46,14 +44,16 @@ train_dataloader = dict(
     num_workers=8,
     drop_last=True,
     dataset=dict(
-        type=dataset_type, data_root=data_root, split='train', pipeline=train_pipeline
+        type='ImageNet', data_root='data/imagenet', split='train', pipeline=train_pipeline
     ),
     sampler=dict(type='RepeatAugSampler', num_repeats=3),
 )
 val_dataloader = dict(
     batch_size=256,
     num_workers=8,
-    dataset=dict(type=dataset_type, data_root=data_root, split='val', pipeline=test_pipeline),
+    dataset=dict(
+        type='ImageNet', data_root='data/imagenet', split='val', pipeline=test_pipeline
+    ),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 val_evaluator = dict(type='Accuracy', topk=(1, 5))

@@ -1,6 +1,4 @@
 # 5,000 MNIST digits as PNG files; tools/dataset_converters/mnist5k.py writes them.
-dataset_type = 'CustomDataset'
-data_root = 'data/mnist5k'
 data_preprocessor = dict(
     num_classes=10,
     mean=[33.3, 33.3, 33.3],
@@ -9,13 +7,13 @@ data_preprocessor = dict(
 )
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmvitkd.LoadImage'),
     dict(type='Rotate', magnitude_range=(0, 15), prob=0.5),
     dict(type='RandomCrop', crop_size=28, padding=2),
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='mmvitkd.LoadImage'),
     dict(type='PackInputs'),
 ]
 
@@ -24,7 +22,10 @@ train_dataloader = dict(
     num_workers=0,
     drop_last=True,
     dataset=dict(
-        type=dataset_type, data_root=data_root, data_prefix='train', pipeline=train_pipeline
+        type='mmvitkd.ImageFolder',
+        data_root='data/mnist5k',
+        split='train',
+        pipeline=train_pipeline,
     ),
     sampler=dict(type='DefaultSampler', shuffle=True),
 )
@@ -32,10 +33,13 @@ val_dataloader = dict(
     batch_size=250,
     num_workers=0,
     dataset=dict(
-        type=dataset_type, data_root=data_root, data_prefix='val', pipeline=test_pipeline
+        type='mmvitkd.ImageFolder',
+        data_root='data/mnist5k',
+        split='val',
+        pipeline=test_pipeline,
     ),
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
-val_evaluator = dict(type='Accuracy', topk=(1,))
+val_evaluator = dict(type='mmvitkd.Accuracy', topk=(1,))
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

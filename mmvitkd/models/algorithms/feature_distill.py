@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import torch
-from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from mmrazor.models.algorithms import BaseAlgorithm
 from mmrazor.models.utils import add_prefix
@@ -14,9 +12,11 @@ from torch import Tensor, nn
 from ...engine.checkpoint import STUDENT_PREFIX
 from ...registry import MODELS
 from ..checks import build_distiller, check_extra_tokens, check_mappings, check_sources
-from ..teachers import Teacher
+from ..students import Fill, narrow_start
+from ..teachers import Teacher, build_teacher
 from .given_records import GivenRecords
 from .pairs import Pair, expand_pairs
+from .rehearsal import rehearse
 
 
 @MODELS.register_module()
@@ -29,12 +29,15 @@ class FeatureDistill(BaseAlgorithm):
 
     Args:
         architecture: The student: an MMPretrain classifier or its config.
-        teacher: The config of the teacher model, a built model, or anything that works
-            like a :class:`~mmvitkd.models.teachers.Teacher`. None for a model that is only
-            to be evaluated.
+        teacher: The teacher model: ``'timm:NAME'``, a config file, a config
+            (:func:`~mmvitkd.models.teachers.config.teacher_config`) or a built model; or
+            anything that works like a :class:`~mmvitkd.models.teachers.Teacher`. None for a
+            model that is only to be evaluated.
         distiller: The config of MMRazor's ``ConfigurableDistiller``.
         teacher_ckpt: A local file with the teacher's weights.
         allow_random_teacher: Whether a teacher that nothing was loaded into is accepted.
+        student_ckpt: A local file with a pretrained narrow model, which fills all of the
+            student that was not widened; see :func:`~mmvitkd.models.students.narrow_start`.
         pairs: Shorthand: (student layer, teacher layer) pairs, distilled by ``pair_loss``;
             see :func:`~mmvitkd.models.algorithms.pairs.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
@@ -43,18 +46,19 @@ class FeatureDistill(BaseAlgorithm):
         init_cfg: The weight initialisation of the whole.
 
     Raises:
-        FileNotFoundError: If ``teacher_ckpt`` does not exist.
-        ValueError: If the teacher does not load, or a recorder, mapping, pair or loss does
+        FileNotFoundError: If ``teacher_ckpt`` or ``student_ckpt`` does not exist.
+        ValueError: If one of them does not fit, or a recorder, mapping, pair or loss does
             not fit the two models. One image is sent through both to find out.
     """
 
     def __init__(
         self,
         architecture: dict | nn.Module,
-        teacher: dict | nn.Module | Callable[[Tensor], Mapping[str, Any]] | None,
+        teacher: str | dict | nn.Module | Callable[[Tensor], Mapping[str, Any]] | None,
         distiller: dict | None = None,
         teacher_ckpt: str | None = None,
         allow_random_teacher: bool = False,
+        student_ckpt: str | None = None,
         pairs: Sequence[Pair] | None = None,
         pair_loss: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
@@ -66,6 +70,9 @@ class FeatureDistill(BaseAlgorithm):
             data_preprocessor = None
         super().__init__(architecture, data_preprocessor, init_cfg)
         self.distillation_stopped = False  # what MMRazor's StopDistillHook sets
+        self._start: Fill | None = None
+        if student_ckpt is not None:
+            self._start = narrow_start(self.student, student_ckpt)
         self.teacher: Any = None
         if teacher is None:
             return
@@ -73,9 +80,10 @@ class FeatureDistill(BaseAlgorithm):
             raise ValueError(
                 f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.'
             )
+        if isinstance(teacher, str | dict | nn.Module):
+            teacher = build_teacher(teacher, teacher_ckpt, allow_random_teacher)
         if pairs is not None and pair_loss is not None:
-            types = _type_name(architecture), _type_name(teacher)
-            distiller = expand_pairs(distiller, pairs, pair_loss, *types)
+            distiller = expand_pairs(distiller, pairs, pair_loss, self.student, teacher)
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)
@@ -88,21 +96,22 @@ class FeatureDistill(BaseAlgorithm):
 
         recorders = self.distiller.teacher_recorders
         self.distiller.teacher_recorders = GivenRecords(list(recorders.recorders))
-        if isinstance(teacher, dict | nn.Module):
-            teacher = Teacher(
-                teacher,
-                recorders,
-                teacher_ckpt,
-                allow_random_teacher,
-                self.data_preprocessor,
-            )
+        if isinstance(teacher, nn.Module):
+            teacher = Teacher(teacher, recorders, self.data_preprocessor)
         self.teacher = teacher
-        self._rehearse()
+        rehearse(self)
 
     @property
     def student(self) -> nn.Module:
         """The student, MMRazor's ``architecture``."""
         return self.architecture
+
+    def init_weights(self) -> None:
+        """Initialise the student, then fill it from ``student_ckpt``."""
+        super().init_weights()
+        if self._start is not None:
+            self._start.load(self.student)
+            self._start = None  # the tensors would be copied with the model
 
     def loss(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None
@@ -120,13 +129,13 @@ class FeatureDistill(BaseAlgorithm):
             raise RuntimeError('This model was built with teacher=None: it cannot train.')
         if self.distillation_stopped:
             return add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
-        with self._records(inputs, data_samples) as student_losses:
+        with self.records(inputs, data_samples) as student_losses:
             losses = add_prefix(student_losses, 'student')
             losses.update(add_prefix(self.distiller.compute_distill_losses(), 'distill'))
         return losses
 
     @contextmanager
-    def _records(self, inputs: Tensor, data_samples: list[DataSample] | None):
+    def records(self, inputs: Tensor, data_samples: list[DataSample] | None):
         """Run both models; within it the distiller has its records, after it none."""
         distiller = self.distiller
         try:
@@ -144,42 +153,6 @@ class FeatureDistill(BaseAlgorithm):
             for recorder in distiller.student_recorders.recorders.values():
                 recorder.reset_data_buffer()
 
-    def _rehearse(self) -> None:
-        """Compute every loss once on a blank image, so that a misfit fails here.
-
-        In eval mode, without gradient: no random number is drawn, no statistic changed.
-        """
-        size = getattr(getattr(self.student, 'backbone', None), 'img_size', None)
-        if size is None:
-            print_log(
-                'The student does not say its input size (backbone.img_size): whether the '
-                'losses fit both models shows in the first iteration.',
-                logger='current',
-            )
-            return
-        blank = torch.zeros(1, 3, *size)
-        sample = DataSample().set_gt_label(0)
-        try:
-            self.teacher(blank)
-        except Exception as error:
-            raise ValueError(
-                f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
-                f'{blank.dtype}: {error}'
-            ) from error
-        training = self.training
-        self.eval()
-        with torch.no_grad(), self._records(blank, [sample]):
-            for name, mapping in self.distiller.loss_forward_mappings.items():
-                try:
-                    arguments = {k: self.distiller.get_record(**r) for k, r in mapping.items()}
-                    self.distiller.distill_losses[name](**arguments)
-                except Exception as error:
-                    raise ValueError(
-                        f"distiller.loss_forward_mappings['{name}'] does not work for one "
-                        f'image of {size[0]} x {size[1]}: {error}'
-                    ) from error
-        self.train(training)
-
     def get_layer_depth(self, param_name: str) -> tuple[int, int]:
         """The depth of a parameter for layer-wise learning rate decay, and the depths.
 
@@ -196,8 +169,3 @@ class FeatureDistill(BaseAlgorithm):
         if self.teacher is not None:
             self.teacher.apply(fn)
         return self
-
-
-def _type_name(model: Any) -> str:
-    """The type of a model or of its config."""
-    return str(model['type']) if isinstance(model, dict) else type(model).__name__

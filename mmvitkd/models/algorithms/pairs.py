@@ -4,31 +4,30 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from ..blocks import blocks_of
 from ..checks import PAIR
 
 Pair = tuple[int | str, int | str]
-
-# Where a classifier of each type keeps its blocks.
-BLOCKS = {'ImageClassifier': 'backbone.layers', 'TimmClassifier': 'model.blocks'}
 
 
 def expand_pairs(
     distiller: Mapping[str, Any] | None,
     pairs: Sequence[Pair],
     loss: Mapping[str, Any],
-    student_type: str,
-    teacher_type: str,
+    student: Any,
+    teacher: Any,
 ) -> dict[str, Any]:
     """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
 
     Args:
         distiller: The config of a ``ConfigurableDistiller`` to add to, or None.
-        pairs: (student layer, teacher layer); each a block's index from 0, or the name of
-            a module whose output is (B, N, C), such as ``'neck.norm'`` for Lift.
+        pairs: (student layer, teacher layer); each the index from 0 of a block, or of a
+            stage where the model has stages, or the name of a module whose output is
+            (B, N, C) or a map, such as ``'neck.norm'`` for Lift.
         loss: The config of the loss of every pair. The sum over the pairs is their mean
             times ``loss_weight`` (arXiv 2511.15572: several layers).
-        student_type: The type of the student's config, which tells where its blocks are.
-        teacher_type: The same of the teacher's.
+        student: The student, which tells where its blocks are.
+        teacher: The same of the teacher.
 
     Returns:
         The full config of the distiller.
@@ -46,8 +45,8 @@ def expand_pairs(
             )
         pair_name, loss_name = f'{PAIR}{i}', f'loss_{PAIR}{i}'
         sources = (
-            _source(pair[0], student_type, f'pairs[{i}][0]'),
-            _source(pair[1], teacher_type, f'pairs[{i}][1]'),
+            _source(pair[0], student, f'pairs[{i}][0]', 'student'),
+            _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
         record = dict(recorder=pair_name, connector=pair_name)
         additions = dict(
@@ -70,14 +69,19 @@ def expand_pairs(
     return config
 
 
-def _source(layer: int | str, model_type: str, key: str) -> str:
+def _source(layer: int | str, model: Any, key: str, role: str) -> str:
     """The module name of a layer given by name, or by index into a model's blocks."""
     if isinstance(layer, str):
         return layer
-    blocks = BLOCKS.get(model_type.split('.')[-1])
-    if blocks is None or layer < 0:
+    blocks = blocks_of(model)
+    kind = type(model).__name__
+    if not blocks:
         raise ValueError(
-            f'{key}={layer}: a block is counted from 0, in one of {", ".join(BLOCKS)}; in a '
-            f'{model_type} name the module instead.'
+            f'{key}={layer}: it is not known where {kind} keeps its blocks; name the module.'
         )
-    return f'{blocks}.{layer}'
+    if not 0 <= layer < len(blocks):
+        raise ValueError(
+            f'{key}={layer}: the {role} ({kind}) has {len(blocks)} blocks or stages, '
+            f'counted from 0 to {len(blocks) - 1}.'
+        )
+    return blocks[layer]

@@ -1,13 +1,11 @@
 """MMPretrain's Vision Transformer with timm's DeiT initialisation."""
 
-import torch.nn as nn
 from mmcv.cnn.bricks.drop import DropPath
-from mmengine.model import BaseModule
-from mmengine.model.weight_init import update_init_info
 from mmpretrain.models import backbones as mmpretrain
 from torch.nn.init import normal_, trunc_normal_
 
 from ...registry import MODELS
+from .initialization import init_linears_and_norms, mark_blocks_as_initialised
 
 
 @MODELS.register_module()
@@ -40,39 +38,17 @@ class VisionTransformer(mmpretrain.VisionTransformer):
     def init_weights(self) -> None:
         """Initialise as described above, then run ``init_cfg``, ``Pretrained`` last."""
         if not self.is_init:
-            self._init_linears_and_norms()
+            init_linears_and_norms(self)
             self._init_tokens()
-            self._mark_blocks_as_initialised()
-            if hasattr(self, '_params_init_info'):
-                update_init_info(self, f'Initialized by {type(self).__name__}')
+            mark_blocks_as_initialised(self)
         # Past MMPretrain's own override: it redraws pos_embed after a list of init_cfg
         # has loaded pretrained weights.
         super(mmpretrain.VisionTransformer, self).init_weights()
-
-    def _init_linears_and_norms(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            elif isinstance(module, nn.LayerNorm):
-                module.reset_parameters()
 
     def _init_tokens(self) -> None:
         trunc_normal_(self.pos_embed, std=0.02)
         if self.cls_token is not None:
             normal_(self.cls_token, std=1e-6)
-
-    def _mark_blocks_as_initialised(self) -> None:
-        """Keep MMPretrain's blocks from drawing their FFN again.
-
-        A submodule that the config gives an ``init_cfg`` of its own still runs it.
-        """
-        for module in self.modules():
-            if module is not self and isinstance(module, BaseModule):
-                module.is_init = not any(
-                    getattr(part, 'init_cfg', None) for part in module.modules()
-                )
 
     def train(self, mode: bool = True) -> 'VisionTransformer':
         """Set the training mode and return the module (MMPretrain's returns None)."""

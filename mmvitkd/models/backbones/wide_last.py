@@ -4,42 +4,46 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-import torch.nn as nn
-from mmpretrain.models import backbones as mmpretrain
-from mmpretrain.models.utils import build_norm_layer
+from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
-from torch.nn.init import trunc_normal_
 
 from ...registry import MODELS
-from .vision_transformer import VisionTransformer
 from .width_schedule import block_widths
 
-ARCH_KEYS = {'embed_dims', 'num_layers', 'num_heads', 'feedforward_channels'}
+# The subclass of WideLast that widens each class of MMPretrain's.
+WIDENED: dict[type, type['WideLast']] = {}
 
 
 @MODELS.register_module()
-class WideLast(VisionTransformer):
-    """A registered ViT with its last blocks widened (arXiv 2511.15572, WideLast).
+class WideLast(BaseModule):
+    """A registered backbone with its last blocks widened (arXiv 2511.15572, WideLast).
 
     A block that is wider than its input first applies ``proj_in`` (Linear without
     bias) and ``proj_norm`` (the block's own kind of norm), then is the base's block at
     its new width, MLP ratio kept; the final norm has the last block's width. Everything
     else is the base: ``forward``, ``out_type``, drop-path, layer scale,
     ``frozen_stages``, resized position embeddings, ``get_layer_depth`` and every
-    parameter name. New names are ``layers.N.proj_in.weight`` and
-    ``layers.N.proj_norm.*``.
+    parameter name. New names are, after the block's own (``layers.N``, in Swin
+    ``stages.S.blocks.N``), ``proj_in.weight`` and ``proj_norm.*``.
+
+    In Swin the last block is the last one of the last stage, behind every downsampling:
+    the wide blocks are counted within that stage, which has as many as its depth, and
+    stay what they are, with their window, shift and drop-path. The norm of the last
+    stage's output, ``norm3`` with four stages, has the new width; the other stages and
+    their outputs are the base's.
 
     ``init_weights()`` initialises as published: truncated normal of std 0.02 for every
-    Linear, ``pos_embed`` and the class and distillation tokens; zero biases; norms 1
-    and 0. An ``init_cfg`` runs after it, ``Pretrained`` last. The head is the config's.
+    Linear, for ``pos_embed`` and the class and distillation tokens, in Swin for its
+    tables of position biases; zero biases; norms 1 and 0. An ``init_cfg`` runs after it,
+    ``Pretrained`` last. The head is the config's.
 
     The built object is a WideLast and an instance of the base's class.
 
     Args:
-        base: Config of MMPretrain's ``VisionTransformer``, ``DeiT3``, ``ViTEVA02`` or
-            ``DistilledVisionTransformer``, with or without ``mmpretrain.`` in its type.
-            (Not ``mmvitkd.VisionTransformer``: it differs in initialisation alone, and
-            WideLast brings its own.)
+        base: Config of MMPretrain's ``VisionTransformer``, ``DeiT3``, ``ViTEVA02``,
+            ``DistilledVisionTransformer`` or ``SwinTransformer``, with or without
+            ``mmpretrain.`` in its type. (Not ``mmvitkd.VisionTransformer``: it differs in
+            initialisation alone, and WideLast brings its own.)
         width: Width of the last block, or one width for each wide block. As published,
             the teacher's.
         num_heads: Heads of the wide blocks, one number or one for each; None leaves
@@ -51,14 +55,17 @@ class WideLast(VisionTransformer):
         init_cfg: MMEngine's initialisation config; may stand in ``base`` instead.
 
     Attributes:
-        block_dims: Width of every block.
+        block_dims: Width of every block; of Swin's, through all stages.
         block_heads: Number of heads of every block.
+        widened: Names of the submodules that a narrow model has no weights for: the
+            blocks wider than the base's, and the norms after them.
 
     Shapes:
         Input (B, 3, H, W). Output, a tuple with an entry for each of ``out_indices``,
         by ``out_type``, C being that block's width: 'cls_token' (B, C), from
         ``DistilledVisionTransformer`` a pair of them; 'raw' (B, E + N, C) with E extra
-        tokens; 'featmap' (B, C, h, w); 'avg_featmap' (B, C).
+        tokens; 'featmap' (B, C, h, w); 'avg_featmap' (B, C). From Swin, whose
+        ``out_indices`` count stages, (B, C, h, w).
 
     Raises:
         TypeError: ``base`` or a width is of the wrong type.
@@ -66,7 +73,18 @@ class WideLast(VisionTransformer):
             found and what it wanted.
     """
 
-    base_class: Any = mmpretrain.VisionTransformer
+    # What each subclass has: the class it widens, and the keys of that one's arch.
+    base_class: Any
+    arch_keys: frozenset[str]
+
+    block_dims: tuple[int, ...]
+    block_heads: tuple[int, ...]
+    widened: tuple[str, ...]
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        """Register the subclass for the class that it widens."""
+        super().__init_subclass__(**kwargs)
+        WIDENED.setdefault(cls.base_class, cls)
 
     def __new__(cls, base: dict | None = None, *args, **kwargs) -> 'WideLast':
         """Choose the subclass that widens the base's class."""
@@ -96,42 +114,26 @@ class WideLast(VisionTransformer):
                 raise ValueError('init_cfg is given twice: in base and beside it')
             cfg['init_cfg'] = init_cfg
         arch = self._arch_settings(cfg)
-        dims, heads = block_widths(arch, width, num_heads, num_wide, schedule)
-        cfg['out_indices'] = self._out_indices(cfg, dims)
-        cfg['layer_cfgs'] = self._layer_cfgs(cfg, arch, dims, heads)
-        self._check_heads(arch, dims, heads)
+        dims, heads = self._block_widths(arch, width, num_heads, num_wide, schedule)
+        cfg.update(self._base_settings(cfg, arch, dims, heads))
         super().__init__(**cfg)
-        self.block_dims = tuple(dims)
-        self.block_heads = tuple(heads)
-        self._widen(cfg)
+        self._widen(cfg, dims, heads)
 
-    def _check_heads(self, arch: dict, dims: list[int], heads: list[int]) -> None:
-        """Check what only one base asks of the heads."""
+    @staticmethod
+    def _block_widths(arch: dict, *settings) -> tuple[list[int], list[int]]:
+        """Widths and heads of the blocks that can be wide, :func:`block_widths`."""
+        return block_widths(arch, *settings)
 
-    def _widen(self, cfg: dict) -> None:
-        """Add the projections; give the final norms the last width."""
-        norm_cfg = self._argument(cfg, 'norm_cfg')
-        width_in = self.embed_dims
-        for block, width, layer_cfg in zip(
-            self.layers, self.block_dims, cfg['layer_cfgs'], strict=True
-        ):
-            if width != width_in:
-                block.proj_in = nn.Linear(width_in, width, bias=False)
-                block.proj_norm = build_norm_layer(layer_cfg.get('norm_cfg', norm_cfg), width)
-                block.register_forward_pre_hook(_project)
-            width_in = width
-        if self.final_norm:
-            self.ln1 = build_norm_layer(norm_cfg, width_in)
-        if self.out_type == 'avg_featmap':
-            self.ln2 = build_norm_layer(norm_cfg, width_in)
-        # DeiT3 has no frozen stages. In the others they now include what was added.
-        if getattr(self, 'frozen_stages', -1) > 0:
-            self._freeze_stages()
+    @classmethod
+    def _base_settings(
+        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
+    ) -> dict[str, Any]:
+        """The arguments of the base that make its blocks as wide as ``dims``."""
+        raise NotImplementedError
 
-    def _init_tokens(self) -> None:
-        trunc_normal_(self.pos_embed, std=0.02)
-        if self.cls_token is not None:
-            trunc_normal_(self.cls_token, std=0.02)
+    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
+        """Add the entries of the wide blocks; give the final norms the last width."""
+        raise NotImplementedError
 
     @classmethod
     def _argument(cls, cfg: dict, name: str) -> Any:
@@ -146,114 +148,19 @@ class WideLast(VisionTransformer):
 
     @classmethod
     def _arch_settings(cls, cfg: dict) -> dict:
+        """The base's own sizes, ``arch`` spelled out."""
         arch = cls._argument(cfg, 'arch')
         if isinstance(arch, str):
             known = cls.base_class.arch_zoo
             if arch.lower() not in known:
                 raise ValueError(f'base.arch={arch!r} is none of {sorted(known)}')
             return known[arch.lower()]
-        if not isinstance(arch, dict) or not set(arch) >= ARCH_KEYS:
+        if not isinstance(arch, dict) or not set(arch) >= cls.arch_keys:
             raise ValueError(
-                f'base.arch must be a name or a dict with {sorted(ARCH_KEYS)}, found {arch!r}'
+                f'base.arch must be a name or a dict with {sorted(cls.arch_keys)}, '
+                f'found {arch!r}'
             )
         return arch
-
-    @classmethod
-    def _out_indices(cls, cfg: dict, dims: list[int]) -> list[int]:
-        """A new list of the ``out_indices``, each of a block whose output is usable."""
-        given = cls._argument(cfg, 'out_indices')
-        indices = list(given) if isinstance(given, Sequence) else [given]
-        averages = cls._argument(cfg, 'out_type') == 'avg_featmap'
-        depth = len(dims)
-        for index in indices:
-            if not -depth <= index < depth:
-                raise ValueError(
-                    f'base.out_indices={indices}: {index} is none of the {depth} '
-                    f'blocks (0 to {depth - 1}, or -{depth} to -1)'
-                )
-            if averages and dims[index] != dims[-1]:
-                raise ValueError(
-                    f"base.out_type='avg_featmap' normalises at the last block's "
-                    f'width, {dims[-1]}, and block {index} in base.out_indices='
-                    f'{indices} is {dims[index]} wide'
-                )
-        return indices
-
-    @classmethod
-    def _layer_cfgs(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
-    ) -> list[dict]:
-        """The base's ``layer_cfgs``: the user's, completed by each block's size."""
-        given = cls._argument(cfg, 'layer_cfgs')
-        given = [given] * len(dims) if isinstance(given, dict) else given
-        if len(given) != len(dims):
-            raise ValueError(f'base.layer_cfgs has {len(given)} entries for {len(dims)} blocks')
-        sizes = ARCH_KEYS.intersection(key for layer in given for key in layer)
-        if sizes:
-            raise ValueError(
-                f'base.layer_cfgs sets {sorted(sizes)}; sizes come from base.arch, '
-                'width and num_heads'
-            )
-        return [
-            dict(
-                layer,
-                embed_dims=width,
-                num_heads=number,
-                feedforward_channels=arch['feedforward_channels'] * width // arch['embed_dims'],
-            )
-            for layer, width, number in zip(given, dims, heads, strict=True)
-        ]
-
-
-class WideLastDistilled(WideLast, mmpretrain.DistilledVisionTransformer):
-    """WideLast on DeiT with a distillation token."""
-
-    base_class = mmpretrain.DistilledVisionTransformer
-
-    def _init_tokens(self) -> None:
-        super()._init_tokens()
-        trunc_normal_(self.dist_token, std=0.02)
-
-
-class WideLastDeiT3(WideLast, mmpretrain.DeiT3):
-    """WideLast on DeiT III."""
-
-    base_class = mmpretrain.DeiT3
-
-    def _widen(self, cfg: dict) -> None:
-        super()._widen(cfg)
-        # MMPretrain's DeiT3 block normalises with its ln1 before the FFN too and never
-        # uses its ln2: trainable, it would stop DDP without find_unused_parameters.
-        for block in self.layers:
-            block.ln2.requires_grad_(False)
-
-
-class WideLastViTEVA02(WideLast, mmpretrain.ViTEVA02):
-    """WideLast on EVA-02."""
-
-    base_class = mmpretrain.ViTEVA02
-
-    def _check_heads(self, arch: dict, dims: list[int], heads: list[int]) -> None:
-        size = arch['embed_dims'] // arch['num_heads']
-        for index, (width, number) in enumerate(zip(dims, heads, strict=True)):
-            if width // number != size:
-                raise ValueError(
-                    f"ViTEVA02's rotary position embedding fits the base's head size, "
-                    f'{size}: block {index} has width={width} with num_heads={number}, '
-                    f'so {width // number}'
-                )
-
-
-WIDENED = {
-    kind.base_class: kind
-    for kind in (WideLast, WideLastDistilled, WideLastDeiT3, WideLastViTEVA02)
-}
-
-
-def _project(block: nn.Module, inputs: tuple) -> tuple:
-    """Forward pre-hook of a block that is wider than its input (B, L, C_in)."""
-    tokens, *rest = inputs
-    return (block.proj_norm(block.proj_in(tokens)), *rest)
 
 
 def _base_class(base: dict) -> type:
@@ -266,7 +173,7 @@ def _base_class(base: dict) -> type:
         kind = MMPRETRAIN_MODELS.get(short) if scope in ('', 'mmpretrain') else None
     if kind in WIDENED:
         return kind
-    supported = ', '.join(cls.__name__ for cls in WIDENED)
+    supported = ', '.join(sorted(cls.__name__ for cls in WIDENED))
     raise ValueError(
         f'base.type={name!r} cannot be widened: {_why_not(kind)}. Supported: '
         f"{supported}, all of MMPretrain's"

@@ -1,4 +1,4 @@
-"""TokensToMap: lays a ViT's patch tokens out on their grid."""
+"""TokensToMap: lays what a block or a stage hands over out as a map."""
 
 from math import isqrt
 
@@ -18,7 +18,9 @@ class TokensToMap(BaseConnector):
     """Tokens (B, E + N, C) to a map (B, C, H, W), N = H x W, without copying.
 
     The E leading tokens (class, distillation, registers) are dropped, whatever their
-    number.
+    number. What a stage hands over is taken too: tokens with their (H, W) beside them
+    (MMPretrain's Swin), a map with its channels last (timm's Swin) or first (ConvNeXt).
+    A map's two equal sides are its grid; where that leaves a choice, ``grid`` makes it.
 
     Without ``grid`` the tokens must have exactly one reading as a square grid with at
     most 5 extra tokens in front. That covers the usual square inputs (197, 198, 257,
@@ -52,23 +54,33 @@ class TokensToMap(BaseConnector):
                 )
             self.grid = sides
 
-    def forward_train(self, feature: torch.Tensor) -> torch.Tensor:
+    def forward_train(
+        self, feature: torch.Tensor | tuple[torch.Tensor, tuple[int, int]]
+    ) -> torch.Tensor:
         """Drop the extra tokens and lay out the rest, row by row.
 
         Args:
-            feature: Tokens (B, E + N, C).
+            feature: Tokens (B, E + N, C), alone or with their (H, W); or a map
+                (B, H, W, C) or (B, C, H, W).
 
         Returns:
-            A view of them, (B, C, H, W).
+            A view of it, (B, C, H, W).
 
         Raises:
-            ValueError: ``feature`` is not 3-D, or the grid does not fit its tokens.
+            ValueError: ``feature`` is none of these, or the grid does not fit it.
         """
-        if feature.dim() != 3:
+        grid = self.grid
+        if isinstance(feature, tuple) and len(feature) == 2 and len(feature[1]) == 2:
+            feature, grid = feature[0], (int(feature[1][0]), int(feature[1][1]))
+        if not isinstance(feature, torch.Tensor) or feature.dim() not in (3, 4):
+            found = tuple(getattr(feature, 'shape', ())) or type(feature).__name__
             raise ValueError(
-                f'TokensToMap needs tokens (B, L, C), found {tuple(feature.shape)}'
+                'TokensToMap needs tokens (B, L, C), alone or with their (H, W), or a map '
+                f'(B, H, W, C) or (B, C, H, W), found {found}'
             )
-        height, width = self.grid or _square_grid(feature, self.num_extra_tokens)
+        if feature.dim() == 4:
+            return _channels_first(feature, grid)
+        height, width = grid or _square_grid(feature, self.num_extra_tokens)
         extra = feature.shape[1] - height * width
         wanted = self.num_extra_tokens
         if extra != wanted if wanted is not None else not 0 <= extra <= MAX_EXTRA:
@@ -79,6 +91,19 @@ class TokensToMap(BaseConnector):
                 'precede the patches (num_extra_tokens)'
             )
         return feature[:, extra:].transpose(1, 2).unflatten(2, (height, width))
+
+
+def _channels_first(feature: torch.Tensor, grid: tuple[int, int] | None) -> torch.Tensor:
+    """(B, H, W, C) or (B, C, H, W), told apart by their grid, to (B, C, H, W)."""
+    shape = tuple(feature.shape)
+    last = shape[1:3] == grid if grid else shape[1] == shape[2]
+    first = shape[2:4] == grid if grid else shape[2] == shape[3]
+    if last == first:
+        raise ValueError(
+            f'Cannot tell channels from grid in the map {shape}'
+            + (f' with grid={grid}' if grid else '; set grid')
+        )
+    return feature.permute(0, 3, 1, 2) if last else feature
 
 
 def _square_grid(feature: torch.Tensor, num_extra_tokens: int | None) -> tuple[int, int]:

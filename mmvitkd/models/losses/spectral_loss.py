@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 
 from ...registry import MODELS
-from .channel_pool import match_channels
+from .match_maps import match_maps
 
 
 @MODELS.register_module()
@@ -34,15 +34,15 @@ class SpectralLoss(nn.Module):
 
         Args:
             preds_S: The student's map (B, C_s, H, W).
-            preds_T: The teacher's map (B, C_t, H, W).
+            preds_T: The teacher's map (B, C_t, H', W').
 
         Returns:
             A scalar.
 
         Raises:
-            ValueError: A map is not 4-D, or batch or grid differ.
+            ValueError: A map is not 4-D, or the batches differ.
         """
-        student, teacher = match_channels(preds_S, preds_T)
+        student, teacher = match_maps(preds_S, preds_T)
         # The transform is linear: one of the difference is the difference of two.
         spectrum = torch.fft.rfft2(student - teacher, norm='ortho')
         return self.loss_weight * torch.view_as_real(spectrum).square().mean()

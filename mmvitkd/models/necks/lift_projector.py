@@ -1,4 +1,4 @@
-"""LiftProjector: a map from a narrow ViT's tokens to the teacher's width, kept."""
+"""LiftProjector: a projection of a narrow ViT's tokens to the teacher's width, kept."""
 
 import torch
 import torch.nn as nn
@@ -18,6 +18,9 @@ class LiftProjector(BaseModule):
     distilled, and their mean is what the head classifies, so the projection stays at
     inference. Record element 0 of the output; MMPretrain's heads take the last.
 
+    A backbone may also hand over a map, as Swin does (``norm_cfg=None`` leaves out its final
+    norm, and nothing else): its places are the patch tokens, row by row.
+
     Two controls: without ``out_channels`` nothing is projected (normalise and pool
     only); ``pooling='cls'`` widens, but classifies the projected class token.
 
@@ -28,7 +31,8 @@ class LiftProjector(BaseModule):
         eps: The LayerNorm's; published with 1e-5.
         pooling: 'mean' over the patch tokens, or 'cls', the first token.
         num_extra_tokens: Leading tokens that are not patches, as many as the backbone's
-            ``num_extra_tokens``: 1 for a class token, 2 with a distillation token.
+            ``num_extra_tokens``: 1 for a class token, 2 with a distillation token. A map
+            has none, whatever is given.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's, as published.
 
     Raises:
@@ -71,37 +75,44 @@ class LiftProjector(BaseModule):
 
         Args:
             inputs: A tuple whose last entry is (B, E + N, C), E being
-                ``num_extra_tokens``.
+                ``num_extra_tokens``, or a map (B, C, H, W), N being H x W.
 
         Returns:
             The projected patch tokens (B, N, C') and what the head classifies (B, C').
 
         Raises:
             TypeError: ``inputs`` is not a tuple.
-            ValueError: Its last entry has another rank or width, or no patch tokens.
+            ValueError: Its last entry has another rank or width, or no patch tokens; or it
+                is a map and ``pooling`` is 'cls'.
         """
         if not isinstance(inputs, tuple):
             raise TypeError(f'neck inputs must be a tuple, found {type(inputs).__name__}')
-        tokens = inputs[-1]
-        self._check(tokens)
-        if self.pooling == 'cls':
-            tokens = self.norm(self.proj(tokens))
+        feature = inputs[-1]
+        self._check(feature)
+        if feature.dim() == 4:
+            tokens = self.norm(self.proj(feature.flatten(2).transpose(1, 2)))
+        elif self.pooling == 'cls':
+            tokens = self.norm(self.proj(feature))
             return tokens[:, self.num_extra_tokens :], tokens[:, 0]
-        tokens = self.norm(self.proj(tokens[:, self.num_extra_tokens :]))
+        else:
+            tokens = self.norm(self.proj(feature[:, self.num_extra_tokens :]))
         return tokens, tokens.mean(dim=1)
 
-    def _check(self, tokens: torch.Tensor) -> None:
-        shape = tuple(tokens.shape)
-        if len(shape) != 3:
+    def _check(self, feature: torch.Tensor) -> None:
+        shape = tuple(feature.shape)
+        if len(shape) not in (3, 4):
             raise ValueError(
-                f'LiftProjector needs tokens (B, L, C), found {shape}; set '
-                "out_type='raw' in the backbone"
+                f'LiftProjector needs tokens (B, L, C) or a map (B, C, H, W), found {shape}; '
+                "set out_type='raw' in the backbone"
             )
-        if shape[2] != self.in_channels:
+        width = shape[2] if len(shape) == 3 else shape[1]
+        if width != self.in_channels:
             raise ValueError(
-                f'in_channels={self.in_channels}, but the tokens {shape} are {shape[2]} wide'
+                f'in_channels={self.in_channels}, but the feature {shape} is {width} wide'
             )
-        if shape[1] <= self.num_extra_tokens:
+        if len(shape) == 4 and self.pooling == 'cls':
+            raise ValueError(f"pooling='cls' needs a class token; the map {shape} has none")
+        if len(shape) == 3 and shape[1] <= self.num_extra_tokens:
             raise ValueError(
                 f'num_extra_tokens={self.num_extra_tokens} leaves no patch token of {shape}'
             )

@@ -1,5 +1,5 @@
 """Teachers: images in, named tensors out."""
 
-from .teacher import Teacher
+from .teacher import Teacher, build_teacher
 
-__all__ = ['Teacher']
+__all__ = ['Teacher', 'build_teacher']

@@ -1,12 +1,13 @@
 """Strict loading of a teacher's weights: every key must match, nothing is executed."""
 
+import inspect
 from typing import Any
 
 from mmengine.logging import print_log
 from mmpretrain.models import TimmClassifier
-from torch import nn
+from torch import Tensor, nn
 
-from ...engine.checkpoint import read_checkpoint, weights_of
+from ...engine.checkpoint import student_weights
 
 
 def load_teacher(
@@ -50,12 +51,27 @@ def _pretrained_file(model: nn.Module) -> str | None:
 
 
 def load_strict(model: nn.Module, checkpoint: str) -> None:
-    """Load a file of weights into a model; see :func:`load_teacher` for what it raises."""
-    target = model.model if isinstance(model, TimmClassifier) else model
-    weights = weights_of(read_checkpoint(checkpoint, 'teacher_ckpt'), checkpoint)
+    """Load a file of weights into a model; see :func:`load_teacher` for what it raises.
+
+    Of a distillation's checkpoint the student is taken. A timm model also takes what timm
+    itself would convert to its names, such as DINOv2's and CLIP's original files.
+    """
+    weights = student_weights(checkpoint, key='teacher_ckpt')
+    target = model
     try:
+        if isinstance(model, TimmClassifier):
+            target = model.model
+            weights = _as_timm_reads_it(target, weights)
         target.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
+    except Exception as error:
         raise ValueError(
-            f'teacher_ckpt={checkpoint!r} does not fit the teacher.\n{error}'
-        ) from None
+            f'teacher_ckpt={checkpoint!r} does not fit the teacher, a '
+            f'{type(target).__name__}.\n{error}'
+        ) from error
+
+
+def _as_timm_reads_it(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights after the filter that timm keeps beside a model for its releases."""
+    module = inspect.getmodule(type(model))
+    convert = getattr(module, 'checkpoint_filter_fn', None)
+    return convert(weights, model) if convert else weights

@@ -4,14 +4,27 @@ import mmvitkd  # noqa: F401
 from mmvitkd.models.algorithms.pairs import expand_pairs
 
 import pytest
+from mmengine.registry import MODELS
+from torch import nn
+from toy import timm_vit, vit
 
 MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
 
 
-def test_one_pair_is_mmrazor_vocabulary():
-    assert expand_pairs(None, [(11, 23)], MSE, 'ImageClassifier', 'TimmClassifier') == dict(
-        student_recorders=dict(pair_0=dict(type='ModuleOutputs', source='backbone.layers.11')),
-        teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='model.blocks.23')),
+@pytest.fixture
+def student():
+    return MODELS.build(vit())
+
+
+@pytest.fixture
+def teacher():
+    return MODELS.build(timm_vit())
+
+
+def test_one_pair_is_mmrazor_vocabulary(student, teacher):
+    assert expand_pairs(None, [(2, 3)], MSE, student, teacher) == dict(
+        student_recorders=dict(pair_0=dict(type='ModuleOutputs', source='backbone.layers.2')),
+        teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='model.blocks.3')),
         connectors=dict(pair_0=dict(type='mmvitkd.TokensToMap')),
         distill_losses=dict(loss_pair_0=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)),
         loss_forward_mappings=dict(
@@ -23,20 +36,18 @@ def test_one_pair_is_mmrazor_vocabulary():
     )
 
 
-def test_several_pairs_share_the_weight():
-    config = expand_pairs(None, [(0, 0), (11, 23)], MSE, 'ImageClassifier', 'TimmClassifier')
+def test_several_pairs_share_the_weight(student, teacher):
+    config = expand_pairs(None, [(0, 0), (2, 3)], MSE, student, teacher)
     weights = [loss['loss_weight'] for loss in config['distill_losses'].values()]
     assert weights == [0.1, 0.1]
 
 
-def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was():
+def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was(student, teacher):
     distiller = dict(
         student_recorders=dict(logits=dict(type='ModuleOutputs', source='head')),
         distill_losses=dict(loss_kd=dict(type='KLDivergence')),
     )
-    config = expand_pairs(
-        distiller, [('neck.norm', 'model.blocks.23')], MSE, 'ImageClassifier', 'Anything'
-    )
+    config = expand_pairs(distiller, [('neck.norm', 'model.blocks.23')], MSE, student, object())
     assert list(config['student_recorders']) == ['logits', 'pair_0']
     assert config['student_recorders']['pair_0']['source'] == 'neck.norm'
     assert config['teacher_recorders']['pair_0']['source'] == 'model.blocks.23'
@@ -46,22 +57,34 @@ def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was():
 @pytest.mark.parametrize(
     ('pairs', 'message'),
     [
-        ([(11, 23, 1)], r'pairs\[0\]=\(11, 23, 1\): wanted \(student layer, teacher layer\)'),
-        ([(0, 0), 11], r'pairs\[1\]=11: wanted'),
-        ([(-1, 23)], r'pairs\[0\]\[0\]=-1: a block is counted from 0'),
+        ([(2, 3, 1)], r'pairs\[0\]=\(2, 3, 1\): wanted \(student layer, teacher layer\)'),
+        ([(0, 0), 2], r'pairs\[1\]=2: wanted'),
+        ([(-1, 3)], r'pairs\[0\]\[0\]=-1: the student.*3 blocks or stages, .*from 0 to 2'),
+        ([(0, 0), (2, 4)], r'pairs\[1\]\[1\]=4: the teacher \(TimmClassifier\) has 4 blocks'),
     ],
 )
-def test_what_is_no_pair_is_refused(pairs, message):
+def test_what_is_no_pair_is_refused(pairs, message, student, teacher):
     with pytest.raises(ValueError, match=message):
-        expand_pairs(None, pairs, MSE, 'ImageClassifier', 'TimmClassifier')
+        expand_pairs(None, pairs, MSE, student, teacher)
 
 
-def test_an_index_into_an_unknown_model_asks_for_the_name():
-    with pytest.raises(ValueError, match=r'pairs\[0\]\[1\]=2: .*name the module instead'):
-        expand_pairs(None, [(1, 2)], MSE, 'ImageClassifier', 'HuggingFaceClassifier')
+def test_an_index_into_an_unknown_model_asks_for_the_name(student):
+    with pytest.raises(ValueError, match=r'pairs\[0\]\[1\]=2: .*Sequential.*name the module'):
+        expand_pairs(None, [(1, 2)], MSE, student, nn.Sequential())
 
 
-def test_a_name_that_is_taken_is_refused():
+@pytest.mark.parametrize(
+    ('name', 'last'),
+    [('swin_tiny_patch4_window7_224', 'layers.3'), ('cait_xxs24_224', 'blocks.23')],
+)
+def test_timm_says_where_its_blocks_and_stages_are(name, last, student):
+    classifier = MODELS.build(dict(type='TimmClassifier', model_name=name))
+    index = 3 if 'swin' in name else 23
+    config = expand_pairs(None, [(2, index)], MSE, student, classifier)
+    assert config['teacher_recorders']['pair_0']['source'] == f'model.{last}'
+
+
+def test_a_name_that_is_taken_is_refused(student, teacher):
     distiller = dict(teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='x')))
     with pytest.raises(ValueError, match=r"distiller\.teacher_recorders: .*name 'pair_0'"):
-        expand_pairs(distiller, [(0, 0)], MSE, 'ImageClassifier', 'TimmClassifier')
+        expand_pairs(distiller, [(0, 0)], MSE, student, teacher)

@@ -73,10 +73,45 @@ def test_a_grid_must_fit(count):
         TokensToMap(14)(torch.zeros(2, count, 3))
 
 
-@pytest.mark.parametrize('shape', [(2, 197), (2, 3, 14, 14)])
-def test_the_input_is_tokens(shape):
-    with pytest.raises(ValueError, match=r'needs tokens \(B, L, C\), found \(2, '):
-        TokensToMap()(torch.zeros(shape))
+@pytest.mark.parametrize(
+    ('feature', 'found'),
+    [
+        (torch.zeros(2, 197), r'\(2, 197\)'),
+        (torch.zeros(1, 2, 3, 4, 5), r'\(1, 2, 3, 4, 5\)'),
+        ([torch.zeros(2, 197, 3)], 'list'),
+    ],
+)
+def test_the_input_is_tokens_or_a_map(feature, found):
+    with pytest.raises(ValueError, match=rf'needs tokens \(B, L, C\).* found {found}'):
+        TokensToMap()(feature)
+
+
+def test_tokens_may_come_with_their_grid():
+    tokens = torch.randn(2, 12, 5)
+    feature = TokensToMap()((tokens, (3, 4)))
+    assert feature.shape == (2, 5, 3, 4)
+    assert torch.equal(feature[:, :, 1, 2], tokens[:, 6])
+
+
+@pytest.mark.parametrize('grid', [None, 7])
+def test_a_map_has_its_channels_first_or_last(grid):
+    channels_first = torch.randn(2, 16, 7, 7)
+    channels_last = channels_first.permute(0, 2, 3, 1).contiguous()
+    assert torch.equal(TokensToMap(grid)(channels_first), channels_first)
+    assert torch.equal(TokensToMap(grid)(channels_last), channels_first)
+
+
+def test_a_map_that_is_not_square_needs_its_grid():
+    channels_last = torch.randn(2, 3, 4, 16)
+    with pytest.raises(ValueError, match=r'Cannot tell.*\(2, 3, 4, 16\); set grid'):
+        TokensToMap()(channels_last)
+    assert torch.equal(TokensToMap((3, 4))(channels_last), channels_last.permute(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(('shape', 'grid'), [((2, 7, 7, 7), None), ((2, 16, 7, 7), 8)])
+def test_a_map_is_not_guessed(shape, grid):
+    with pytest.raises(ValueError, match='Cannot tell channels from grid'):
+        TokensToMap(grid)(torch.zeros(shape))
 
 
 @pytest.mark.parametrize('grid', [0, (14,), (0, 14), (14.0, 14), (2, 3, 4)])

@@ -4,6 +4,7 @@ import math
 from functools import partial
 
 import mmvitkd  # noqa: F401
+from mmvitkd.models.connectors import TokensToMap
 from mmvitkd.models.necks import LiftProjector
 
 import pytest
@@ -209,12 +210,89 @@ def test_inputs_are_a_tuple(inputs):
 @pytest.mark.parametrize(
     ('shape', 'message'),
     [
-        ((2, 8), r"needs tokens \(B, L, C\), found \(2, 8\); set out_type='raw'"),
-        ((2, 8, 4, 4), r"found \(2, 8, 4, 4\); set out_type='raw'"),
-        ((2, 5, 16), r'in_channels=8, but the tokens \(2, 5, 16\) are 16 wide'),
+        ((2, 8), r"needs tokens .* or a map .*, found \(2, 8\); set out_type='raw'"),
+        ((2, 8, 4, 4, 1), r"found \(2, 8, 4, 4, 1\); set out_type='raw'"),
+        ((2, 5, 16), r'in_channels=8, but the feature \(2, 5, 16\) is 16 wide'),
+        ((2, 16, 8, 8), r'in_channels=8, but the feature \(2, 16, 8, 8\) is 16 wide'),
         ((2, 1, 8), r'num_extra_tokens=1 leaves no patch token of \(2, 1, 8\)'),
     ],
 )
 def test_shapes_are_checked(shape, message):
     with pytest.raises(ValueError, match=message):
         LiftProjector(8, 16)((torch.randn(shape),))
+
+
+# Maps ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('extra', [0, 1, 2])
+def test_a_map_is_lifted_row_by_row(extra):
+    neck = LiftProjector(8, 16, num_extra_tokens=extra)
+    feature = torch.randn(2, 8, 3, 4)
+    tokens, pooled = neck((feature,))
+    wanted = torch.stack(
+        [
+            F.layer_norm(neck.proj(feature[:, :, row, column]), (16,))
+            for row in range(3)
+            for column in range(4)
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(tokens, wanted)
+    torch.testing.assert_close(pooled, wanted.mean(1))
+
+
+def test_tokens_to_map_lays_a_lifted_map_out_again():
+    neck = LiftProjector(8, norm=False)
+    feature = torch.randn(2, 8, 7, 7)
+    tokens, _ = neck((feature,))
+    assert tokens.shape == (2, 49, 8)
+    assert torch.equal(TokensToMap().forward_train(tokens), feature)
+
+
+def test_a_map_has_no_class_token():
+    with pytest.raises(ValueError, match=r"pooling='cls' needs a class token; the map \(2, 8"):
+        LiftProjector(8, 16, pooling='cls')((torch.randn(2, 8, 4, 4),))
+
+
+SWIN = dict(
+    type='SwinTransformer',
+    arch=dict(embed_dims=8, depths=[1, 2], num_heads=[1, 2]),
+    img_size=32,
+    window_size=2,
+    out_indices=(1,),
+    norm_cfg=None,
+    drop_path_rate=0.0,
+)
+
+
+def test_lift_on_swin_without_its_final_norm():
+    model = MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=SWIN,
+            neck=dict(type='mmvitkd.LiftProjector', in_channels=16, out_channels=64),
+            head=dict(type='LinearClsHead', num_classes=5, in_channels=64),
+        )
+    )
+    model.init_weights()
+    images, stage = torch.randn(2, 3, 32, 32), []
+    model.backbone.stages[1].register_forward_hook(lambda *args: stage.append(args[-1][0]))
+    tokens = model.extract_feat(images, stage='neck')[0]
+    wanted = F.layer_norm(F.linear(stage[0], model.neck.proj.weight), (64,))
+    torch.testing.assert_close(tokens, wanted)
+    F.cross_entropy(model(images), torch.tensor([1, 2])).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_without_its_final_norm_a_swin_is_otherwise_the_same():
+    normed = MODELS.build(SWIN | dict(norm_cfg=dict(type='LN')))
+    bare = MODELS.build(SWIN)
+    state = normed.state_dict()
+    removed = set(state) - set(bare.state_dict())
+    assert removed == {'norm1.weight', 'norm1.bias'}
+    bare.load_state_dict({k: v for k, v in state.items() if k not in removed})
+    images = torch.randn(2, 3, 32, 32)
+    feature = bare(images)[0].movedim(1, -1)
+    torch.testing.assert_close(normed(images)[0].movedim(1, -1), normed.norm1(feature))

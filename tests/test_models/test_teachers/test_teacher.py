@@ -4,7 +4,7 @@ import copy
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
-from mmvitkd.models.teachers import normalization
+from mmvitkd.models.teachers import build_teacher, normalization
 
 import pytest
 import timm
@@ -23,9 +23,10 @@ def recorders(**sources):
     )
 
 
-def teacher(config, checkpoint=None, **kwargs):
-    kwargs.setdefault('data_preprocessor', MODELS.build(dict(PREPROCESSOR)))
-    return Teacher(config, kwargs.pop('recorders', recorders()), checkpoint, **kwargs)
+def teacher(config, checkpoint=None, allow_random=False, **kwargs):
+    model = build_teacher(config, checkpoint, allow_random)
+    student = MODELS.build(dict(PREPROCESSOR))
+    return Teacher(model, kwargs.get('recorders', recorders()), student)
 
 
 def test_images_in_named_tensors_out():
@@ -166,6 +167,7 @@ class Seen(torch.nn.Module):
 
     def forward(self, images, mode):
         self.images = images
+        return images
 
 
 @pytest.mark.parametrize('to_rgb', [True, False])

@@ -1,0 +1,55 @@
+"""Loading a student that tools/model_converters/export_student.py wrote."""
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmpretrain import get_model
+from torch import nn
+
+from ..engine.checkpoint import read_checkpoint
+from ..engine.student import load_student as load_weights
+from ..export.mmpretrain_files import CHECKPOINT, CONFIG
+
+
+def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Module:
+    """Load an exported student, ready for :func:`predict`.
+
+    Args:
+        path: The folder of an export, or a config file with its checkpoint beside it:
+            ``student.py`` and ``student.pth``.
+        device: Where the model goes.
+
+    Returns:
+        A classifier of MMPretrain in eval mode, as ``mmpretrain.get_model`` returns it:
+        MMPretrain's inferencers find its config and its class names in it. Called with
+        normalised images (B, 3, H, W), it gives logits (B, classes).
+
+    Raises:
+        FileNotFoundError: If there is no such folder, config or checkpoint.
+        ValueError: If the checkpoint cannot be read or does not fit the config.
+    """
+    config, checkpoint = _files(Path(path).expanduser())
+    cfg = Config.fromfile(config)
+    model = get_model(cfg, device=device)
+    load_weights(model, str(checkpoint))
+    meta = read_checkpoint(str(checkpoint)).get('meta') or {}
+    # Where get_model puts it when it loads a checkpoint; it would load one that does not fit.
+    model._dataset_meta = meta.get('dataset_meta') or {}
+    return model
+
+
+def _files(path: Path) -> tuple[Path, Path]:
+    """The config and the checkpoint of an export."""
+    if path.suffix == '.py':
+        config, checkpoint = path, path.with_suffix('.pth')
+    else:
+        config, checkpoint = path / CONFIG, path / CHECKPOINT
+    for file in (config, checkpoint):
+        if not file.is_file():
+            raise FileNotFoundError(
+                f'{str(path)!r} is no exported student: there is no {str(file)!r}. Wanted a '
+                f'folder with {CONFIG} and {CHECKPOINT}, which export_student.py writes with '
+                'the format mmpretrain, or such a config with its checkpoint beside it.'
+            )
+    return config, checkpoint

@@ -1,0 +1,108 @@
+"""What a student says of images."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.registry import DefaultScope
+from mmpretrain import ImageClassificationInferencer
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image, ImageOps
+from torch import nn
+
+from ..datasets.load_image import read_image
+
+ImageLike = str | os.PathLike | Image.Image | np.ndarray
+
+
+def predict(
+    model: nn.Module, images: ImageLike | Sequence[ImageLike], batch_size: int = 32
+) -> list[dict[str, Any]]:
+    """Classify images; they become inputs as those of the student's test did.
+
+    Args:
+        model: A student from :func:`load_student`, or a model of ``mmpretrain.get_model``.
+        images: One image or a list of them, each a file, a PIL image, or an array
+            (H, W, 3) of uint8 in RGB. Files are read one batch at a time.
+        batch_size: How many images go through the model together.
+
+    Returns:
+        A dict for each image: ``label``, the index of its class; ``class_name``, None where
+        the student does not know the names; ``score``, the class's probability; ``scores``,
+        those of all classes (K,), as an array.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If something is no image.
+        ValueError: If the list is empty, an array has another shape or type, or a file
+            cannot be read.
+    """
+    single = isinstance(images, str | os.PathLike | Image.Image | np.ndarray)
+    given: Sequence[ImageLike] = [images] if single else list(images)  # type: ignore
+    if not given:
+        raise ValueError('images: the list is empty, wanted one image or more.')
+    if batch_size < 1:
+        raise ValueError(f'batch_size={batch_size}: wanted 1 or more.')
+    for index, image in enumerate(given):
+        _check(image, f'images[{index}]')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        inferencer = ImageClassificationInferencer(model)
+        read = _reader(inferencer.config.test_dataloader.dataset.pipeline)
+    arrays = (_to_bgr(image, read) for image in given)
+    samples = []
+    for batch in inferencer.preprocess(arrays, batch_size):
+        samples += inferencer.forward(batch)
+    return [
+        dict(
+            label=result['pred_label'],
+            class_name=result.get('pred_class'),
+            score=result['pred_score'],
+            scores=result['pred_scores'],
+        )
+        for result in inferencer.postprocess(samples, [])
+    ]
+
+
+def _check(image: Any, name: str) -> None:
+    """Raise for what is no image, before any work is done."""
+    if isinstance(image, str | os.PathLike):
+        if not Path(image).is_file():
+            raise FileNotFoundError(f'{name}={str(image)!r}: there is no such file.')
+    elif isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(
+                f'{name}: wanted an array (H, W, 3) of uint8 in RGB, found {image.shape} of '
+                f'{image.dtype}.'
+            )
+    elif isinstance(image, Image.Image):
+        if image.mode.startswith(('I', 'F')):
+            raise ValueError(
+                f'{name}: a PIL image of mode {image.mode!r}; convert it to 8 bits first.'
+            )
+    else:
+        raise TypeError(
+            f'{name}: wanted a path, a PIL image or an array, found {type(image).__name__}.'
+        )
+
+
+def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
+    """What reads a file as BGR as the test did; MMPretrain's inferencers always use OpenCV."""
+    loader = dict(pipeline[0])
+    if loader.get('imdecode_backend') == 'pillow':
+        return read_image  # the same, and 16-bit images too
+    load = TRANSFORMS.build(loader)
+    return lambda path: load({'img_path': path})['img']
+
+
+def _to_bgr(image: ImageLike, read: Callable[[str], np.ndarray]) -> np.ndarray:
+    """An image as MMPretrain's pipelines want it: (H, W, 3), uint8, BGR."""
+    if isinstance(image, str | os.PathLike):
+        try:
+            return read(str(image))
+        except Exception as error:
+            raise ValueError(f'{str(image)!r} cannot be read as an image: {error}') from error
+    if isinstance(image, Image.Image):
+        image = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    return np.ascontiguousarray(image[..., ::-1])

@@ -1,0 +1,77 @@
+"""What a Vision Transformer's weights lack, as far as their keys can tell."""
+
+import re
+from collections.abc import Iterable
+
+BLOCK = {
+    *('ln1.weight', 'attn.qkv.weight', 'attn.proj.weight'),
+    *('ln2.weight', 'ffn.layers.0.0.weight', 'ffn.layers.1.weight'),
+}
+WIDE = {'proj_in.weight', 'proj_norm.weight', 'proj_norm.bias'}
+# Of these, weight and bias come together; elsewhere a bias is a choice.
+WITH_BIAS = re.compile(r'(.*(ln\d|norm|head|head_dist|pre_logits|fc))\.weight')
+
+
+def missing_keys(keys: Iterable[str], depth: int = 0) -> list[str]:
+    """The keys that a state dict should have beside those it has.
+
+    The patch embedding and the tokens; all blocks up to the highest number, each with what
+    any of them has (WideLast's projection is a wide block's own); a last norm where there
+    is a head, which a backbone alone may lack; the partner of each weight or bias.
+
+    Args:
+        keys: MMPretrain's names, of a plain ViT, a distilled one, WideLast or Lift.
+        depth: The least number of blocks, where that is known.
+    """
+    found = set(keys)
+    wanted = {*_stem(found), *_blocks(found, depth), *_top(found)}
+    wanted |= {key.removesuffix('bias') + 'weight' for key in found if key.endswith('.bias')}
+    matches = map(WITH_BIAS.fullmatch, wanted | found)
+    wanted |= {f'{match[1]}.bias' for match in matches if match}
+    return sorted(wanted - found, key=_by_number)
+
+
+def _by_number(key: str) -> list[tuple[int, str]]:
+    """Sorts layers.2 before layers.10."""
+    return [(int(part), '') if part.isdigit() else (0, part) for part in key.split('.')]
+
+
+def _has(found: set[str], prefix: str) -> bool:
+    return any(key.startswith(prefix) for key in found)
+
+
+def _stem(found: set[str]) -> list[str]:
+    stem = ['backbone.patch_embed.projection.weight', 'backbone.pos_embed']
+    if not _has(found, 'backbone.pre_norm.'):
+        stem.append('backbone.patch_embed.projection.bias')
+    # Where the mean over the patches is normalised, a class token is a choice.
+    return stem if _has(found, 'backbone.ln2.') else ['backbone.cls_token', *stem]
+
+
+def _blocks(found: set[str], depth: int) -> list[str]:
+    blocks: dict[int, set[str]] = {}
+    for key in found:
+        match = re.fullmatch(r'backbone\.layers\.(\d+)\.(.+)', key)
+        if match:
+            blocks.setdefault(int(match[1]), set()).add(match[2])
+    shared = BLOCK.union(*blocks.values()) - WIDE
+    wanted = []
+    for number in range(max(depth - 1, *blocks, -1) + 1):
+        parts = shared | WIDE if blocks.get(number, set()) & WIDE else shared
+        wanted += [f'backbone.layers.{number}.{part}' for part in parts]
+    return wanted
+
+
+def _top(found: set[str]) -> list[str]:
+    parts = {key.split('.', 2)[1] for key in found if key.startswith('head.')}
+    if _has(found, 'neck.'):
+        head = 'head.layers.head' if 'layers' in parts else 'head.fc'
+        return ['neck.proj.weight', 'neck.norm.weight', f'{head}.weight']
+    if not parts:
+        return []
+    wanted = ['head.fc.weight' if 'fc' in parts else 'head.layers.head.weight']
+    if not _has(found, 'backbone.ln1.') and not _has(found, 'backbone.ln2.'):
+        wanted.append('backbone.ln1.weight')
+    if 'backbone.dist_token' in found or _has(found, 'head.layers.head_dist.'):
+        wanted += ['backbone.dist_token', 'head.layers.head_dist.weight']
+    return wanted

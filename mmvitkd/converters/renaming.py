@@ -1,0 +1,69 @@
+"""Renaming a state dict by a table of names that is read in either direction."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor
+
+Names = Sequence[tuple[str, str]]
+
+FIELDS = {'{n}': r'(?P<n>\d+)', '{p}': r'(?P<p>weight|bias)'}
+SHOWN = 10
+
+
+def reverse(names: Names) -> Names:
+    """The same table, read from right to left."""
+    return [(right, left) for left, right in names]
+
+
+def rename(weights: dict[str, Tensor], names: Names, wanted: str) -> dict[str, Tensor]:
+    """Give every tensor the name that a table has for it.
+
+    Args:
+        weights: The tensors; they are shared with the result, in the same order.
+        names: Pairs of names, from and to. ``{n}`` is a number and ``{p}`` is weight or
+            bias; the name to has those of the name from.
+        wanted: What the table is for, for the message.
+
+    Raises:
+        ValueError: If a key is not in the table, or two keys get one name.
+    """
+    patterns = [(_pattern(source), target) for source, target in names]
+    renamed: dict[str, Tensor] = {}
+    unknown = []
+    for key, value in weights.items():
+        name = _new_name(key, patterns)
+        if name is None:
+            unknown.append(key)
+        elif name in renamed:
+            raise ValueError(f'{key!r} is the second key that becomes {name!r}.')
+        else:
+            renamed[name] = value
+    if unknown:
+        raise ValueError(
+            f'{len(unknown)} of {len(weights)} keys are unknown: {listed(unknown)}. '
+            f'Wanted {wanted}.'
+        )
+    return renamed
+
+
+def listed(keys: Iterable[str]) -> str:
+    """The first few keys, and how many there are beyond."""
+    keys = list(keys)
+    rest = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
+    return ', '.join(keys[:SHOWN]) + rest
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    pattern = re.escape(name)
+    for field, expression in FIELDS.items():
+        pattern = pattern.replace(re.escape(field), expression)
+    return re.compile(pattern)
+
+
+def _new_name(key: str, patterns: list[tuple[re.Pattern[str], str]]) -> str | None:
+    for pattern, target in patterns:
+        match = pattern.fullmatch(key)
+        if match:
+            return target.format(**match.groupdict())
+    return None

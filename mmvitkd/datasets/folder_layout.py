@@ -1,0 +1,166 @@
+"""Which images and classes a folder holds, and which of them belong to a split."""
+
+import os
+import os.path as osp
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from mmpretrain.datasets import ImageNet
+
+from .held_out import held_out
+
+SPLITS = ('train', 'val', 'test')
+EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp')
+# Other names of a folder that holds a split. A class of such a name is unlikely.
+VAL_NAMES = {'val', 'valid', 'validation'}
+SPLIT_NAMES = {*SPLITS, *VAL_NAMES, 'training', 'testing'}
+Files = dict[str, list[str]]  # sorted paths under their class
+
+
+class SplitFiles(NamedTuple):
+    """The images of one split.
+
+    Attributes:
+        folder: The folder that holds the class folders.
+        files: The images of each class of training, both sorted, as paths below `folder`.
+            In validation and test a class can be empty.
+        ignored: The other files below `folder`.
+        seeded: Whether the split is a seeded part of the training folder.
+    """
+
+    folder: str
+    files: Files
+    ignored: list[str]
+    seeded: bool
+
+
+def find_files(
+    root: str,
+    split: str,
+    val_share: float = 0.1,
+    split_seed: int = 0,
+    extensions: Sequence[str] = EXTENSIONS,
+) -> SplitFiles:
+    """Find the images of a split in `root/{train,val,test}/<class>/**` or `root/<class>/**`.
+
+    Names that begin with a dot and `__MACOSX` are passed over, links are followed. Where
+    there is no `val`, `val_share` of each class is held out of training for it. Where there
+    is no `test`, it is `val`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If an argument is wrong, or the folders are not what training needs; the
+            message lists which.
+    """
+    if split not in SPLITS:
+        raise ValueError(f'split={split!r}: wanted {named(SPLITS)}.')
+    if not 0 < val_share < 1:
+        raise ValueError(f'val_share={val_share}: wanted more than 0 and less than 1.')
+    extensions = tuple(extension.lower() for extension in extensions)
+    try:
+        train, own = _split_folders(osp.expanduser(root), split)
+        if own is not None and own != train:
+            return _own_files(own, _subfolders(train), extensions)
+        files, ignored = _scan(train, extensions)
+        _check(train, files, files, extensions)
+        if empty := [name for name in files if not files[name]]:
+            raise ValueError(f'there is no image in the class folders {named(empty)}.')
+        if own is None:
+            files = _part(files, split, val_share, split_seed)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f'data_root={root!r}, split={split!r}: {error}') from None
+    return SplitFiles(train, files, ignored, seeded=own is None)
+
+
+def named(names: Iterable[str], limit: int = 10) -> str:
+    """Name the first of some names, and say how many more there are."""
+    names = list(names)
+    rest = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return ', '.join(map(repr, names[:limit])) + rest
+
+
+def _split_folders(root: str, split: str) -> tuple[str, str | None]:
+    """The folder of training's classes and that of the split, None for a seeded part."""
+    if not osp.isdir(root):
+        raise FileNotFoundError('there is no such folder; wanted train/<class>/ or <class>/.')
+    folders = _subfolders(root)
+    if 'train' not in folders:
+        if found := [name for name in folders if name.lower() in SPLIT_NAMES]:
+            raise ValueError(f"found {named(found)} without 'train'; wanted 'train' and 'val'.")
+        return root, None
+    found = [name for name in folders if name.lower() in VAL_NAMES]
+    if found and 'val' not in found:
+        raise ValueError(f"found {named(found)} beside 'train'; rename it to 'val'.")
+    own = 'test' if split == 'test' and 'test' in folders else 'val'
+    if split == 'train' and found:
+        own = 'train'
+    return osp.join(root, 'train'), osp.join(root, own) if own in folders else None
+
+
+def _own_files(folder: str, classes: list[str], extensions: tuple[str, ...]) -> SplitFiles:
+    """The images of validation or test in a folder of its own."""
+    files, ignored = _scan(folder, extensions)
+    if unknown := [name for name in files if name not in classes]:
+        raise ValueError(
+            f'training has no class folders {named(unknown)}, which are in {folder!r}.'
+        )
+    _check(folder, files, classes, extensions)
+    return SplitFiles(folder, {c: files.get(c, []) for c in classes}, ignored, seeded=False)
+
+
+def _check(
+    folder: str, files: Files, classes: Iterable[str], extensions: tuple[str, ...]
+) -> None:
+    """Raise ValueError unless there are images, and two classes or more."""
+    wanted = 'wanted one folder of images a class'
+    if not files:
+        raise ValueError(f'there is no class folder in {folder!r}; {wanted}.')
+    if not any(files.values()):
+        raise ValueError(
+            f'there is no image ({", ".join(extensions)}) in {folder!r}; {wanted}.'
+        )
+    if len(classes := list(classes)) < 2:
+        raise ValueError(f'found one class, {named(classes)}; wanted two or more.')
+
+
+def _part(files: Files, split: str, share: float, seed: int) -> Files:
+    """The part of training's folder that is one split's."""
+    if single := [name for name, paths in files.items() if len(paths) == 1]:
+        raise ValueError(
+            f'there is a single image in {named(single)}; wanted two, as there is no '
+            "'val' and each class needs one image to train on and one to validate on."
+        )
+    part = {}
+    for name, paths in files.items():
+        held = held_out(paths, share, seed)
+        part[name] = [path for path in paths if (path in held) != (split == 'train')]
+    return part
+
+
+def _scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
+    """The images in each class folder, and all other files."""
+    files: Files = {name: [] for name in _subfolders(folder)}
+    ignored = []
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        folders[:] = filter(_is_visible, folders)
+        below = Path(parent).relative_to(folder).parts
+        for name in filter(_is_visible, names):
+            path = '/'.join((*below, name))
+            if below and name.lower().endswith(extensions):
+                files[below[0]].append(path)
+            else:
+                ignored.append(path)
+    return {name: sorted(paths) for name, paths in files.items()}, sorted(ignored)
+
+
+def _subfolders(folder: str) -> list[str]:
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and _is_visible(e.name))
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith('.') and name != '__MACOSX'
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error

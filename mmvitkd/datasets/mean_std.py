@@ -1,0 +1,125 @@
+"""Mean and standard deviation of the pixels of some images, measured."""
+
+import os
+import random
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import DATASETS
+
+from .load_image import UnreadableImageError, read_image
+
+MEASURED = 'measured'
+
+
+class MeanStd(NamedTuple):
+    """The numbers of a data preprocessor, in [0, 255].
+
+    Attributes:
+        mean: Of R, G and B, over all pixels, to three decimals.
+        std: Likewise.
+        num_images: How many images were measured.
+        num_unreadable: How many more could not be read.
+    """
+
+    mean: list[float]
+    std: list[float]
+    num_images: int
+    num_unreadable: int
+
+
+def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0) -> MeanStd:
+    """Measure over all pixels of the images, or of a sample of them.
+
+    The numbers do not depend on the order of the paths.
+
+    Args:
+        paths: Image files, read as ``mmvitkd.LoadImage`` does.
+        num_images: Size of the sample.
+        seed: Decides which images are in it.
+
+    Raises:
+        ValueError: If no image can be read, or a channel has the same value everywhere.
+    """
+    paths = sorted(paths)
+    if len(paths) > num_images:
+        paths = random.Random(seed).sample(paths, num_images)
+    counts = np.zeros((3, 256), np.int64)
+    readable = 0
+    for path in paths:
+        try:
+            pixels = read_image(path)
+        except UnreadableImageError:
+            continue
+        readable += 1
+        for channel, values in enumerate(pixels.reshape(-1, 3).T[::-1]):  # BGR -> RGB
+            counts[channel] += np.bincount(values, minlength=256)
+    if not readable:
+        raise ValueError(f'none of {len(paths)} images can be read: there is no mean and std.')
+    shares = counts / counts.sum(1, keepdims=True)
+    grey = np.arange(256)
+    mean = shares @ grey
+    std = np.sqrt((shares * (grey - mean[:, None]) ** 2).sum(1))
+    if not std.all():
+        raise ValueError(
+            f'mean={mean.tolist()}, std={std.tolist()}: cannot divide by a std of 0.'
+        )
+    mean, std = mean.round(3).tolist(), std.round(3).tolist()
+    return MeanStd(mean, std, readable, len(paths) - readable)
+
+
+def fill_measured(cfg: Config) -> None:
+    """Replace ``mean='measured'`` and ``std='measured'`` in a config, in place.
+
+    They stand in data preprocessors and are measured on the training images. Without them
+    nothing is read.
+
+    Args:
+        cfg: The config of a run, or of what is to be tested or exported.
+
+    Raises:
+        FileNotFoundError: If the training images are not there.
+        ValueError: If the config has no training data, or they cannot be measured.
+    """
+    places = [
+        (node, key)
+        for node in _dicts(cfg._cfg_dict)
+        for key in ('mean', 'std')
+        if node.get(key) == MEASURED
+    ]
+    if not places:
+        return
+    if not cfg.get('train_dataloader'):
+        raise ValueError(
+            f'{places[0][1]}={MEASURED!r}: the config has no train_dataloader to measure; '
+            'give the numbers.'
+        )
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
+    measured = measure_mean_std(paths)
+    for node, key in places:
+        node[key] = list(getattr(measured, key))
+    if os.environ.get('RANK', '0') == '0':
+        print(describe(measured))
+
+
+def describe(measured: MeanStd) -> str:
+    """The config's lines, and what they were measured on."""
+    unreadable = f', {measured.num_unreadable} unreadable' if measured.num_unreadable else ''
+    return (
+        f'# Measured on {measured.num_images} images of the training split{unreadable}.\n'
+        f'data_preprocessor = dict(mean={measured.mean}, std={measured.std}, to_rgb=True)'
+    )
+
+
+def _dicts(node: Any) -> Iterator[dict[str, Any]]:
+    """All dicts in a nesting of dicts and lists."""
+    if isinstance(node, dict):
+        yield node
+    if isinstance(node, dict | list | tuple):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _dicts(child)

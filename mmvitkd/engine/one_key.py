@@ -1,0 +1,62 @@
+"""What a config says once, spread over all that has to agree with it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from .student import student_config
+
+
+def apply_one_keys(cfg: Config) -> None:
+    """Write the top-level ``num_classes`` and ``data_root`` of a config to where they count.
+
+    ``num_classes``: the student's head, the data preprocessors, and the metrics that have
+    such a key. The teacher keeps its own number, which is what its weights were trained
+    with. ``data_root``: the data sets of training, validation and test. A config without
+    these keys stays as it is.
+
+    Args:
+        cfg: The config of a run, changed in place.
+
+    Raises:
+        ValueError: If ``num_classes`` is not an int above 1, or ``data_root`` is no path.
+    """
+    if 'num_classes' in cfg:
+        number = cfg.num_classes
+        if not isinstance(number, int) or isinstance(number, bool) or number < 2:
+            raise ValueError(f'num_classes={number!r}: wanted an int above 1.')
+        _set_num_classes(cfg, number)
+    if 'data_root' in cfg:
+        if not isinstance(cfg.data_root, str) or not cfg.data_root:
+            raise ValueError(f'data_root={cfg.data_root!r}: wanted the path of a folder.')
+        for dataset in _datasets(cfg):
+            dataset['data_root'] = cfg.data_root
+
+
+def _set_num_classes(cfg: Config, number: int) -> None:
+    model = cfg.get('model') or {}
+    student = student_config(model)
+    if student.get('head') is not None:
+        student['head']['num_classes'] = number
+    elif 'num_classes' in student:  # a timm model
+        student['num_classes'] = number
+    if cfg.get('data_preprocessor') is not None:
+        cfg.data_preprocessor['num_classes'] = number
+    parts = [model.get('data_preprocessor'), student.get('data_preprocessor')]
+    for key in ('val_evaluator', 'test_evaluator'):
+        metrics = cfg.get(key)
+        parts += metrics if isinstance(metrics, list | tuple) else [metrics]
+    for part in parts:
+        if part is not None and 'num_classes' in part:
+            part['num_classes'] = number
+
+
+def _datasets(cfg: Config) -> Iterator[dict[str, Any]]:
+    """The data sets of a config that have a root, wrapped ones among them."""
+    for split in ('train', 'val', 'test'):
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset')
+        while dataset is not None:
+            if 'dataset' not in dataset:
+                yield dataset
+            dataset = dataset.get('dataset')

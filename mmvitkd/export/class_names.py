@@ -1,0 +1,49 @@
+"""The names of the classes that a student tells apart."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+from mmpretrain.registry import DATASETS
+
+
+def class_names(
+    cfg: Config, checkpoint: Mapping[str, Any], num_classes: int
+) -> tuple[str, ...] | None:
+    """The class names in the order of the logits, or None where nothing says them.
+
+    MMEngine puts those of the training set into the checkpoint. For weights without them,
+    the config's test or validation set is asked: its ``classes`` or ``metainfo``, or what
+    its kind always has, as ``ImageNet``. Its images need not be there.
+
+    Args:
+        cfg: The config of the training.
+        checkpoint: The content of the checkpoint file.
+        num_classes: How many the student tells apart.
+
+    Raises:
+        ValueError: If there is another number of names.
+    """
+    meta = checkpoint.get('meta') or {}
+    names, source = _names_in(meta.get('dataset_meta')), 'the checkpoint'
+    if names is None:
+        names, source = _names_of_dataset(cfg), 'the data set of the config'
+    if names is not None and len(names) != num_classes:
+        raise ValueError(
+            f'{source} names {len(names)} classes ({", ".join(names[:3])}, ...), but the '
+            f'student tells {num_classes} apart: they do not belong together.'
+        )
+    return names
+
+
+def _names_of_dataset(cfg: Config) -> tuple[str, ...] | None:
+    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
+    if 'dataset' not in loader:
+        return None
+    lazy = {**loader['dataset'], 'pipeline': [], 'lazy_init': True}
+    return _names_in(DATASETS.build(lazy).metainfo)
+
+
+def _names_in(metainfo: Mapping[str, Any] | None) -> tuple[str, ...] | None:
+    names = (metainfo or {}).get('classes')
+    return None if names is None else tuple(str(name) for name in names)

@@ -1,0 +1,87 @@
+"""What a student wants as its input: the size, the colours, and how an image gets there."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from ..models.input_size import input_size_of
+from ..models.teachers.normalization import normalization_by
+
+
+class ImageInput(NamedTuple):
+    """A student's input.
+
+    Attributes:
+        size: (H, W) in pixels.
+        mean: Of each channel, for pixels in [0, 255]; in the channels' order.
+        std: The same.
+        channel_order: 'RGB' or 'BGR'.
+        interpolation: How an image is resized.
+        crop_pct: The cropped edge by the resized one.
+        crop_mode: timm's word: 'center', or 'squash' where the whole image is resized
+            without keeping its shape.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    channel_order: str
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+
+
+def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> ImageInput:
+    """The input of a model with this test pipeline.
+
+    Args:
+        model: The student, with its data preprocessor.
+        pipeline: The transforms of the test data. ``Resize``, ``ResizeEdge`` and
+            ``CenterCrop`` are understood; others that change the size are not seen.
+
+    Raises:
+        ValueError: If neither the pipeline nor the model says the size.
+    """
+    edge: int | None = None
+    size: tuple[int, int] | None = None
+    interpolation, crop_pct, crop_mode = 'bilinear', 1.0, 'center'
+    for transform in pipeline:
+        kind = transform['type'].split('.')[-1]
+        if kind in ('Resize', 'ResizeEdge'):
+            interpolation = transform.get('interpolation', 'bilinear')
+        if kind == 'ResizeEdge':
+            edge = transform['scale']
+        elif kind == 'Resize' and 'scale' in transform and not transform.get('keep_ratio'):
+            size, crop_mode = _height_width(transform['scale']), 'squash'
+        elif kind == 'CenterCrop':
+            size, crop_mode = _height_width(transform['crop_size']), 'center'
+            crop_pct = min(size) / edge if edge else 1.0
+    size = size or input_size_of(model)
+    if size is None:
+        raise ValueError(
+            "The student's input size is not known: the test pipeline has no CenterCrop or "
+            'Resize(scale=...), and the model does not say it.'
+        )
+    mean: tuple[float, ...] = (0.0,) * 3
+    std: tuple[float, ...] = (1.0,) * 3
+    normalization = normalization_by(model.data_preprocessor)
+    if normalization is not None:
+        mean, std = _numbers(normalization.mean), _numbers(normalization.std)
+    return ImageInput(size, mean, std, _order(model), interpolation, crop_pct, crop_mode)
+
+
+def _numbers(values: Tensor) -> tuple[float, ...]:
+    """The shortest decimals of float32 values: 33.3, where Python writes 33.29999923706055."""
+    return tuple(float(str(value)) for value in values.expand(3).numpy())
+
+
+def _height_width(size: int | Sequence[int]) -> tuple[int, int]:
+    """(H, W) of what transforms take as one number, or as (W, H)."""
+    width, height = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+def _order(model: nn.Module) -> str:
+    """MMPretrain reads images as BGR; its preprocessor reverses that if it is told to."""
+    return 'RGB' if getattr(model.data_preprocessor, 'to_rgb', False) else 'BGR'

@@ -1,0 +1,65 @@
+"""The student as a plain MMPretrain config and checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from ..version import __version__
+from .plain_config import config_text
+from .student import Student, build_plain
+
+CONFIG, CHECKPOINT = 'student.py', 'student.pth'
+HEADER = (
+    '# A student, exported by mmvitkd: the model and how to test it.\n'
+    '# To test it: python tools/test.py student.py student.pth, where the data are.\n'
+)
+PILLOW = (
+    '# Pillow reads the images, which must have 8 bits a channel (mmvitkd.LoadImage reads 16,\n'
+    '# too). One that cannot be read ends the test.\n'
+)
+STAYS = (
+    "# The test images are a seeded part of the training folder, which mmvitkd's ImageFolder\n"
+    '# picks: testing needs mmvitkd.\n'
+)
+
+
+def write_mmpretrain(student: Student, folder: Path) -> None:
+    """Write ``student.py`` and ``student.pth``, read them back and compare the logits.
+
+    The checkpoint holds the weights and, for MMPretrain's inferencers, the class names; it
+    loads with ``torch.load(file, weights_only=True)``.
+
+    Raises:
+        ValueError: If the model that was read back does not give equal logits.
+    """
+    text = f'{_header(student.config)}{config_text(student.config)}'
+    (folder / CONFIG).write_text(text, encoding='utf-8')
+    names = {'classes': student.classes} if student.classes is not None else {}
+    meta = {'dataset_meta': names, 'mmvitkd_version': __version__}
+    weights = {k: v.detach().clone() for k, v in student.model.state_dict().items()}
+    torch.save({'meta': meta, 'state_dict': weights}, folder / CHECKPOINT)
+    _check(student, folder)
+
+
+def _header(config: dict[str, Any]) -> str:
+    """What to know before testing, as comments."""
+    reads_with_pillow = config['test_pipeline'][0].get('imdecode_backend') == 'pillow'
+    stays = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
+    return HEADER + (PILLOW if reads_with_pillow else '') + (STAYS if stays else '')
+
+
+def _check(student: Student, folder: Path) -> None:
+    model = build_plain(Config.fromfile(folder / CONFIG))
+    content = torch.load(folder / CHECKPOINT, weights_only=True)
+    model.load_state_dict(content['state_dict'], strict=True)
+    images = student.images(2)
+    with torch.no_grad():
+        wanted, found = student.model(images), model(images)
+    if not torch.equal(wanted, found):
+        difference = (wanted - found).abs().max().item()
+        raise ValueError(
+            f'mmpretrain: {CONFIG} builds a model whose logits differ from those of training '
+            f'by up to {difference:.3g}; wanted equal ones.'
+        )

@@ -1,0 +1,171 @@
+"""The model card of an exported student: what it is, costs, scores, and how to use it."""
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+import mmpretrain
+import timm
+import torch
+
+from ..analysis import Cost
+from ..version import __version__
+from .folder import MARK
+from .provenance import Provenance
+from .score import Score
+from .student import Student
+from .usage import usage
+
+NAMED = 5
+FILES = {
+    'student.py': "MMPretrain's config: the model and how to test it",
+    'student.pth': 'its weights and class names; loads with `weights_only=True`',
+    'timm/': "timm's `local-dir` layout",
+    'student.onnx': 'ONNX: normalised `images` (B, 3, H, W) to `logits` (B, classes)',
+}
+TERMS = (
+    "The weights inherit the terms of what they were made from: the training images', the "
+    "teacher's and those of any weights they started from. mmvitkd's license covers none of "
+    'these; nobody has checked them here.'
+)
+
+
+class Facts(NamedTuple):
+    """What a card says that the student itself does not know.
+
+    Attributes:
+        name: The name of the export.
+        config: The name of the training's config file.
+        ema: Whether the weights are the exponential moving average.
+        cost: Its parameters and multiply-accumulates.
+        provenance: Its teacher and losses.
+        score: Its metrics, if they are known.
+        formats: Which of 'mmpretrain', 'timm', 'onnx' were written.
+    """
+
+    name: str
+    config: str
+    ema: bool
+    cost: Cost
+    provenance: Provenance
+    score: Score | None
+    formats: Sequence[str]
+
+
+def model_card(student: Student, facts: Facts, folder: Path) -> str:
+    """The text of the card, in Markdown.
+
+    Args:
+        student: The student.
+        facts: All else.
+        folder: Where its files lie already.
+    """
+    sections = [
+        MARK,
+        f'# {facts.name}',
+        _summary(student, facts),
+        _table(['', ''], _properties(student, facts)),
+        '## How it was trained',
+        _training(facts),
+        '## Files',
+        _table(['file', 'what it is', 'size'], _files(folder)),
+        '## How to use it',
+        *usage(student, facts.formats),
+        '## Terms',
+        TERMS,
+        f'Exported with {_versions(facts.formats)}.',
+    ]
+    return '\n\n'.join(sections) + '\n'
+
+
+def _summary(student: Student, facts: Facts) -> str:
+    model = student.config['model']
+    parts = [model[name]['type'] for name in ('backbone', 'neck') if model.get(name)]
+    kind = ' and '.join(str(part).split('.')[-1] for part in parts or [model['type']])
+    by = facts.provenance.teacher
+    how = f'distilled from {by}' if by else 'trained without a teacher'
+    return f'An image classifier ({kind}) of {student.num_classes} classes, {how}.'
+
+
+def _properties(student: Student, facts: Facts) -> list[list[str]]:
+    wanted = student.image_input
+    height, width = wanted.size
+    resize = wanted.interpolation + (
+        f', the cropped edge is {wanted.crop_pct:.3g} of the resized one'
+        if wanted.crop_mode == 'center'
+        else ', the whole image'
+    )
+    return [
+        ['parameters', f'{facts.cost.parameters:,}'],
+        ['MACs', _count(facts.cost.macs)],
+        ['GFLOPs (2 x MACs)', f'{2 * facts.cost.macs / 1e9:.4g}'],
+        ['score', _score(facts.score)],
+        ['weights', 'exponential moving average' if facts.ema else 'as trained, not averaged'],
+        ['input', f'{height} x {width} (H x W), {wanted.channel_order}'],
+        ['mean, std of pixels in [0, 255]', f'{list(wanted.mean)}, {list(wanted.std)}'],
+        ['resizing', resize],
+        ['classes', _classes(student)],
+    ]
+
+
+def _count(number: int) -> str:
+    """A number with the letter of its thousands: 1.254 G, 352.2 k."""
+    for letter, unit in (('G', 1e9), ('M', 1e6)):
+        if number >= unit:
+            return f'{number / unit:.4g} {letter}'
+    return f'{number / 1e3:.4g} k'
+
+
+def _score(score: Score | None) -> str:
+    if score is None:
+        return 'not measured'
+    metrics = ', '.join(f'{k} {v:.2f}' for k, v in score.metrics.items())
+    return f'{metrics} ({score.source})'
+
+
+def _classes(student: Student) -> str:
+    if student.classes is None:
+        return f'{student.num_classes}, names not known'
+    more = '; ...' if len(student.classes) > NAMED else ''
+    return f'{student.num_classes}: {"; ".join(student.classes[:NAMED])}{more}'
+
+
+def _training(facts: Facts) -> str:
+    teacher, weights, losses, start = facts.provenance
+    if teacher is None:
+        who = 'Teacher: none.'
+    else:
+        who = f'Teacher: {teacher}' + (f', weights from {weights}.' if weights else '.')
+    if start is not None:
+        who += f' The student started from {start}.'
+    lines = [f'Config: `{facts.config}`. {who} Losses:', '']
+    return '\n'.join([*lines, *(f'- {loss}' for loss in losses)])
+
+
+def _files(folder: Path) -> list[list[str]]:
+    rows = []
+    for name, what in FILES.items():
+        path = folder / name
+        files = [p for p in (path, *path.rglob('*')) if p.is_file()]
+        if files:
+            size = sum(p.stat().st_size for p in files)
+            rows.append([f'`{name}`', what, f'{_count(size)}B'])
+    return rows
+
+
+def _versions(formats: Sequence[str]) -> str:
+    versions = dict(
+        mmvitkd=__version__,
+        torch=torch.__version__,
+        mmpretrain=mmpretrain.__version__,
+        timm=timm.__version__,
+    )
+    if 'onnx' in formats:
+        versions |= {name: metadata.version(name) for name in ('onnx', 'onnxruntime')}
+    return ', '.join(f'{name} {version}' for name, version in versions.items())
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

@@ -1,0 +1,128 @@
+"""The student as one ONNX file for any batch size, checked with onnxruntime."""
+
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .student import FormatUnavailableError, Student
+from .swin_windows import exportable_windows
+
+PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
+TOLERANCE = 1e-4
+BATCH_SIZES = (1, 3, 8)
+
+
+def require_onnx() -> None:
+    """Check that the packages of the extra ``onnx`` are there.
+
+    Raises:
+        FormatUnavailableError: Names the first that is missing and the pip line for all.
+    """
+    for name in PACKAGES:
+        if importlib.util.find_spec(name) is None:
+            raise FormatUnavailableError(f'{name} is not installed: pip install mmvitkd[onnx]')
+
+
+def write_onnx(student: Student, file: Path) -> None:
+    """Write the student as ONNX, run it with onnxruntime and compare the logits.
+
+    The graph takes ``images`` (B, 3, H, W), float32 and normalised, and gives ``logits``
+    (B, classes). What normalises them is in the file's metadata: ``mean`` and ``std`` for
+    pixels in [0, 255], ``input_size``, ``channel_order`` and ``classes``, each as JSON.
+
+    Args:
+        student: The student.
+        file: Where to write. The weights are inside it, unless they need 2 GB or more.
+
+    Raises:
+        FormatUnavailableError: If a package is missing, or torch cannot export the model.
+        ValueError: If the logits differ from torch's.
+    """
+    require_onnx()
+    with _quiet(), exportable_windows():
+        program = _exported(student)
+    _forget_sources(program.model)
+    program.model.metadata_props.update(metadata(student))
+    program.save(file)
+    _check(student, file)
+
+
+def _exported(student: Student) -> Any:
+    """The program that torch makes of the student, for any batch size."""
+    try:
+        return torch.onnx.export(
+            student.model,
+            (student.images(2),),
+            dynamo=True,
+            verbose=False,
+            input_names=['images'],
+            output_names=['logits'],
+            dynamic_shapes=({0: torch.export.Dim('batch')},),
+        )
+    except Exception as error:  # all kinds, as deep as the exporter
+        raise FormatUnavailableError(
+            f'torch.onnx cannot export this {type(student.model).__name__}: '
+            f'{type(error).__name__}: {str(error).splitlines()[0]}'
+        ) from error
+
+
+def metadata(student: Student) -> dict[str, str]:
+    """What a user of the file has to know, each value as JSON."""
+    wanted = student.image_input
+    values = dict(
+        mean=wanted.mean,
+        std=wanted.std,
+        input_size=wanted.size,
+        channel_order=wanted.channel_order,
+        classes=student.classes,
+    )
+    return {k: json.dumps(v, ensure_ascii=False) for k, v in values.items() if v is not None}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what the exporter says about its own passes."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _forget_sources(model: Any) -> None:
+    """Drop what the exporter notes about itself, such as the files of this machine."""
+    graph = model.graph
+    graph.metadata_props.clear()
+    values = [*graph.inputs, *graph.initializers.values()]
+    for node in graph.all_nodes():
+        node.metadata_props.clear()
+        values += node.outputs
+    for value in values:
+        value.metadata_props.clear()
+
+
+def _check(student: Student, file: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=['CPUExecutionProvider'])
+    for batch_size in BATCH_SIZES:
+        images = student.images(batch_size)
+        with torch.no_grad():
+            wanted = student.model(images)
+        found = torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
+        if not torch.allclose(wanted, found, rtol=TOLERANCE, atol=TOLERANCE):
+            difference = (wanted - found).abs().max().item()
+            raise ValueError(
+                f'student.onnx: at batch size {batch_size} its logits differ from those of '
+                f'torch by up to {difference:.3g}, wanted at most {TOLERANCE}.'
+            )

@@ -1,0 +1,173 @@
+"""The config of the student alone: how to build it and how to test it, nothing else."""
+
+import os.path as osp
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.fileio import list_dir_or_file
+
+from ..datasets.folder_layout import EXTENSIONS
+from ..engine.student import student_config
+
+OURS = 'mmvitkd.'
+# Built by MMPretrain alone: the same function, or the same on images that are whole.
+EQUIVALENT: dict[str, dict[str, Any]] = {
+    'mmvitkd.VisionTransformer': dict(type='VisionTransformer'),
+    'mmvitkd.LoadImage': dict(type='LoadImageFromFile', imdecode_backend='pillow'),
+    'mmvitkd.Accuracy': dict(type='Accuracy'),
+}
+# Where weights came from, or would be fetched from, before training.
+START = ('pretrained', 'checkpoint_path', 'init_cfg')
+# What `--show` and `--show-dir` of MMPretrain's tools/test.py ask for.
+SHOW = dict(
+    default_hooks=dict(visualization=dict(type='VisualizationHook', enable=False)),
+    visualizer=dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
+)
+
+
+def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str, Any]:
+    """The student's part of a training config, with MMPretrain's types where there are any.
+
+    The model keeps its data preprocessor and loses what only training needs: its loss, its
+    batch augmentation, and where its weights started from.
+
+    Args:
+        cfg: The config of a distillation, or of a plain model. Stays as it is.
+        classes: The names of the classes, in the order of the logits, if they are known.
+
+    Returns:
+        ``custom_imports`` where something needs it, ``default_scope``, ``model``,
+        ``test_pipeline``, ``test_dataloader``, ``test_evaluator``, ``test_cfg`` and what
+        shows pictures. The pipeline of the data set is ``test_pipeline``, the same object.
+
+    Raises:
+        ValueError: If the config has no student, or neither a test nor a validation set.
+    """
+    model = _plain_student(cfg)
+    split = next((s for s in ('test', 'val') if _is_complete(cfg, s)), None)
+    if split is None:
+        raise ValueError(
+            f'{cfg.filename}: this config has neither a test_dataloader with a '
+            'test_evaluator nor those of val: its pipeline says how an image becomes an input.'
+        )
+    whole = cfg.to_dict()
+    loader = deepcopy(whole[f'{split}_dataloader'])
+    if 'pipeline' not in loader['dataset']:
+        raise ValueError(
+            f'{split}_dataloader.dataset ({loader["dataset"].get("type")}) has no pipeline, '
+            'which says how an image becomes an input.'
+        )
+    loader['dataset'] = dataset = _dataset(loader['dataset'], classes)
+    dataset['pipeline'] = _replace(dataset['pipeline'])
+    parts = dict(
+        default_scope='mmpretrain',
+        model=model,
+        test_pipeline=dataset['pipeline'],
+        test_dataloader=loader,
+        test_evaluator=_replace(deepcopy(whole[f'{split}_evaluator'])),
+        test_cfg={},
+        **deepcopy(SHOW),
+    )
+    imports = _imports(whole, model)
+    return dict(custom_imports=imports, **parts) if imports else parts
+
+
+def _is_complete(cfg: Config, split: str) -> bool:
+    return all(cfg.get(f'{split}_{part}') for part in ('dataloader', 'evaluator'))
+
+
+def bare_student(cfg: Config) -> dict[str, Any]:
+    """The student as the runner builds it, except for where its weights start from.
+
+    Raises:
+        ValueError: If the config has no student.
+    """
+    if not cfg.get('model'):
+        raise ValueError(f'{cfg.filename}: this config has no model, so no student.')
+    whole = cfg.to_dict()
+    student = _without_start(deepcopy(student_config(whole['model'])))
+    given = whole['model'].get('data_preprocessor') or whole.get('data_preprocessor')
+    if student.get('data_preprocessor') is None and given is not None:
+        student['data_preprocessor'] = deepcopy(given)
+    return student
+
+
+def _plain_student(cfg: Config) -> dict[str, Any]:
+    """The student with MMPretrain's types, without what only its training needs."""
+    model = _replace(bare_student(cfg))
+    model.pop('train_cfg', None)
+    (model.get('data_preprocessor') or {}).pop('batch_augments', None)
+    for part in (model, model.get('head') or {}):
+        part.pop('loss', None)
+    return model
+
+
+def _without_start(value: Any) -> Any:
+    """Drop, at any depth, what says which file weights are initialised from."""
+    if isinstance(value, list | tuple):
+        return type(value)(_without_start(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    return {
+        k: _without_start(v)
+        for k, v in value.items()
+        if k not in START or (k == 'init_cfg' and 'Pretrained' not in str(v))
+    }
+
+
+def _replace(value: Any) -> Any:
+    """Replace, at any depth, our types that MMPretrain has an equivalent of."""
+    if isinstance(value, list | tuple):
+        return type(value)(_replace(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    value = {k: _replace(v) for k, v in value.items()}
+    return {**value, **EQUIVALENT.get(str(value.get('type')), {})}
+
+
+def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
+    """MMPretrain's data set where the images lie in a folder of their own, as it wants it."""
+    if dataset['type'] != 'mmvitkd.ImageFolder' or classes is None:
+        return dataset
+    root, folder = osp.expanduser(dataset['data_root']), dataset.get('split', 'train')
+    if folder == 'test' and not osp.isdir(osp.join(root, folder)):
+        folder = 'val'  # as ImageFolder does
+    found = osp.join(root, folder)
+    # MMPretrain numbers the folders it finds: one more or less would shift the labels.
+    if not osp.isdir(found) or sorted(list_dir_or_file(found, list_file=False)) != list(
+        classes
+    ):
+        return dataset
+    return dict(
+        type='CustomDataset',
+        data_root=dataset['data_root'],
+        data_prefix=folder,
+        classes=list(classes),
+        extensions=list(dataset.get('extensions', EXTENSIONS)),
+        pipeline=dataset['pipeline'],
+    )
+
+
+def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | None:
+    """The ``custom_imports`` that the model needs: the user's, and mmvitkd for our types.
+
+    mmvitkd is named although MMEngine would find it by its prefix: importing it also mends
+    what keeps MMPretrain from being imported on some builds of torch.
+    """
+    given = (cfg.get('custom_imports') or {}).get('imports') or []
+    names = [given] if isinstance(given, str) else list(given)
+    names = [n for n in names if n != 'mmvitkd']
+    if f"'{OURS}" in str(model):
+        names.insert(0, 'mmvitkd')
+    return dict(imports=names, allow_failed_imports=False) if names else None
+
+
+def config_text(parts: dict[str, Any]) -> str:
+    """The text of a config file; the data set refers to ``test_pipeline`` by its name."""
+    loader = parts['test_dataloader']
+    named = {**loader, 'dataset': {**loader['dataset'], 'pipeline': '<test_pipeline>'}}
+    sections = {**parts, 'test_dataloader': named}
+    text = '\n'.join(Config({k: v}).pretty_text for k, v in sections.items())
+    return text.replace("'<test_pipeline>'", 'test_pipeline')

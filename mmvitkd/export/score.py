@@ -1,0 +1,56 @@
+"""The score of a student, as its training measured and recorded it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+VALIDATION = 'val/'
+AVERAGE = '_ema'
+
+
+class Score(NamedTuple):
+    """Metrics by name, such as ``accuracy/top1`` in percent, and where they come from."""
+
+    metrics: dict[str, float]
+    source: str
+
+
+def recorded_score(
+    checkpoint: Mapping[str, Any], cfg: Config, ema: bool = False
+) -> Score | None:
+    """The last validation that is in a checkpoint's log history.
+
+    Args:
+        checkpoint: The content of a checkpoint that mmvitkd's ``CheckpointHook`` wrote.
+        cfg: The config of its training; says how often it was validated.
+        ema: Whether the average's metrics are meant, which end in ``_ema``.
+
+    Returns:
+        None if there are none: the run was not validated, another hook wrote the
+        checkpoint, or only published keys are left.
+    """
+    scalars = (checkpoint.get('message_hub') or {}).get('log_scalars') or {}
+    metrics = {}
+    for name, history in scalars.items():
+        metric = name.removeprefix(VALIDATION)
+        # Metrics have a prefix of their own; val/time and val/data_time have none.
+        if name.startswith(VALIDATION) and '/' in metric and metric.endswith(AVERAGE) == ema:
+            # MMEngine's own hook pickles an object instead, which is not read.
+            values = history['log_history'] if isinstance(history, Mapping) else []
+            if len(values):
+                metrics[metric.removesuffix(AVERAGE)] = float(values[-1])
+    if not metrics:
+        return None
+    return Score(metrics, _when(checkpoint.get('meta') or {}, cfg.get('train_cfg') or {}))
+
+
+def _when(meta: Mapping[str, Any], train_cfg: Mapping[str, Any]) -> str:
+    """Which validation it was: an epoch's own, or the last one before it."""
+    by_epoch = train_cfg.get('by_epoch', True)
+    unit, last = ('epoch', 'max_epochs') if by_epoch else ('iteration', 'max_iters')
+    step = meta.get('epoch' if by_epoch else 'iter')
+    if step is None:
+        return 'the last validation of its training'
+    validated = step % train_cfg.get('val_interval', 1) == 0 or step == train_cfg.get(last)
+    return f'the validation {"of" if validated else "before"} {unit} {step}'

@@ -1,0 +1,142 @@
+"""The student as a folder that ``timm.create_model('local-dir:FOLDER')`` reads."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from mmpretrain.models import (
+    DeiTClsHead,
+    DistilledVisionTransformer,
+    ImageClassifier,
+    LinearClsHead,
+    TimmClassifier,
+    VisionTransformerClsHead,
+)
+from mmpretrain.models import VisionTransformer as PlainVisionTransformer
+from timm.models import save_for_hf
+from torch import nn
+
+from ..converters.vit import mmpretrain_to_timm
+from ..models.backbones import VisionTransformer, WideLast
+from .student import FormatUnavailableError, Student
+
+TOLERANCE = 1e-5
+# timm's names for ViTs of these widths; every argument is given, so any would do.
+NAMES = {192: 'vit_tiny_patch16_224', 384: 'vit_small_patch16_224', 768: 'vit_base_patch16_224'}
+DISTILLED = 'deit_tiny_distilled_patch16_224'
+HEADS = (VisionTransformerClsHead, DeiTClsHead, LinearClsHead)
+# What timm says of its own weights under that name.
+SOURCE = ('license', 'origin_url', 'paper_name', 'paper_ids', 'notes', 'description')
+# Arguments of MMPretrain's TimmClassifier that are not timm's.
+WRAPPER = ('type', '_scope_', 'model_name', 'loss', 'train_cfg', 'with_cp', 'data_preprocessor')
+
+
+def write_timm(student: Student, folder: Path) -> None:
+    """Write the student in timm's layout, read it back by timm and compare the logits.
+
+    Args:
+        student: A ViT or distilled DeiT of MMPretrain or ours, or a model of timm's own.
+        folder: Where ``config.json`` and ``model.safetensors`` go; gone if they are wrong.
+
+    Raises:
+        FormatUnavailableError: If timm has no such architecture, or other logits.
+    """
+    if student.image_input.channel_order != 'RGB':
+        raise FormatUnavailableError('timm gives its models RGB images, this student wants BGR')
+    name, arguments, weights = _architecture(student)
+    overlay = _pretrained_cfg(student)
+    model = timm.create_model(name, pretrained_cfg_overlay=overlay, **arguments)
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise FormatUnavailableError(f"timm's {name} is another model. {error}") from None
+    names = {'label_names': list(student.classes)} if student.classes is not None else {}
+    save_for_hf(model, folder, names, arguments, safe_serialization=True)
+    try:
+        _check(student, folder)
+    except FormatUnavailableError:
+        shutil.rmtree(folder)
+        raise
+
+
+def _architecture(student: Student) -> tuple[str, dict[str, Any], dict[str, torch.Tensor]]:
+    """The student's name at timm, the arguments that make it, and its weights."""
+    model = student.model
+    if isinstance(model, TimmClassifier):
+        config = student.config['model']
+        arguments = {k: v for k, v in config.items() if k not in WRAPPER}
+        return config['model_name'], arguments, model.model.state_dict()
+    backbone = _plain_vit(model)
+    if tuple(backbone.img_size) != student.image_input.size:
+        raise FormatUnavailableError(
+            f'it is made for images of {backbone.img_size} and tested on '
+            f'{student.image_input.size}, which timm would refuse'
+        )
+    distilled = isinstance(backbone, DistilledVisionTransformer)
+    arch = backbone.arch_settings
+    width, block = arch['embed_dims'], backbone.layers[0]
+    arguments = dict(
+        img_size=list(backbone.img_size),
+        patch_size=list(backbone.patch_embed.projection.kernel_size),
+        embed_dim=width,
+        depth=arch['num_layers'],
+        num_heads=arch['num_heads'],
+        mlp_ratio=arch['feedforward_channels'] / width,
+        qkv_bias=block.attn.qkv.bias is not None,
+        init_values=1.0 if hasattr(block.attn.gamma1, 'weight') else None,
+        pre_norm=not isinstance(backbone.pre_norm, nn.Identity),
+        num_classes=student.num_classes,
+    )
+    name = DISTILLED if distilled else NAMES.get(width, NAMES[192])
+    return name, arguments, mmpretrain_to_timm(model.state_dict())
+
+
+def _plain_vit(model: nn.Module) -> nn.Module:
+    """The backbone of a ViT whose blocks are alike, whose class token a linear head reads."""
+    backbone: Any = getattr(model, 'backbone', None)
+    neck, head = getattr(model, 'neck', None), getattr(model, 'head', None)
+    plain = (PlainVisionTransformer, VisionTransformer, DistilledVisionTransformer)
+    reason = ''
+    if isinstance(backbone, WideLast):
+        reason = 'no model whose last blocks are wider than the others (WideLast)'
+    elif not isinstance(model, ImageClassifier) or type(backbone) not in plain:
+        reason = f'nothing that a {type(backbone or model).__name__} is known to equal'
+    elif neck is not None:
+        reason = f'no ViT with a {type(neck).__name__} between its blocks and its head'
+    elif backbone.out_type != 'cls_token' or not backbone.final_norm:
+        reason = f'no ViT with out_type={backbone.out_type!r}, final_norm={backbone.final_norm}'
+    elif type(head) not in HEADS or getattr(head, 'hidden_dim', None) is not None:
+        reason = f'no {type(head).__name__} with a hidden layer or of another kind'
+    if reason:
+        raise FormatUnavailableError(f'timm has {reason}')
+    return backbone
+
+
+def _pretrained_cfg(student: Student) -> dict[str, Any]:
+    """How timm's own transforms make an image the student's input; colours in [0, 1]."""
+    wanted = student.image_input
+    return dict(
+        input_size=(3, *wanted.size),
+        mean=tuple(round(v / 255, 8) for v in wanted.mean),
+        std=tuple(round(v / 255, 8) for v in wanted.std),
+        interpolation=wanted.interpolation,
+        crop_pct=wanted.crop_pct,
+        crop_mode=wanted.crop_mode,
+        num_classes=student.num_classes,
+        tag='',
+        **dict.fromkeys(SOURCE),
+    )
+
+
+def _check(student: Student, folder: Path) -> None:
+    model = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
+    images = student.images(2)
+    with torch.no_grad():
+        wanted, found = student.model(images), model(images)
+    if not torch.allclose(wanted, found, rtol=TOLERANCE, atol=TOLERANCE):
+        difference = (wanted - found).abs().max().item()
+        raise FormatUnavailableError(
+            f"timm's logits differ by up to {difference:.3g}, wanted at most {TOLERANCE}"
+        )

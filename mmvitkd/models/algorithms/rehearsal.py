@@ -1,0 +1,89 @@
+"""A rehearsal at build: one blank image through both models and every loss."""
+
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from ..input_size import input_size_of
+
+
+def rehearse(algorithm: Any) -> None:
+    """Compute every loss of a distillation once, so that a misfit fails before training.
+
+    In eval mode, without gradient: no random number is drawn, no statistic changed. What is
+    resized for the teacher, and what of it for the student, goes into the log.
+
+    Args:
+        algorithm: A ``FeatureDistill`` with its student, teacher and distiller.
+
+    Raises:
+        ValueError: Names the teacher or the loss mapping, and says what does not fit.
+    """
+    size = input_size_of(algorithm.student)
+    if size is None:
+        print_log(
+            'The student does not say its input size (backbone.img_size): whether the '
+            'losses fit both models shows in the first iteration.',
+            logger='current',
+        )
+        return
+    blank = torch.zeros(1, 3, *size)
+    _run_teacher(algorithm.teacher, blank)
+    training = algorithm.training
+    algorithm.eval()
+    distiller = algorithm.distiller
+    with torch.no_grad(), algorithm.records(blank, [DataSample().set_gt_label(0)]):
+        for name, mapping in distiller.loss_forward_mappings.items():
+            key = f"distiller.loss_forward_mappings['{name}']"
+            try:
+                arguments = {k: distiller.get_record(**r) for k, r in mapping.items()}
+                _compare(name, arguments)
+                distiller.distill_losses[name](**arguments)
+            except Exception as error:
+                raise ValueError(
+                    f'{key} does not work for one image of {size[0]} x {size[1]}: {error}'
+                ) from error
+    algorithm.train(training)
+
+
+def _run_teacher(teacher: Any, blank: Tensor) -> None:
+    size = tuple(blank.shape[2:])
+    wanted = getattr(teacher, 'input_size', None)
+    if wanted not in (None, size):
+        print_log(
+            f"The teacher is made for {wanted[0]} x {wanted[1]}: the student's images of "
+            f'{size[0]} x {size[1]} are resized for it.',
+            logger='current',
+        )
+    try:
+        teacher(blank)
+    except Exception as error:
+        raise ValueError(
+            f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
+            f'{blank.dtype}: {error}'
+        ) from error
+
+
+def _compare(loss: str, arguments: dict[str, Any]) -> None:
+    """Refuse logits over different classes; say which of the teacher's maps are resized."""
+    preds_S, preds_T = arguments.get('preds_S'), arguments.get('preds_T')
+    if not isinstance(preds_S, Tensor) or not isinstance(preds_T, Tensor):
+        return
+    if preds_S.dim() == preds_T.dim() == 2 and preds_S.shape != preds_T.shape:
+        raise ValueError(
+            f'the student has {preds_S.shape[1]} classes, the teacher '
+            f'{preds_T.shape[1]} outputs, and {loss} compares them class by class. The '
+            'feature losses work with this teacher: leave the logits out with '
+            'distiller=dict(_delete_=True), and give the label loss its weight back with '
+            'architecture.head.loss.loss_weight=1.0.'
+        )
+    if preds_S.dim() == preds_T.dim() == 4 and preds_S.shape[2:] != preds_T.shape[2:]:
+        (h, w), (teacher_h, teacher_w) = preds_S.shape[2:], preds_T.shape[2:]
+        print_log(
+            f"{loss}: the teacher's grid of {teacher_h} x {teacher_w} is interpolated to the "
+            f"student's, {h} x {w}.",
+            logger='current',
+        )

@@ -1,0 +1,31 @@
+"""The entry of a wide block: a projection and a norm before the block itself."""
+
+from collections.abc import Iterable
+
+from mmpretrain.models.utils import build_norm_layer
+from torch import nn
+
+
+def add_entries(
+    blocks: Iterable[nn.Module], dims: list[int], norm_cfgs: list[dict], width_in: int
+) -> None:
+    """Give every block that is wider than its input a ``proj_in`` and a ``proj_norm``.
+
+    Args:
+        blocks: Blocks that follow one another and take tokens (B, L, C) first.
+        dims: The width of each.
+        norm_cfgs: The config of each one's norms.
+        width_in: Width of the first one's input.
+    """
+    for block, width, norm_cfg in zip(blocks, dims, norm_cfgs, strict=True):
+        if width != width_in:
+            block.proj_in = nn.Linear(width_in, width, bias=False)
+            block.proj_norm = build_norm_layer(norm_cfg, width)
+            block.register_forward_pre_hook(_enter)
+        width_in = width
+
+
+def _enter(block: nn.Module, inputs: tuple) -> tuple:
+    """Forward pre-hook of a block that is wider than its input (B, L, C_in)."""
+    tokens, *rest = inputs
+    return (block.proj_norm(block.proj_in(tokens)), *rest)

@@ -1,0 +1,71 @@
+"""How a teacher may be named: `timm:NAME`, a config file, or a config."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import timm
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+from ...engine.student import student_config
+
+TIMM = 'timm:'
+# Where timm looks for a model instead of among its own.
+ELSEWHERE = ('hf-hub:', 'hf_hub:', 'local-dir:')
+
+
+def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict[str, Any]:
+    """The config of a teacher model.
+
+    Args:
+        teacher: ``'timm:NAME'``, also as the type of a dict with further arguments of
+            ``timm.create_model``; the path of a config file, or ``'mmpretrain::PATH'``, of
+            which the model is taken (of a distillation, its student); or the config of a
+            model.
+        allow_random: Whether ``timm:NAME`` alone may stay without weights.
+
+    Raises:
+        ValueError: If it is none of these, or timm has no model of that name.
+        FileNotFoundError: If there is no such config file.
+    """
+    if isinstance(teacher, str):
+        teacher = {'type': teacher} if teacher.startswith(TIMM) else _model_of(teacher)
+    config = dict(teacher)
+    kind = str(config.get('type'))
+    if kind.startswith(TIMM):
+        defaults = dict(model_name=kind.removeprefix(TIMM), pretrained=not allow_random)
+        config = {**defaults, **config, 'type': 'mmpretrain.TimmClassifier'}
+    if config['type'] in ('TimmClassifier', 'mmpretrain.TimmClassifier'):
+        _check_timm_name(config.get('model_name'))
+    return config
+
+
+def _model_of(path: str) -> dict[str, Any]:
+    """The model in a config file, with the preprocessor that the file states beside it."""
+    if not path.endswith('.py'):
+        raise ValueError(
+            f"teacher={path!r}: wanted 'timm:NAME', the path of a config file (.py), "
+            "'mmpretrain::PATH', or the config of a model."
+        )
+    cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    content = cfg.to_dict()
+    if 'model' not in content:
+        raise ValueError(f'teacher={path!r}: this config has no model.')
+    model = dict(student_config(content['model']))
+    if 'data_preprocessor' in content:
+        model.setdefault('data_preprocessor', content['data_preprocessor'])
+    return model
+
+
+def _check_timm_name(name: Any) -> None:
+    """Raise ValueError, with the names that come close, if timm has no such model."""
+    if str(name).startswith(ELSEWHERE) or timm.is_model(str(name).split('.')[0]):
+        return
+    # By their beginnings: what is left out at the end of a name is long.
+    beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
+    close = [beginnings[x] for x in get_close_matches(str(name), beginnings, n=5)]
+    raise ValueError(
+        f'teacher: timm {timm.__version__} has no model {name!r}. Close to it: '
+        f'{", ".join(close) or "none"}.'
+    )

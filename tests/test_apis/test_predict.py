@@ -1,0 +1,105 @@
+"""What a student says of images, against a forward that is written out."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.apis import load_student, predict
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toy import MEAN, STD
+from toy_students import NAMES
+
+
+def by_hand(model, array):
+    """Scores of an RGB image: edge to 40 by Pillow's bicubic, centre 32, normalise, softmax."""
+    height, width = array.shape[:2]
+    size = (40, 40 * height // width) if width < height else (40 * width // height, 40)
+    resized = np.asarray(Image.fromarray(array).resize(size, Image.Resampling.BICUBIC))
+    top, left = (resized.shape[0] - 32) // 2, (resized.shape[1] - 32) // 2
+    crop = resized[top : top + 32, left : left + 32].astype(np.float32)
+    pixels = ((crop - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
+    with torch.no_grad():
+        return model(torch.from_numpy(pixels)[None]).softmax(1)[0].numpy()
+
+
+@pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast'])
+def test_scores_are_those_of_a_forward_by_hand(export, pictures, kind):
+    folder, wanted = export(kind)
+    arrays, files = pictures
+    found = predict(load_student(folder), files, batch_size=2)
+    for result, array in zip(found, arrays, strict=True):
+        scores = by_hand(wanted, array)
+        np.testing.assert_allclose(result['scores'], scores, atol=1e-5)
+        assert result['label'] == scores.argmax()
+        assert result['class_name'] == NAMES[result['label']]
+        assert result['score'] == pytest.approx(scores.max(), abs=1e-5)
+    assert not np.allclose(found[0]['scores'], found[1]['scores'], atol=1e-3)
+    # Reversed channels are another image: the order of an array matters.
+    assert not np.allclose(found[0]['scores'], by_hand(wanted, arrays[0][..., ::-1]), atol=1e-3)
+
+
+def test_all_kinds_of_images_are_the_same_to_it(export, pictures):
+    model = load_student(export('lift')[0])
+    arrays, files = pictures
+    forms = [files, [str(f) for f in files], arrays, [Image.fromarray(a) for a in arrays]]
+    forms.append([str(files[0]), arrays[1], Image.open(files[2])])
+    wanted, *others = [predict(model, form) for form in forms]
+    for other in others:
+        for one, two in zip(wanted, other, strict=True):
+            np.testing.assert_array_equal(one['scores'], two['scores'])
+    for single in (files[0], arrays[0], Image.fromarray(arrays[0])):
+        (found,) = predict(model, single)
+        assert found['label'] == wanted[0]['label']
+
+
+def test_images_of_other_modes_are_converted(export, pictures, tmp_path):
+    model = load_student(export('lift')[0])
+    image = Image.fromarray(pictures[0][0])
+    for mode in ('L', 'P', 'CMYK', 'RGBA', '1'):
+        converted = image.convert(mode)
+        (from_image,) = predict(model, converted)
+        (from_array,) = predict(model, np.asarray(converted.convert('RGB')))
+        np.testing.assert_array_equal(from_image['scores'], from_array['scores'])
+
+
+def test_the_reader_is_the_one_of_the_test(export, pictures):
+    """OpenCV and Pillow decode a JPEG differently by a grey level or so."""
+    file = pictures[1][0].with_suffix('.jpg')
+    Image.fromarray(pictures[0][0]).save(file, quality=30)
+    loader = {'test_dataloader.dataset.pipeline.0': dict(type='LoadImageFromFile')}
+    model = load_student(export('lift', **loader)[0])
+    import cv2
+
+    (found,) = predict(model, file)
+    (wanted,) = predict(model, cv2.imread(str(file))[..., ::-1])
+    np.testing.assert_array_equal(found['scores'], wanted['scores'])
+
+
+def test_unknown_names_are_none(export, pictures):
+    folder, _ = export('lift')
+    content = torch.load(folder / 'student.pth', weights_only=True)
+    torch.save(dict(content, meta={}), folder / 'student.pth')
+    assert predict(load_student(folder), pictures[0])[0]['class_name'] is None
+
+
+@pytest.mark.parametrize(
+    ('images', 'error', 'message'),
+    [
+        ([], ValueError, 'the list is empty'),
+        (['a.png', 'gone.png'], FileNotFoundError, r"images\[0\]='a\.png': there is no"),
+        (np.zeros((4, 4, 4), np.uint8), ValueError, r'images\[0\].*found \(4, 4, 4\)'),
+        (np.zeros((4, 4, 3)), ValueError, r'images\[0\].*of float64'),
+        ([None], TypeError, r'images\[0\].*found NoneType'),
+        (Image.new('I;16', (8, 8)), ValueError, r"mode 'I;16'; convert"),
+    ],
+)
+def test_what_is_no_image_is_named(export, images, error, message):
+    with pytest.raises(error, match=message):
+        predict(load_student(export('lift')[0]), images)
+
+
+def test_a_file_that_is_no_image_is_named(export, pictures):
+    pictures[1][1].write_bytes(b'not an image')
+    with pytest.raises(ValueError, match=r'1\.png.*cannot be read as an image'):
+        predict(load_student(export('lift')[0]), pictures[1])

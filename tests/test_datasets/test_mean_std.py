@@ -1,0 +1,155 @@
+"""Mean and std of images agree with numpy's over all pixels."""
+
+import random
+
+import mmvitkd  # noqa: F401
+from mmvitkd.datasets.mean_std import MeanStd, describe, fill_measured, measure_mean_std
+
+import numpy as np
+import pytest
+from folders import touch, write_noise
+from mmengine.config import Config
+from PIL import Image
+
+NAMES = [f'{kind}/{i}.png' for kind in ('cat', 'dog') for i in range(5)]
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_noise(tmp_path / 'images', *NAMES)
+
+
+def paths_of(root):
+    return [str(root / name) for name in NAMES]
+
+
+def by_numpy(paths):
+    """Of all pixels at once, in float64."""
+    pixels = np.concatenate([np.array(Image.open(p), float).reshape(-1, 3) for p in paths])
+    return pixels.mean(0), pixels.std(0)
+
+
+def assert_measured(found, paths):
+    for one, other in zip(found[:2], by_numpy(paths), strict=True):
+        assert one == pytest.approx(other, abs=6e-4)
+    assert found[2:] == (len(paths), 0)
+
+
+def test_over_all_pixels(tmp_path):
+    """Images of several sizes: each pixel counts alike, not each image."""
+    for index, size in enumerate([(8, 6, 3), (3, 50, 3), (40, 20, 3)]):
+        name = f'{index}.png'
+        write_noise(tmp_path, name, size=size)
+        pixels = np.array(Image.open(tmp_path / name)) // (index + 1) // [1, 2, 3]
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name)
+    paths = [str(tmp_path / f'{index}.png') for index in range(3)]
+    found = measure_mean_std(paths)
+    assert found.mean[0] > found.mean[1] > found.mean[2]  # R, G, B
+    assert_measured(found, paths)
+
+
+def test_the_order_and_random_states_do_not_matter(root):
+    paths = paths_of(root)
+    wanted = measure_mean_std(paths, num_images=4)
+    for seed in range(3):
+        random.seed(seed)
+        assert measure_mean_std(random.sample(paths, 10), num_images=4) == wanted
+
+
+def test_a_sample(root):
+    paths = paths_of(root)
+    found = [measure_mean_std(paths, num_images=4, seed=seed) for seed in (0, 1)]
+    assert found[0] != found[1]
+    assert_measured(found[0], random.Random(0).sample(paths, 4))
+    assert_measured(measure_mean_std(paths, num_images=10), paths)
+
+
+def test_unreadable_images_are_passed_over_and_counted(root):
+    broken = touch(root, 'cat/2.png', 'dog/0.png')
+    rest = [path for path in paths_of(broken) if not path.endswith(('cat/2.png', 'dog/0.png'))]
+    found = measure_mean_std(paths_of(root))
+    assert found[2:] == (8, 2)
+    assert found[:2] == measure_mean_std(rest)[:2]
+
+
+def test_no_numbers(root):
+    with pytest.raises(ValueError, match='none of 0 images can be read'):
+        measure_mean_std([])
+    paths = paths_of(touch(root, *NAMES))
+    with pytest.raises(ValueError, match='none of 10 images can be read'):
+        measure_mean_std(paths)
+    Image.new('RGB', (4, 4), (9, 9, 9)).save(paths[0])
+    with pytest.raises(ValueError, match='cannot divide by a std of 0'):
+        measure_mean_std(paths[:1])
+
+
+# In a config --------------------------------------------------------------------------
+
+
+def config(root, mean='measured', std='measured', **cfg):
+    images = dict(type='mmvitkd.ImageFolder', data_root=str(root), pipeline=[])
+    preprocessor = dict(mean=mean, std=std, to_rgb=True)
+    return Config(
+        dict(
+            default_scope='mmpretrain',
+            data_preprocessor=preprocessor,
+            model=dict(teacher=dict(data_preprocessor=dict(preprocessor))),
+            train_dataloader=dict(dataset=images),
+        )
+        | cfg
+    )
+
+
+@pytest.mark.parametrize('repeated', [False, True])
+def test_the_training_images_are_measured(root, capsys, repeated):
+    write_noise(root.parent / 'split' / 'train', *NAMES, size=(9, 9, 3))
+    write_noise(root.parent / 'split' / 'val', *NAMES)
+    cfg = config(root.parent / 'split')
+    if repeated:
+        inner = cfg.train_dataloader.dataset
+        cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=inner)
+    fill_measured(cfg)
+    mean, std = by_numpy(paths_of(root.parent / 'split' / 'train'))
+    for preprocessor in (cfg.data_preprocessor, cfg.model.teacher.data_preprocessor):
+        assert preprocessor.mean == pytest.approx(mean, abs=6e-4)
+        assert preprocessor.std == pytest.approx(std, abs=6e-4)
+    assert capsys.readouterr().out.count(f'mean={cfg.data_preprocessor.mean}') == 1
+    Config.fromstring(cfg.pretty_text, '.py')  # as MMEngine keeps it
+
+
+def test_what_is_given_stays(root):
+    cfg = config(root, mean=[1, 2, 3])
+    fill_measured(cfg)
+    assert cfg.data_preprocessor.mean == [1, 2, 3]
+    assert cfg.data_preprocessor.std != 'measured'
+
+
+def test_given_numbers_need_no_images(tmp_path, capsys):
+    cfg = config(tmp_path / 'gone', [1, 2, 3], [4, 5, 6])
+    fill_measured(cfg)
+    fill_measured(Config(dict(train_dataloader=None)))
+    assert capsys.readouterr().out == ''
+
+
+def test_only_the_first_process_prints(root, capsys, monkeypatch):
+    monkeypatch.setenv('RANK', '1')
+    cfg = config(root)
+    fill_measured(cfg)
+    assert cfg.data_preprocessor.mean != 'measured'
+    assert 'Measured' not in capsys.readouterr().out
+
+
+def test_nothing_to_measure(tmp_path):
+    with pytest.raises(ValueError, match=r"^mean='measured': the config has no train_data"):
+        fill_measured(config(tmp_path, train_dataloader=None))
+    with pytest.raises(FileNotFoundError, match=f"data_root='{tmp_path}/gone'.*no such folder"):
+        fill_measured(config(tmp_path / 'gone'))
+
+
+def test_the_lines_can_be_pasted():
+    measured = MeanStd([1.5, 2.0, 3.25], [4.0, 5.0, 6.0], 8, 2)
+    lines = describe(measured)
+    assert Config.fromstring(lines, '.py').data_preprocessor == dict(
+        mean=[1.5, 2.0, 3.25], std=[4.0, 5.0, 6.0], to_rgb=True
+    )
+    assert lines.startswith('# Measured on 8 images of the training split, 2 unreadable.\n')

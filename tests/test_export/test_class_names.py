@@ -1,0 +1,47 @@
+"""The names of the classes that a student tells apart."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.export.class_names import class_names
+
+import pytest
+from mmpretrain.datasets.categories import IMAGENET_CATEGORIES
+from toy_students import NAMES, training
+
+
+def trained_on(*names):
+    return dict(meta=dict(dataset_meta=dict(classes=list(names))))
+
+
+def test_the_checkpoint_says_them():
+    cfg = training('plain')
+    cfg.test_dataloader.dataset.classes = ['other'] * 5
+    assert class_names(cfg, trained_on(*NAMES), 5) == NAMES
+
+
+@pytest.mark.parametrize('form', ['classes', 'file', 'metainfo'])
+def test_else_the_data_set_of_the_config(tmp_path, form):
+    cfg = training('plain', tmp_path / 'gone')
+    if form == 'metainfo':
+        cfg.test_dataloader.dataset.metainfo = dict(classes=NAMES)
+    elif form == 'file':
+        (tmp_path / 'names.txt').write_text('\n'.join(NAMES))
+        cfg.test_dataloader.dataset.classes = str(tmp_path / 'names.txt')
+    else:
+        cfg.test_dataloader.dataset.classes = list(NAMES)
+    assert class_names(cfg, dict(state_dict={}), 5) == NAMES
+
+
+def test_imagenet_has_its_own_and_needs_no_images():
+    cfg = training('plain')
+    cfg.test_dataloader.dataset = dict(type='ImageNet', data_root='gone', split='val')
+    assert class_names(cfg, {}, 1000) == tuple(IMAGENET_CATEGORIES)
+
+
+def test_none_where_nothing_says_them():
+    assert class_names(training('plain'), {}, 5) is None
+
+
+def test_another_number_of_names_is_an_error():
+    message = r'the checkpoint names 5 classes \(ant, bee, cat, \.\.\.\), but .* tells 6 apart'
+    with pytest.raises(ValueError, match=message):
+        class_names(training('plain'), trained_on(*NAMES), 6)

@@ -1,0 +1,53 @@
+"""The student as a plain MMPretrain config and checkpoint."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.export.mmpretrain_files import write_mmpretrain
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpretrain import get_model
+from toy_students import NAMES
+
+
+@pytest.mark.parametrize(
+    'kind', ['ours', 'distilled', 'lift', 'widelast', 'swin_widelast', 'timm']
+)
+def test_mmpretrain_builds_a_model_of_equal_logits(tmp_path, read, kind):
+    student = read(kind)
+    write_mmpretrain(student, tmp_path)
+    model = get_model(str(tmp_path / 'student.py'), str(tmp_path / 'student.pth'))
+    images = student.images(3)
+    assert torch.equal(model(images), student.model(images))
+    assert model._dataset_meta == {'classes': NAMES}
+
+
+def test_the_checkpoint_holds_the_weights_and_the_names_only(tmp_path, read):
+    student = read('widelast')
+    write_mmpretrain(student, tmp_path)
+    content = torch.load(tmp_path / 'student.pth', weights_only=True)
+    assert content['meta'].keys() == {'dataset_meta', 'mmvitkd_version'}
+    assert content.keys() == {'meta', 'state_dict'}
+    assert content['state_dict'].keys() == student.model.state_dict().keys()
+
+
+def test_the_config_says_what_it_takes_to_test_it(tmp_path, read):
+    write_mmpretrain(read('ours'), tmp_path)
+    text = (tmp_path / 'student.py').read_text()
+    comments = [line for line in text.splitlines() if line.startswith('#')]
+    assert any('testing needs mmvitkd' in line for line in comments)
+    assert any('8 bits a channel' in line for line in comments)
+
+
+def test_a_config_that_builds_another_function_is_refused(tmp_path, read):
+    student = read('ours')
+    student.config['model']['backbone']['layer_cfgs'] = dict(act_cfg=dict(type='ReLU'))
+    with pytest.raises(ValueError, match=r'student\.py builds a model whose logits differ'):
+        write_mmpretrain(student, tmp_path)
+
+
+def test_unknown_names_are_left_out(tmp_path, read):
+    write_mmpretrain(read('ours')._replace(classes=None), tmp_path)
+    content = torch.load(tmp_path / 'student.pth', weights_only=True)
+    assert content['meta']['dataset_meta'] == {}
+    assert Config.fromfile(tmp_path / 'student.py').default_scope == 'mmpretrain'

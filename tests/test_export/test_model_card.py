@@ -1,0 +1,107 @@
+"""The model card of an exported student."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.analysis import Cost
+from mmvitkd.export.folder import MARK
+from mmvitkd.export.model_card import Facts, model_card
+from mmvitkd.export.provenance import Provenance
+from mmvitkd.export.score import Score
+
+import pytest
+from toy import MEAN, STD
+
+
+@pytest.fixture
+def card(read, tmp_path):
+    """The card of a student; keywords change what it says."""
+
+    def make(kind='lift', changes=None, **facts):
+        defaults = dict(
+            name='tiny',
+            config='tiny_from_vit.py',
+            ema=False,
+            cost=Cost(7_313_896, 1_544_700_000),
+            provenance=Provenance('cait_s24_224 (timm)', 'cait.pth', ['labels: CE', 'KD']),
+            score=Score({'accuracy/top1': 78.234}, 'the validation of epoch 300'),
+            formats=['mmpretrain'],
+        )
+        student = read(kind)._replace(**(changes or {}))
+        return model_card(student, Facts(**{**defaults, **facts}), tmp_path)
+
+    return make
+
+
+def test_what_it_is_costs_and_scores(card):
+    text = card()
+    assert text.startswith(f'{MARK}\n\n# tiny\n')
+    for line in (
+        'An image classifier (VisionTransformer and LiftProjector) of 5 classes, distilled '
+        'from cait_s24_224 (timm).',
+        '| parameters | 7,313,896 |',
+        '| MACs | 1.545 G |',
+        '| GFLOPs (2 x MACs) | 3.089 |',
+        '| score | accuracy/top1 78.23 (the validation of epoch 300) |',
+        '| weights | as trained, not averaged |',
+        '| input | 32 x 32 (H x W), RGB |',
+        f'| mean, std of pixels in [0, 255] | {MEAN}, {STD} |',
+        '| resizing | bicubic, the cropped edge is 0.8 of the resized one |',
+        '| classes | 5: ant; bee; cat; dog; elk |',
+        'Config: `tiny_from_vit.py`. Teacher: cait_s24_224 (timm), weights from cait.pth. '
+        'Losses:',
+        '- labels: CE',
+        '- KD',
+    ):
+        assert line in text.splitlines()
+    assert 'inherit the terms' in text and 'torch ' in text.splitlines()[-1]
+
+
+def test_what_is_not_known_is_not_made_up(card):
+    text = card(
+        changes=dict(classes=None), score=None, provenance=Provenance(None, None, ['labels'])
+    )
+    assert '| score | not measured |' in text
+    assert '| classes | 5, names not known |' in text
+    assert 'trained without a teacher' in text and 'Teacher: none.' in text
+
+
+def test_what_it_started_from_is_said(card):
+    provenance = Provenance('cait', None, ['labels'], 'deit_tiny.pth')
+    assert 'Teacher: cait. The student started from deit_tiny.pth.' in card(
+        provenance=provenance
+    )
+
+
+def test_many_classes_are_not_all_named(card):
+    text = card(changes=dict(classes=tuple(f'c{i}' for i in range(37)), num_classes=37))
+    assert '| classes | 37: c0; c1; c2; c3; c4; ... |' in text
+
+
+@pytest.mark.parametrize('formats', [['mmpretrain'], ['timm'], ['onnx'], ['timm', 'onnx']])
+def test_it_says_how_to_use_what_is_there(card, formats):
+    text = card(formats=formats)
+    calls = dict(
+        mmpretrain='load_student(', timm='timm.create_model(', onnx='InferenceSession('
+    )
+    for name, call in calls.items():
+        assert (call in text) == (name in formats)
+
+
+def test_mmvitkd_is_named_where_the_config_imports_it(card):
+    assert 'the config imports mmvitkd' in card('lift')
+    assert 'the config imports' not in card('ours')
+
+
+def test_onnx_is_fed_in_the_order_of_its_channels(card, read):
+    reversed_input = read('lift').image_input._replace(channel_order='BGR')
+    text = card(changes=dict(image_input=reversed_input), formats=['onnx'])
+    assert 'numpy.float32(image)[..., ::-1]' in text
+    assert '[..., ::-1]' not in card(formats=['onnx'])
+
+
+def test_files_are_listed_with_their_sizes(card, tmp_path):
+    (tmp_path / 'student.onnx').write_bytes(bytes(2_500_000))
+    (tmp_path / 'timm').mkdir()
+    (tmp_path / 'timm' / 'config.json').write_bytes(bytes(1200))
+    text = card()
+    assert "| `timm/` | timm's `local-dir` layout | 1.2 kB |" in text
+    assert '| 2.5 MB |' in text and '`student.py`' not in text

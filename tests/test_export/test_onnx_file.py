@@ -1,0 +1,86 @@
+"""The student as ONNX. Exporting takes seconds, so one export serves several checks."""
+
+import importlib.util
+import json
+
+import mmvitkd  # noqa: F401
+from mmvitkd.export import onnx_file
+from mmvitkd.export.onnx_file import write_onnx
+from mmvitkd.export.student import FormatUnavailableError
+
+import numpy as np
+import pytest
+import torch
+from toy import MEAN, STD
+
+onnx = pytest.importorskip('onnx')
+ort = pytest.importorskip('onnxruntime')
+
+
+def test_one_quiet_file_for_any_batch_that_says_what_it_wants(tmp_path, read, capfd):
+    student = read('lift')
+    file = tmp_path / 'student.onnx'
+    capfd.readouterr()
+    write_onnx(student, file)
+    assert capfd.readouterr() == ('', '')
+    assert [p.name for p in tmp_path.iterdir() if p.suffix != '.pth'] == ['student.onnx']
+
+    session = ort.InferenceSession(str(file), providers=['CPUExecutionProvider'])
+    for batch_size in (1, 2, 5):
+        images = torch.randn(batch_size, 3, 32, 32)
+        with torch.no_grad():
+            wanted = student.model(images).numpy()
+        (found,) = session.run(['logits'], {'images': images.numpy()})
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
+    assert wanted.std() > 0.1
+
+    about = {k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}
+    assert about == dict(
+        mean=MEAN,
+        std=STD,
+        input_size=[32, 32],
+        channel_order='RGB',
+        classes=['ant', 'bee', 'cat', 'dog', 'elk'],
+    )
+    # What the exporter notes about itself names files of this machine.
+    onnx.checker.check_model(str(file))
+    for trace in (b'.py', b'File "', b'architecture', b'optim', b'pkg.'):
+        assert trace not in file.read_bytes()
+
+    with pytest.raises(ValueError, match=r'at batch size 1 .* differ .* by up to \d'):
+        with torch.no_grad():
+            student.model.head.fc.bias[0] += 1e-3
+        onnx_file._check(student, file)
+
+
+def test_swin_gives_the_same_logits(tmp_path, read):
+    student = read('swin_widelast')
+    write_onnx(student, tmp_path / 'student.onnx')
+    session = ort.InferenceSession(str(tmp_path / 'student.onnx'))
+    images = torch.randn(6, 3, 32, 32)
+    with torch.no_grad():
+        wanted = student.model(images).numpy()
+    (found,) = session.run(None, {'images': images.numpy()})
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5)
+    assert wanted.std() > 0.1
+
+
+def test_a_missing_package_is_named_with_its_pip_line(tmp_path, monkeypatch, read):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        'find_spec',
+        lambda name, *rest: None if name == 'onnxscript' else find(name, *rest),
+    )
+    with pytest.raises(FormatUnavailableError, match=r'onnxscript is not .*mmvitkd\[onnx\]'):
+        write_onnx(read('lift'), tmp_path / 'student.onnx')
+
+
+def test_what_torch_cannot_export_is_said(tmp_path, monkeypatch, read):
+    def fail(*args, **kwargs):
+        raise RuntimeError('no such operator\nand a long trace')
+
+    monkeypatch.setattr(onnx_file.torch.onnx, 'export', fail)
+    message = r'cannot export this ImageClassifier: RuntimeError: no such operator$'
+    with pytest.raises(FormatUnavailableError, match=message):
+        write_onnx(read('lift'), tmp_path / 'student.onnx')

@@ -1,0 +1,154 @@
+"""The config of the student alone."""
+
+from copy import deepcopy
+
+import mmvitkd  # noqa: F401
+from mmvitkd.export.plain_config import bare_student, config_text, plain_config
+
+import pytest
+from mmengine.config import Config
+from toy import ARCH, PREPROCESSOR
+from toy_students import NAMES, student, training, write_images
+
+
+def test_a_plain_student_needs_nothing_of_ours():
+    parts = plain_config(training('ours'))
+    assert 'custom_imports' not in parts
+    backbone = dict(type='VisionTransformer', arch=ARCH, img_size=32, patch_size=8)
+    assert parts['model']['backbone'] == backbone
+    assert parts['test_pipeline'][0] == dict(
+        type='LoadImageFromFile', imdecode_backend='pillow'
+    )
+    assert parts['test_evaluator'] == dict(type='Accuracy', topk=(1,))
+    assert parts['default_scope'] == 'mmpretrain'
+
+
+@pytest.mark.parametrize('kind', ['lift', 'widelast'])
+def test_our_modules_import_mmvitkd(kind):
+    parts = plain_config(training(kind))
+    assert parts['custom_imports'] == dict(imports=['mmvitkd'], allow_failed_imports=False)
+    assert next(iter(parts)) == 'custom_imports'
+
+
+def test_the_users_own_imports_stay():
+    cfg = training('plain')
+    cfg.custom_imports = dict(imports=['mmvitkd', 'my_blocks'])
+    assert plain_config(cfg)['custom_imports']['imports'] == ['my_blocks']
+
+
+def test_nothing_of_the_training_is_left():
+    text = config_text(plain_config(training('widelast'))).replace('mmpretrain', '').lower()
+    assert 'widelast' in text
+    for word in ('teach', 'distil', 'pair', 'optim', 'schedul', 'train', 'loss', 'ema'):
+        assert word not in text, word
+
+
+def test_where_weights_started_from_is_dropped_at_any_depth():
+    start = dict(type='Pretrained', checkpoint='imagenet.pth')
+    normal = dict(type='TruncNormal', layer='Linear', std=0.02)
+    model = student('widelast')
+    model['pretrained'] = 'whole.pth'
+    model['backbone']['base']['init_cfg'] = [normal, start]
+    model['head']['init_cfg'] = normal
+    found = bare_student(training('widelast', architecture=model))
+    assert '.pth' not in str(found)
+    assert found['head']['init_cfg'] == normal
+    assert found['backbone']['base']['arch'] == ARCH
+
+
+def test_mixing_images_is_dropped():
+    mixup = dict(augments=dict(type='Mixup', alpha=0.8))
+    cfg = training('lift')
+    cfg.model.architecture.train_cfg = mixup
+    cfg.model.architecture.data_preprocessor.batch_augments = mixup
+    assert 'Mixup' not in str(plain_config(cfg))
+
+
+def test_a_timm_student_is_not_downloaded():
+    assert bare_student(training('timm')).get('pretrained') is None
+
+
+@pytest.mark.parametrize('place', ['student', 'algorithm', 'config'])
+def test_the_preprocessor_is_the_one_the_runner_would_take(place):
+    given = dict(PREPROCESSOR, mean=[1.0, 2.0, 3.0])
+    cfg = training('lift')
+    del cfg.model.architecture['data_preprocessor']
+    cfg.data_preprocessor = dict(PREPROCESSOR)
+    if place == 'config':
+        cfg.data_preprocessor = given
+    elif place == 'algorithm':
+        cfg.model.data_preprocessor = given
+    else:
+        cfg.model.architecture.data_preprocessor = given
+    assert plain_config(cfg)['model']['data_preprocessor'] == given
+
+
+def test_the_given_config_stays_as_it_is():
+    cfg = training('lift')
+    before = deepcopy(cfg.to_dict())
+    plain_config(cfg)
+    assert cfg.to_dict() == before
+
+
+def test_the_text_reads_back_as_the_same_config(tmp_path):
+    parts = plain_config(training('lift'))
+    (tmp_path / 'student.py').write_text(config_text(parts))
+    assert Config.fromfile(tmp_path / 'student.py').to_dict() == parts
+    assert 'pipeline=test_pipeline' in config_text(parts)
+
+
+def test_a_folder_of_test_images_becomes_mmpretrains(tmp_path):
+    cfg = training('plain', write_images(tmp_path))
+    dataset = plain_config(cfg, NAMES)['test_dataloader']['dataset']
+    assert dataset['type'] == 'CustomDataset'
+    assert (dataset['data_root'], dataset['data_prefix']) == (str(tmp_path), 'val')
+    assert dataset['classes'] == list(NAMES) and '.webp' in dataset['extensions']
+    # Where there is no `test`, ImageFolder takes `val`.
+    cfg.test_dataloader.dataset.split = 'test'
+    assert plain_config(cfg, NAMES)['test_dataloader']['dataset'] == dataset
+
+
+@pytest.mark.parametrize('why', ['no val', 'a class lacks', 'not sorted', 'names not known'])
+def test_other_folders_stay_ours(tmp_path, why):
+    write_images(tmp_path)
+    names = NAMES
+    if why == 'no val':
+        (tmp_path / 'val').rename(tmp_path / 'validation')
+    elif why == 'a class lacks':
+        (tmp_path / 'val' / 'bee').rename(tmp_path / 'bee')
+    elif why == 'not sorted':
+        names = NAMES[::-1]
+    else:
+        names = None
+    cfg = training('plain', tmp_path)
+    dataset = plain_config(cfg, names)['test_dataloader']['dataset']
+    assert dataset['type'] == 'mmvitkd.ImageFolder' and dataset['split'] == 'val'
+
+
+def test_the_validation_set_stands_in_for_a_test_set():
+    cfg = training('plain')
+    cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, cfg.test_evaluator
+    wanted = plain_config(cfg)
+    cfg.pop('test_dataloader')
+    cfg.pop('test_evaluator')
+    assert plain_config(cfg) == wanted
+
+
+@pytest.mark.parametrize(
+    ('key', 'message'), [('model', 'no model'), ('test', 'neither a test_dataloader')]
+)
+def test_configs_that_lack_something_are_named(tmp_path, key, message):
+    file = tmp_path / 'half.py'
+    training('plain').dump(file)
+    cfg = Config.fromfile(file)
+    cfg.pop('model' if key == 'model' else 'test_dataloader')
+    with pytest.raises(ValueError, match=rf'half\.py: .*{message}'):
+        plain_config(cfg)
+
+
+def test_a_data_set_without_a_pipeline_is_named():
+    cfg = training('plain')
+    inner = cfg.test_dataloader.dataset
+    cfg.test_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=inner)
+    with pytest.raises(ValueError, match=r'test_dataloader\.dataset \(RepeatDataset\) has no'):
+        plain_config(cfg)

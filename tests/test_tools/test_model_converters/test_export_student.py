@@ -1,0 +1,250 @@
+"""tools/model_converters/export_student.py: from a training to a folder that stands alone."""
+
+import importlib.util
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+from importlib.metadata import distribution
+
+import mmvitkd  # noqa: F401
+from mmvitkd.analysis import cost_of
+from mmvitkd.export import mmpretrain_files
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from toy_students import NAMES, save_training, training, write_images
+
+TOOL = 'model_converters/export_student'
+# A torch whose build cannot load torchvision's compiled ops, as mmvitkd mends it.
+MEND = """
+import torch
+try:
+    import torchvision
+except RuntimeError:
+    for op in ('nms', 'qnms'):
+        torch.library.define(
+            f'torchvision::{op}', '(Tensor dets, Tensor scores, float threshold) -> Tensor'
+        )
+    for name in [m for m in sys.modules if m.split('.')[0] == 'torchvision']:
+        del sys.modules[name]
+"""
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp('images'), per_class=3)
+
+
+@pytest.fixture
+def trained(tmp_path, images):
+    """Writes the config and the checkpoint of a training; returns them and the student."""
+
+    def write(kind):
+        cfg = training(kind, images)
+        raw, average = save_training(cfg, tmp_path / f'{kind}.pth')
+        cfg.dump(tmp_path / f'{kind}.py')
+        return tmp_path / f'{kind}.py', tmp_path / f'{kind}.pth', raw, average
+
+    return write
+
+
+def files(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*') if p.is_file())
+
+
+def card_of(folder):
+    return (folder / 'README.md').read_text(encoding='utf-8')
+
+
+def test_a_plain_student_in_all_formats(run_tool, trained, tmp_path, images, monkeypatch):
+    config, checkpoint, model, _ = trained('ours')
+    out = tmp_path / 'tiny'
+    run_tool(TOOL, config, checkpoint, '--out', out)
+    wanted = ['README.md', 'student.onnx', 'student.pth', 'student.py']
+    assert files(out) == [*wanted, 'timm/config.json', 'timm/model.safetensors']
+
+    for name in files(out):
+        content = (out / name).read_bytes().replace(b'pretrain', b'').lower()
+        words = [b'optim', b'distiller', b'projector', b'architecture.', b'lr=', b'scheduler']
+        if name != 'README.md':
+            words += [b'teacher', b"'mmvitkd", b'train']
+        for word in words:
+            assert word not in content, (name, word)
+
+    card = card_of(out)
+    cost = cost_of(model, (32, 32))
+    assert f'| parameters | {cost.parameters:,} |' in card
+    assert '| score | accuracy/top1 41.25 (the validation of epoch 3) |' in card
+    assert 'weights from teacher_of_old.pth' in card and '5: ant; bee; cat; dog; elk' in card
+    assert 'student block 2 and teacher block 3: FeatureMSELoss (weight 0.2)' in card
+    assert str(tmp_path) not in card
+
+    snippets = re.findall(r'```python\n(.*?)```', card, re.DOTALL)
+    assert len(snippets) == 4
+    monkeypatch.chdir(out)
+    image = next((images / 'val').rglob('*.png'))
+    (out / 'image.png').write_bytes(image.read_bytes())
+    for snippet in snippets:
+        exec(snippet, {})
+
+
+@pytest.mark.parametrize('kind', ['lift', 'widelast'])
+def test_it_predicts_as_the_training_does(run_tool, trained, tmp_path, kind, capsys):
+    """By tools/test.py on the training's config, on the export, and by MMPretrain's own."""
+    config, checkpoint, *_ = trained(kind)
+    out = tmp_path / 'student'
+    run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
+    assert files(out) == ['README.md', 'student.pth', 'student.py']
+    assert 'mmpretrain and README.md' in capsys.readouterr().out
+    predictions = []
+    for name, *sources in (('a', config, checkpoint), ('b', *exported(out))):
+        where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.pkl']
+        run_tool('test', *sources, *where)
+        predictions.append(pickle.loads((tmp_path / f'{name}.pkl').read_bytes()))
+    assert len(predictions[0]) == 15
+    for one, two in zip(*predictions, strict=True):
+        assert torch.equal(one['pred_score'], two['pred_score'])
+        assert torch.equal(one['gt_label'], two['gt_label'])
+    assert torch.stack([p['pred_score'] for p in predictions[0]]).std(0).max() > 1e-4
+
+
+def exported(out):
+    return out / 'student.py', out / 'student.pth'
+
+
+def test_mmpretrains_own_tool_tests_it(run_tool, trained, tmp_path, monkeypatch):
+    config, checkpoint, *_ = trained('ours')
+    out = tmp_path / 'student'
+    run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
+    scores = []
+    for name in ('ours', 'theirs'):
+        where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.json']
+        arguments = [*exported(out), *where, '--out-item', 'metrics', '--no-pin-memory']
+        if name == 'ours':
+            run_tool('test', *arguments)
+        else:
+            path = distribution('mmpretrain').locate_file('mmpretrain/.mim/tools/test.py')
+            spec = importlib.util.spec_from_file_location('mmpretrains_test', str(path))
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            monkeypatch.setenv('LOCAL_RANK', '0')
+            monkeypatch.setattr(sys, 'argv', ['test.py', *map(str, arguments)])
+            module.main()
+        scores.append(json.loads((tmp_path / f'{name}.json').read_text()))
+    assert scores[0] == scores[1] and 'accuracy/top1' in scores[0]
+
+
+@pytest.mark.parametrize('kind', ['ours', 'widelast'])
+def test_a_fresh_process_needs_only_mmpretrain(run_tool, trained, tmp_path, images, kind):
+    """And mmvitkd for WideLast, which its config imports before MMPretrain's models."""
+    config, checkpoint, model, _ = trained(kind)
+    out = tmp_path / 'student'
+    run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
+    image = next((images / 'val').rglob('*.png'))
+    script = f"""
+import json, sys
+{MEND if kind == 'ours' else ''}
+{"sys.modules['mmvitkd'] = None" if kind == 'ours' else ''}
+from mmpretrain import ImageClassificationInferencer
+classify = ImageClassificationInferencer('student.py', pretrained='student.pth')
+(found,) = classify({str(image)!r})
+print('FOUND', json.dumps([found['pred_class'], *map(float, found['pred_scores'])]))
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', script],
+        cwd=out,
+        env=dict(os.environ, OMP_NUM_THREADS='1'),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    name, *scores = json.loads(done.stdout.split('FOUND')[1])
+    from mmpretrain import ImageClassificationInferencer
+
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model._config = training(kind)
+        (wanted,) = ImageClassificationInferencer(model)(str(image))
+    np.testing.assert_allclose(scores, wanted['pred_scores'], atol=1e-6)
+    assert name == NAMES[wanted['pred_label']]
+
+
+def test_the_average_and_a_given_score(run_tool, trained, tmp_path):
+    config, checkpoint, raw, average = trained('lift')
+    where = ['--out', tmp_path / 'student', '--formats', 'mmpretrain', '--ema']
+    run_tool(TOOL, config, checkpoint, *where)
+    weights = torch.load(tmp_path / 'student' / 'student.pth', weights_only=True)['state_dict']
+    assert weights.keys() == average.state_dict().keys()
+    assert torch.equal(weights['neck.proj.weight'], average.neck.proj.weight)
+    assert not torch.equal(weights['neck.proj.weight'], raw.neck.proj.weight)
+    assert 'accuracy/top1 31.50' in card_of(tmp_path / 'student')
+    assert 'moving average' in card_of(tmp_path / 'student')
+
+    (tmp_path / 'metrics.json').write_text('{"accuracy/top1": 77.5, "accuracy/top5": 93}')
+    score = ['--score', tmp_path / 'metrics.json', '--overwrite']
+    run_tool(TOOL, config, checkpoint, *where, *score)
+    card = card_of(tmp_path / 'student')
+    assert 'accuracy/top1 77.50, accuracy/top5 93.00 (a test of its own)' in card
+
+
+def test_one_keys_of_the_config_are_applied(run_tool, trained, tmp_path):
+    config, checkpoint, *_ = trained('lift')
+    config.write_text(config.read_text().replace('num_classes=5', 'num_classes=9'))
+    where = [TOOL, config, checkpoint, '--out', tmp_path / 'student', '--formats', 'mmpretrain']
+    with pytest.raises(SystemExit, match='does not fit the model'):
+        run_tool(*where)
+    run_tool(*where, options=['num_classes=5', 'data_root=data/elsewhere'])
+    text = (tmp_path / 'student' / 'student.py').read_text()
+    assert 'num_classes=5' in text and "data_root='data/elsewhere'" in text
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ('exists', r'^export_student: --out: .*exists; --overwrite'),
+        ('checkpoint', r"^export_student: checkpoint='gone\.pth': there is no such file"),
+        ('timm', r'^export_student: --formats timm: timm has no ViT with a LiftProjector'),
+        ('score', r'^export_student: --score: .*wanted a JSON object of numbers'),
+        ('ema', r'^export_student: --ema: .*holds no EMA weights'),
+    ],
+)
+def test_errors_say_what_is_wrong_and_leave_nothing(
+    run_tool, trained, tmp_path, change, message
+):
+    config, checkpoint, *_ = trained('lift')
+    out, extra = tmp_path / 'out' / 'student', ['--formats', 'mmpretrain']
+    out.parent.mkdir()
+    if change == 'exists':
+        out.mkdir()
+    elif change == 'checkpoint':
+        checkpoint = 'gone.pth'
+    elif change == 'timm':
+        extra = ['--formats', 'mmpretrain', 'timm']
+    elif change == 'score':
+        (tmp_path / 'score.json').write_text('[1, 2]')
+        extra = ['--score', tmp_path / 'score.json']
+    else:
+        content = torch.load(checkpoint, weights_only=True)
+        torch.save({'state_dict': content['state_dict']}, checkpoint)
+        extra = ['--ema']
+    before = sorted(out.parent.rglob('*'))
+    with pytest.raises(SystemExit, match=message):
+        run_tool(TOOL, config, checkpoint, '--out', out, *extra)
+    assert sorted(out.parent.rglob('*')) == before
+
+
+def test_a_failed_check_leaves_nothing(run_tool, trained, tmp_path, monkeypatch):
+    def check(student, folder):
+        assert files(folder) == ['student.pth', 'student.py']
+        raise ValueError('its logits differ by up to 0.5')
+
+    monkeypatch.setattr(mmpretrain_files, '_check', check)
+    config, checkpoint, *_ = trained('lift')
+    with pytest.raises(SystemExit, match=r'differ by up to 0\.5'):
+        run_tool(TOOL, config, checkpoint, '--out', tmp_path / 'new' / 'student')
+    assert files(tmp_path / 'new') == []

@@ -1,0 +1,30 @@
+"""Measure the mean and std of a folder's training images, and print them for a config."""
+
+import argparse
+import os.path as osp
+import sys
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.datasets.folder_layout import find_files
+from mmvitkd.datasets.mean_std import describe, measure_mean_std
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('data_root', help='folder, as of mmvitkd.ImageFolder')
+    parser.add_argument('--val-share', type=float, default=0.1, help='as of ImageFolder')
+    parser.add_argument('--split-seed', type=int, default=0, help='as of ImageFolder')
+    parser.add_argument('--num-images', type=int, default=2000, help='size of the sample')
+    parser.add_argument('--seed', type=int, default=0, help='which images are in the sample')
+    args = parser.parse_args()
+    try:
+        found = find_files(args.data_root, 'train', args.val_share, args.split_seed)
+        paths = [osp.join(found.folder, path) for part in found.files.values() for path in part]
+        print(describe(measure_mean_std(paths, args.num_images, args.seed)))
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(f'mean_std: {error}')
+
+
+if __name__ == '__main__':
+    main()

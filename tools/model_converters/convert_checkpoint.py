@@ -1,0 +1,79 @@
+"""Convert the weights of a ViT, DeiT, Lift or WideLast between layouts.
+
+    python tools/model_converters/convert_checkpoint.py SOURCE TARGET --to LAYOUT
+
+LAYOUT is mmpretrain (ours too), timm (DeiT's too), or released: that of the Lift and
+WideLast checkpoints of arXiv 2511.15572. The layout of SOURCE is found out. Nothing in it
+is executed; of a training checkpoint the weights are taken.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmvitkd.converters.convert import TARGETS, Converted, convert
+from mmvitkd.converters.released import UNUSED
+from mmvitkd.converters.write import UNUSED_KEY, write
+from mmvitkd.engine.checkpoint import read_checkpoint, student_of
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Convert the weights of a ViT, DeiT, Lift or WideLast between layouts'
+    )
+    parser.add_argument('source', help='checkpoint: .safetensors, or written by torch.save')
+    parser.add_argument('target', type=Path, help='file to write: .safetensors or .pth')
+    parser.add_argument('--to', choices=TARGETS, required=True, help='layout to write')
+    parser.add_argument('--ema', action='store_true', help='take the EMA weights of SOURCE')
+    parser.add_argument('--overwrite', action='store_true', help='replace TARGET')
+    return parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> None:
+    """Convert, and say what was found and written."""
+    if args.target.exists() and not args.overwrite:
+        raise FileExistsError(f'{args.target} exists; --overwrite replaces it.')
+    checkpoint = read_checkpoint(args.source, 'SOURCE')
+    weights = student_of(checkpoint, args.source, args.ema)
+    try:
+        converted = convert(weights, args.to, checkpoint.get(UNUSED_KEY))
+    except ValueError as error:
+        raise ValueError(f'{args.source!r}: {error}') from error
+    which = 'EMA weights' if args.ema else 'weights'
+    found = f'{which} of a {converted.kind} in the layout {converted.layout}'
+    print(f'{args.source}: {found}, {size_of(weights)}')
+    for note in notes(converted, args, UNUSED_KEY in checkpoint):
+        print(note)
+    write(converted, args.to, args.target)
+    print(f'{args.target}: the layout {args.to}, {size_of(converted.weights)}')
+
+
+def notes(converted: Converted, args: argparse.Namespace, has_unused: bool) -> list[str]:
+    """What is said about the weights that the released Lift has and never uses."""
+    names = ', '.join(UNUSED)
+    if converted.unused:
+        kept = f'kept beside the state dict, under {UNUSED_KEY}, for the way back'
+        if args.target.suffix == '.safetensors':
+            kept = 'left out: safetensors has no place beside the weights, .pth has'
+        return [f'{names}: nothing uses these; they are {kept}.']
+    if args.to == 'released' and converted.kind == 'Lift' and not has_unused:
+        return [f'{names}: nothing uses these, and the source lacks them; filled with 1 and 0.']
+    return []
+
+
+def size_of(weights: dict) -> str:
+    """The number of tensors and of the numbers in them."""
+    return f'{len(weights)} tensors, {sum(v.numel() for v in weights.values()):,} parameters'
+
+
+def main() -> None:
+    """Run, and end with a message where the files do not allow it."""
+    try:
+        run(parse_args())
+    except (FileExistsError, FileNotFoundError, ValueError) as error:
+        sys.exit(f'convert_checkpoint: {error}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,146 @@
+"""Take a student away: `export_student.py CONFIG CHECKPOINT --out DIR`.
+
+Writes MMPretrain's config and checkpoint, timm's layout where timm has the architecture,
+ONNX, and a model card. Each is read back and gives the logits of the training's model, or
+nothing is written.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.analysis import cost_of
+from mmvitkd.datasets.mean_std import fill_measured
+from mmvitkd.engine.checkpoint import read_checkpoint
+from mmvitkd.engine.one_key import apply_one_keys
+from mmvitkd.export.folder import CARD, check_target, new_folder
+from mmvitkd.export.mmpretrain_files import write_mmpretrain
+from mmvitkd.export.model_card import Facts, model_card
+from mmvitkd.export.onnx_file import write_onnx
+from mmvitkd.export.provenance import provenance_of
+from mmvitkd.export.score import Score, recorded_score
+from mmvitkd.export.student import FormatUnavailableError, Student, read_student
+from mmvitkd.export.timm_folder import write_timm
+
+from mmengine.config import Config, DictAction
+
+FORMATS = ('mmpretrain', 'timm', 'onnx')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Export a student')
+    parser.add_argument('config', help='config file of the training')
+    parser.add_argument('checkpoint', help='checkpoint file of the training')
+    parser.add_argument('--out', type=Path, required=True, help='folder to create')
+    parser.add_argument('--ema', action='store_true', help='export the EMA weights')
+    parser.add_argument(
+        '--formats',
+        nargs='+',
+        choices=FORMATS,
+        help='what to write (default: all that are possible)',
+    )
+    parser.add_argument(
+        '--score',
+        type=Path,
+        help='metrics for the model card, which tools/test.py --out-item metrics wrote '
+        '(default: the last validation in the checkpoint)',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace an export')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+    )
+    return parser.parse_args()
+
+
+def load_config(path: str, options: dict | None) -> Config:
+    """The config of the training as its run had it."""
+    cfg = Config.fromfile(path)
+    if options is not None:
+        cfg.merge_from_dict(options)
+    apply_one_keys(cfg)
+    fill_measured(cfg)
+    return cfg
+
+
+def given_score(file: Path) -> Score:
+    """The metrics in a JSON file.
+
+    Raises:
+        ValueError: If it does not hold numbers by name.
+    """
+    try:
+        metrics = {k: float(v) for k, v in json.loads(file.read_text()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
+        ) from None
+    return Score(metrics, 'a test of its own')
+
+
+def write_formats(student: Student, folder: Path, formats: list[str] | None) -> list[str]:
+    """Write the formats that were asked for, or all that are possible.
+
+    Returns:
+        Those that were written.
+    """
+    writers = dict(
+        mmpretrain=lambda: write_mmpretrain(student, folder),
+        timm=lambda: write_timm(student, folder / 'timm'),
+        onnx=lambda: write_onnx(student, folder / 'student.onnx'),
+    )
+    written = []
+    for name in FORMATS:
+        if name not in (formats or FORMATS):
+            continue
+        try:
+            writers[name]()
+        except FormatUnavailableError as error:
+            if formats:
+                raise FormatUnavailableError(f'--formats {name}: {error}') from None
+            print(f'{name}: skipped, {error}')
+        else:
+            written.append(name)
+    return written
+
+
+def export(args: argparse.Namespace) -> None:
+    """Export what the command line asks for."""
+    out = args.out.expanduser()
+    check_target(out, args.overwrite)
+    cfg = load_config(args.config, args.cfg_options)
+    if args.score is not None:
+        score: Score | None = given_score(args.score)
+    else:
+        score = recorded_score(read_checkpoint(args.checkpoint), cfg, args.ema)
+    student = read_student(cfg, args.checkpoint, args.ema)
+    with new_folder(out, args.overwrite) as folder:
+        written = write_formats(student, folder, args.formats)
+        facts = Facts(
+            name=out.resolve().name,
+            config=Path(args.config).name,
+            ema=args.ema,
+            cost=cost_of(student.model, student.image_input.size),
+            provenance=provenance_of(cfg.model),
+            score=score,
+            formats=written,
+        )
+        (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
+    print(f'{args.out}: wrote {", ".join(written)} and {CARD}')
+
+
+def main() -> None:
+    """Export, or say in a line why not."""
+    try:
+        export(parse_args())
+    except (FileExistsError, FileNotFoundError, ValueError) as error:
+        sys.exit(f'export_student: {error}')
+
+
+if __name__ == '__main__':
+    main()

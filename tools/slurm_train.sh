@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Train under Slurm, with the arguments and variables of OpenMMLab's script.
+# bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG [WORK_DIR] [options of train.py]
+# GPUS, GPUS_PER_NODE, CPUS_PER_TASK and PORT may be set; SRUN_ARGS: what else srun takes.
+set -euo pipefail
+if [ $# -lt 3 ]; then
+    echo "usage: bash $0 PARTITION JOB_NAME CONFIG [WORK_DIR] [options of tools/train.py]" >&2
+    exit 2
+fi
+PARTITION=$1 JOB_NAME=$2 CONFIG=$3
+shift 3
+if [[ "${1:--}" != -* ]]; then
+    set -- --work-dir "$@"
+fi
+HERE=$(cd "$(dirname "$0")" && pwd)
+export PYTHONPATH="$HERE/..${PYTHONPATH:+:$PYTHONPATH}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}"
+export MASTER_PORT="${PORT:-29500}"
+GPUS="${GPUS:-8}"
+GPUS_PER_NODE="${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}"
+
+# SRUN_ARGS is not quoted: it holds several arguments.
+exec srun \
+    --partition="$PARTITION" \
+    --job-name="$JOB_NAME" \
+    --gres=gpu:"$GPUS_PER_NODE" \
+    --ntasks="$GPUS" \
+    --ntasks-per-node="$GPUS_PER_NODE" \
+    --cpus-per-task="${CPUS_PER_TASK:-8}" \
+    --kill-on-bad-exit=1 \
+    ${SRUN_ARGS:-} \
+    "${PYTHON:-python}" -u "$HERE/train.py" "$CONFIG" --launcher slurm "$@"
