@@ -17,6 +17,13 @@ DATASETS = Registry(
 TRANSFORMS = Registry(
     'transform', parent=root.TRANSFORMS, scope='mmvitkd', locations=['mmvitkd.datasets']
 )
+# Which samples an epoch has, and in which order.
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=root.DATA_SAMPLERS,
+    scope='mmvitkd',
+    locations=['mmvitkd.datasets'],
+)
 # Scores of a validation or a test.
 METRICS = Registry(
     'metric', parent=root.METRICS, scope='mmvitkd', locations=['mmvitkd.evaluation']

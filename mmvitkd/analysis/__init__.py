@@ -1,5 +1,5 @@
-"""Measures of models and features: pure torch, no registry, no files."""
+"""Measures of models and features: no registry, no files."""
 
-from .cost import Cost, cost_of
+from .cost import Cost, DistillationCost, cost_of, distillation_cost_of
 
-__all__ = ['Cost', 'cost_of']
+__all__ = ['Cost', 'DistillationCost', 'cost_of', 'distillation_cost_of']

@@ -1,12 +1,17 @@
-"""What a model costs: parameters and multiply-accumulates of a forward pass."""
+"""What a model and its distillation cost: parameters and multiply-accumulates."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from mmpretrain.structures import DataSample
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+
+# A forward pass, and a backward pass of twice its products: one for the gradient of the
+# input, one for that of the weights.
+PASSES_OF_A_STEP = 3
 
 
 class Cost(NamedTuple):
@@ -14,6 +19,31 @@ class Cost(NamedTuple):
 
     parameters: int
     macs: int
+
+
+class DistillationCost(NamedTuple):
+    """What takes part in a training step, for one image.
+
+    Attributes:
+        student: Its forward pass.
+        teacher: Its forward pass, at the image size it is run at.
+        losses: The connectors and losses, forward.
+        teacher_size: (H, W) of the teacher's images, in pixels.
+    """
+
+    student: Cost
+    teacher: Cost
+    losses: Cost
+    teacher_size: tuple[int, int]
+
+    @property
+    def share(self) -> float:
+        """What distillation adds to a training step of the student alone, which is 1.
+
+        The teacher runs forward only; connectors and losses run backward too.
+        """
+        added = self.teacher.macs + PASSES_OF_A_STEP * self.losses.macs
+        return added / (PASSES_OF_A_STEP * self.student.macs)
 
 
 def cost_of(model: nn.Module, image_size: Sequence[int]) -> Cost:
@@ -31,7 +61,41 @@ def cost_of(model: nn.Module, image_size: Sequence[int]) -> Cost:
     training = model.training
     model.eval()
     # Fused attention is one opaque kernel; the math backend shows its products.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as flops:
+    unfused = sdpa_kernel(SDPBackend.MATH)
+    # Without gradients torch's counter trips over CaiT's class token, an expanded parameter.
+    with torch.enable_grad(), unfused, FlopCounterMode(display=False) as flops:
         model(image)
     model.train(training)
-    return Cost(sum(p.numel() for p in model.parameters()), flops.get_total_flops() // 2)
+    return Cost(_parameters(model), flops.get_total_flops() // 2)
+
+
+def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> DistillationCost:
+    """Count what takes part in a training step of a distillation.
+
+    Of connectors and losses, matrix products and convolutions count; Fourier transforms and
+    element-wise work, such as that of a mean squared error, do not.
+
+    Args:
+        algorithm: A ``FeatureDistill`` with its teacher.
+        image_size: H and W of the student's images, in pixels.
+    """
+    student, distiller = algorithm.student, algorithm.distiller
+    height, width = algorithm.teacher.input_size or image_size
+    parameter = next(student.parameters())
+    image = torch.zeros(1, 3, *image_size, device=parameter.device, dtype=parameter.dtype)
+    training = algorithm.training
+    algorithm.eval()
+    records = algorithm.records(image, [DataSample().set_gt_label(0)])
+    with torch.no_grad(), records, FlopCounterMode(display=False) as flops:
+        distiller.compute_distill_losses()
+    algorithm.train(training)
+    return DistillationCost(
+        student=cost_of(student, image_size),
+        teacher=cost_of(algorithm.teacher.model, (height, width)),
+        losses=Cost(_parameters(distiller), flops.get_total_flops() // 2),
+        teacher_size=(height, width),
+    )
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

@@ -1,7 +1,9 @@
-"""What a Vision Transformer's weights lack, as far as their keys can tell."""
+"""What a Vision Transformer's weights lack, as far as their keys and widths can tell."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
 
 BLOCK = {
     *('ln1.weight', 'attn.qkv.weight', 'attn.proj.weight'),
@@ -29,6 +31,29 @@ def missing_keys(keys: Iterable[str], depth: int = 0) -> list[str]:
     matches = map(WITH_BIAS.fullmatch, wanted | found)
     wanted |= {f'{match[1]}.bias' for match in matches if match}
     return sorted(wanted - found, key=_by_number)
+
+
+def missing_between_widths(weights: Mapping[str, Tensor]) -> list[str]:
+    """The keys without which neighbouring parts have different widths.
+
+    A block that is wider than what is before it needs WideLast's projection; a last norm, or
+    Lift's projection, that differs from the last block tells of blocks that are not there.
+
+    Args:
+        weights: With MMPretrain's names, and nothing that :func:`missing_keys` misses.
+    """
+    width = weights['backbone.patch_embed.projection.weight'].shape[0]
+    wanted, number = [], 0
+    while f'backbone.layers.{number}.ln1.weight' in weights:
+        block = f'backbone.layers.{number}'
+        if weights[f'{block}.ln1.weight'].shape[0] != width:
+            wanted += [f'{block}.{part}' for part in sorted(WIDE)]
+        width = weights[f'{block}.ln1.weight'].shape[0]
+        number += 1
+    tops = [('backbone.ln1.weight', 0), ('backbone.ln2.weight', 0), ('neck.proj.weight', 1)]
+    if any(weights[top].shape[dim] != width for top, dim in tops if top in weights):
+        wanted += [f'backbone.layers.{number}.{part}' for part in sorted(BLOCK)]
+    return [key for key in wanted if key not in weights]
 
 
 def _by_number(key: str) -> list[tuple[int, str]]:

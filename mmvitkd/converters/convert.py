@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .completeness import missing_keys
+from .completeness import missing_between_widths, missing_keys
 from .released import kind_of, lift_depth, lift_names, ours_to_released, released_to_ours
 from .renaming import listed, rename, reverse
 from .vit import VIT, layout_of, mmpretrain_to_timm, timm_to_mmpretrain, with_prefix
@@ -67,7 +67,7 @@ def _to_ours(weights: Weights, layout: str) -> tuple[Weights, Weights]:
 def _check_complete(ours: Weights, weights: Weights, layout: str) -> None:
     """Raise a ValueError that lists what is missing, under the names of the source."""
     depth = lift_depth(weights) if layout == 'released_lift' else 0
-    missing = missing_keys(ours, depth)
+    missing = missing_keys(ours, depth) or missing_between_widths(ours)
     if missing and layout != 'mmpretrain':
         names = lift_names(depth) if layout == 'released_lift' else VIT
         missing = list(rename(dict.fromkeys(missing, Tensor()), reverse(names), layout))

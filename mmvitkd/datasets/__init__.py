@@ -1,6 +1,8 @@
-"""Data sets and transforms that MMPretrain lacks: a user's own folder of images."""
+"""What MMPretrain's data sets, samplers and transforms lack: a user's own folder of images."""
 
 from .image_folder import ImageFolder
 from .load_image import LoadImage
+from .repeat_aug_sampler import RepeatAugSampler
+from .timm_rand_augment import TimmRandAugment
 
-__all__ = ['ImageFolder', 'LoadImage']
+__all__ = ['ImageFolder', 'LoadImage', 'RepeatAugSampler', 'TimmRandAugment']

@@ -77,7 +77,10 @@ def _load(path: str) -> Any:
 def _why_not(path: str) -> str | None:
     """Why a file is none that could be loaded, where that can be seen from outside."""
     with open(path, 'rb') as file:
-        start = file.read(64).lstrip()
+        start = file.read(64)
+    if start[8:9] == b'{':
+        return None  # safetensors: eight bytes of length before the header, of any value
+    start = start.lstrip()
     if start.startswith(b'version https://git-lfs'):
         return GIT_LFS
     if start.startswith(b'<'):

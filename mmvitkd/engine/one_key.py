@@ -11,10 +11,10 @@ from .student import student_config
 def apply_one_keys(cfg: Config) -> None:
     """Write the top-level ``num_classes`` and ``data_root`` of a config to where they count.
 
-    ``num_classes``: the student's head, the data preprocessors, and the metrics that have
-    such a key. The teacher keeps its own number, which is what its weights were trained
-    with. ``data_root``: the data sets of training, validation and test. A config without
-    these keys stays as it is.
+    ``num_classes``: the student's head, the data preprocessors, and the losses and metrics
+    that have such a key. The teacher keeps its own number, which is what its weights were
+    trained with. ``data_root``: the data sets of training, validation and test. A config
+    without these keys stays as it is.
 
     Args:
         cfg: The config of a run, changed in place.
@@ -39,11 +39,12 @@ def _set_num_classes(cfg: Config, number: int) -> None:
     student = student_config(model)
     if student.get('head') is not None:
         student['head']['num_classes'] = number
-    elif 'num_classes' in student:  # a timm model
+    elif 'num_classes' in student or 'model_name' in student:  # a timm model
         student['num_classes'] = number
     if cfg.get('data_preprocessor') is not None:
         cfg.data_preprocessor['num_classes'] = number
-    parts = [model.get('data_preprocessor'), student.get('data_preprocessor')]
+    parts = [x.get('data_preprocessor') for x in (model, student)]
+    parts += [(x or {}).get('loss') for x in (student, student.get('head'))]
     for key in ('val_evaluator', 'test_evaluator'):
         metrics = cfg.get(key)
         parts += metrics if isinstance(metrics, list | tuple) else [metrics]
@@ -53,10 +54,13 @@ def _set_num_classes(cfg: Config, number: int) -> None:
 
 
 def _datasets(cfg: Config) -> Iterator[dict[str, Any]]:
-    """The data sets of a config that have a root, wrapped ones among them."""
-    for split in ('train', 'val', 'test'):
-        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset')
-        while dataset is not None:
-            if 'dataset' not in dataset:
-                yield dataset
-            dataset = dataset.get('dataset')
+    """The data sets of a config that have a root: the innermost of wrapped ones."""
+    loaders = (cfg.get(f'{split}_dataloader') or {} for split in ('train', 'val', 'test'))
+    waiting = [loader['dataset'] for loader in loaders if 'dataset' in loader]
+    while waiting:
+        dataset = waiting.pop()
+        inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
+        if inner:
+            waiting += inner
+        else:
+            yield dataset

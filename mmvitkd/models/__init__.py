@@ -2,7 +2,7 @@
 
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
-from .connectors import TokensToMap
+from .connectors import ProjectorConnector, TokensToMap
 from .losses import FeatureMSELoss, SpectralLoss
 from .necks import LiftProjector
 from .teachers import Teacher
@@ -11,6 +11,7 @@ __all__ = [
     'FeatureDistill',
     'FeatureMSELoss',
     'LiftProjector',
+    'ProjectorConnector',
     'SpectralLoss',
     'Teacher',
     'TokensToMap',

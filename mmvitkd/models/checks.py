@@ -48,6 +48,8 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
 def check_mappings(distiller: Mapping) -> None:
     """Check that every loss mapping names a loss, recorders and connectors that exist.
 
+    And that every loss has a mapping, and every connector a loss: it would get no gradient.
+
     Args:
         distiller: The config of a ``ConfigurableDistiller``.
 
@@ -75,6 +77,14 @@ def check_mappings(distiller: Mapping) -> None:
             f"distiller.distill_losses['{loss}']",
             'loss_forward_mappings',
         )
+    mappings = (distiller.get('loss_forward_mappings') or {}).values()
+    used = {record.get('connector') for mapping in mappings for record in mapping.values()}
+    for connector in connectors:
+        if connector not in used:
+            raise ValueError(
+                f"distiller.connectors['{connector}']: no mapping in "
+                'distiller.loss_forward_mappings uses it, so nothing would train it.'
+            )
 
 
 def build_distiller(config: Mapping) -> nn.Module:

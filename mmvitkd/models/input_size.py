@@ -17,7 +17,7 @@ def input_size_of(model: nn.Module) -> tuple[int, int] | None:
         embed = getattr(backbone, 'patch_embed', None)
         return _pair(getattr(backbone, 'img_size', getattr(embed, 'init_input_size', None)))
     embed = getattr(network, 'patch_embed', None)
-    if embed is not None:
+    if embed is not None and hasattr(embed, 'img_size'):
         return _pair(embed.img_size) if getattr(embed, 'strict_img_size', True) else None
     stated = getattr(network, 'pretrained_cfg', None) or {}
     return _pair(stated.get('input_size')) if stated.get('fixed_input_size') else None

@@ -110,6 +110,16 @@ def test_missing_keys_are_listed_as_the_source_would_have_them(source, to, lost)
     assert sorted(listed.split(', ')) == sorted(prefix + key for key in lost)
 
 
+@pytest.mark.parametrize('part', ['', 'proj_'])
+def test_a_wide_block_that_lost_itself_or_its_projection_is_missed(part):
+    weights = released('widelast').state_dict()
+    lost = [key for key in weights if key.startswith(f'blocks.{DEPTH - 1}.{part}')]
+    for key in lost:
+        del weights[key]
+    with pytest.raises(ValueError, match=rf'keys are missing: .*blocks\.{DEPTH - 1}\.'):
+        convert(weights, 'mmpretrain')
+
+
 def test_the_last_block_of_a_released_lift_is_missed():
     weights = released('lift').state_dict()
     lost = [key for key in weights if key.startswith(f'base_model.blocks.{DEPTH - 1}.')]

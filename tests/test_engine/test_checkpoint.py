@@ -1,6 +1,7 @@
 """Reading checkpoints: nothing is executed, and every error names the file."""
 
 import argparse
+import json
 import re
 
 import mmvitkd  # noqa: F401
@@ -84,6 +85,31 @@ def test_not_a_checkpoint(tmp_path, content, message, suffix):
         ValueError, match=rf'file\.{suffix}.* bytes\) cannot be read: .*{message}'
     ):
         read_checkpoint(str(tmp_path / f'file.{suffix}'))
+
+
+@pytest.mark.parametrize('start', [b' <', b'PK'])
+def test_the_length_of_a_safetensors_header_may_look_like_text(tmp_path, start):
+    length = int.from_bytes(start + bytes(6), 'little')
+    header = json.dumps(
+        dict(a=dict(dtype='F32', shape=[2], data_offsets=[0, 8])), separators=(',', ':')
+    )
+    tensor = torch.tensor([1.0, 2.0])
+    path = tmp_path / 'file.safetensors'
+    content = header.encode().ljust(length) + tensor.numpy().tobytes()
+    path.write_bytes(start + bytes(6) + content)
+    assert torch.equal(read_checkpoint(str(path))['a'], tensor)
+
+
+@pytest.mark.parametrize('share', [0.5, 0.95])
+def test_half_of_an_old_file_is_truncated_not_dangerous(tmp_path, share):
+    path = tmp_path / 'deit.pth'
+    content = dict(args=argparse.Namespace(lr=1.0), model=dict(a=torch.ones(5000)))
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    assert read_checkpoint(str(path))['model']['a'].sum() == 5000
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match='truncated') as error:
+        read_checkpoint(str(path))
+    assert 'execute' not in str(error.value)
 
 
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')

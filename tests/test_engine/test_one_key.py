@@ -52,9 +52,24 @@ def test_classes_of_a_plain_model():
 
 
 def test_classes_of_a_timm_model():
-    cfg = Config(dict(num_classes=3, model=dict(type='TimmClassifier', num_classes=10)))
+    cfg = Config(dict(num_classes=3, model=dict(type='TimmClassifier', model_name='test_vit')))
     apply_one_keys(cfg)
     assert cfg.model.num_classes == 3
+
+
+def test_classes_of_a_loss():
+    loss = dict(type='LabelSmoothLoss', num_classes=10)
+    cfg = Config(dict(num_classes=3, model=dict(head=dict(num_classes=10, loss=loss))))
+    apply_one_keys(cfg)
+    assert cfg.model.head.loss.num_classes == 3
+
+
+def test_the_folder_reaches_joined_data_sets():
+    joined = dict(type='ConcatDataset', datasets=[dict(data_root='a'), dict(data_root='b')])
+    cfg = Config(dict(data_root='c', train_dataloader=dict(dataset=joined)))
+    apply_one_keys(cfg)
+    assert cfg.train_dataloader.dataset.datasets == [dict(data_root='c'), dict(data_root='c')]
+    assert 'data_root' not in cfg.train_dataloader.dataset
 
 
 def test_the_folder_reaches_every_data_set():

@@ -13,13 +13,10 @@ train_pipeline = [
     dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
-        type='RandAugment',
-        policies='timm_increasing',
-        num_policies=2,
-        total_level=10,
-        magnitude_level=9,
-        magnitude_std=0.5,
-        hparams=dict(pad_val=[round(x) for x in bgr_mean], interpolation='bicubic'),
+        type='mmvitkd.TimmRandAugment',
+        policy='rand-m9-mstd0.5-inc1',
+        fill_color=[round(x) for x in data_preprocessor['mean']],
+        interpolation='bicubic',
     ),
     dict(
         type='RandomErasing',

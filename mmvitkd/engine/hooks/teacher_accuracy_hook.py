@@ -44,21 +44,24 @@ class TeacherAccuracyHook(Hook):
             random_state.set_state(state)
 
     def _tell(self, runner, model, teacher) -> None:
-        metric = Accuracy(topk=1)
-        why_not = _why_not_at_all(runner, teacher) or _predict(runner, model, teacher, metric)
+        metric, classes = Accuracy(topk=1), _num_classes(model.student)
+        why_not = _why_not_at_all(runner, teacher, classes)
+        why_not = why_not or _predict(runner, model, teacher, metric, classes)
         reasons = [reason for reason in all_gather_object(why_not) if reason]
         if reasons:
             runner.logger.info(f"The teacher's own validation top-1: none, {reasons[0]}.")
             return
         images = len(runner.val_loop.dataloader.dataset)
         top1 = metric.evaluate(images)['accuracy/top1'] / 100
-        chance = 1 / model.student.head.num_classes
+        chance = 1 / classes
         text = (
             f"The teacher's own validation top-1: {100 * top1:.2f} % "
             f'of {images:,} images (chance: {100 * chance:.2f} %).'
         )
-        # Three standard deviations above what guessing would get right.
-        if top1 > chance + 3 * sqrt(chance * (1 - chance) / images):
+        # Three standard deviations above what guessing would get right, or half-way to all
+        # right where there are too few images for that.
+        margin = min(3 * sqrt(chance * (1 - chance) / images), (1 - chance) / 2)
+        if top1 > chance + margin:
             runner.logger.info(text)
             return
         bar = '!' * 72
@@ -69,16 +72,23 @@ class TeacherAccuracyHook(Hook):
         )
 
 
-def _why_not_at_all(runner, teacher) -> str:
+def _num_classes(student) -> int:
+    """The classes that an MMPretrain or timm classifier says it has, or 0."""
+    part = getattr(student, 'head', None) or getattr(student, 'model', None)
+    return getattr(part, 'num_classes', 0)
+
+
+def _why_not_at_all(runner, teacher, classes: int) -> str:
     """Why there is no accuracy, if one can tell beforehand."""
     if not hasattr(teacher, 'logits'):
         return f'a {type(teacher).__name__} has no logits'
+    if not classes:
+        return 'the student does not say its number of classes (head.num_classes)'
     return '' if runner.val_loop is not None else 'this run does not validate'
 
 
-def _predict(runner, model, teacher, metric) -> str:
+def _predict(runner, model, teacher, metric, classes: int) -> str:
     """Fill a metric with the teacher's predictions; else say why there are none."""
-    classes = model.student.head.num_classes
     for batch in runner.val_loop.dataloader:
         data = model.data_preprocessor(batch, False)
         samples = data['data_samples']

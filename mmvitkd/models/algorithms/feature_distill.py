@@ -76,13 +76,13 @@ class FeatureDistill(BaseAlgorithm):
         self.teacher: Any = None
         if teacher is None:
             return
-        if (pairs is None) != (pair_loss is None):
+        if bool(pairs) != bool(pair_loss):
             raise ValueError(
                 f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.'
             )
         if isinstance(teacher, str | dict | nn.Module):
             teacher = build_teacher(teacher, teacher_ckpt, allow_random_teacher)
-        if pairs is not None and pair_loss is not None:
+        if pairs and pair_loss:
             distiller = expand_pairs(distiller, pairs, pair_loss, self.student, teacher)
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')

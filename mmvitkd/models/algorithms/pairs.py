@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from ..blocks import blocks_of
+from ..blocks import blocks_of, token_grid_of
 from ..checks import PAIR
 
 Pair = tuple[int | str, int | str]
@@ -48,16 +48,17 @@ def expand_pairs(
             _source(pair[0], student, f'pairs[{i}][0]', 'student'),
             _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
-        record = dict(recorder=pair_name, connector=pair_name)
+        connectors = _connectors(pair_name, student, teacher)
+        names = list(connectors)
         additions = dict(
             student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
             teacher_recorders={pair_name: dict(type='ModuleOutputs', source=sources[1])},
-            connectors={pair_name: dict(type='mmvitkd.TokensToMap')},
+            connectors=connectors,
             distill_losses={loss_name: {**loss, 'loss_weight': weight}},
             loss_forward_mappings={
                 loss_name: dict(
-                    preds_S=dict(record, from_student=True),
-                    preds_T=dict(record, from_student=False),
+                    preds_S=dict(recorder=pair_name, from_student=True, connector=names[0]),
+                    preds_T=dict(recorder=pair_name, from_student=False, connector=names[-1]),
                 )
             },
         )
@@ -67,6 +68,17 @@ def expand_pairs(
                 raise ValueError(f'distiller.{key}: pairs wants the name {taken.pop()!r}.')
             config[key].update(addition)
     return config
+
+
+def _connectors(pair_name: str, student: Any, teacher: Any) -> dict[str, dict[str, Any]]:
+    """One connector for both sides; where a grid is not square, one that knows it for each."""
+    grids = token_grid_of(student), token_grid_of(teacher)
+    if all(grid is None or grid[0] == grid[1] for grid in grids):
+        return {pair_name: dict(type='mmvitkd.TokensToMap')}
+    return {
+        f'{pair_name}_{side}': dict(type='mmvitkd.TokensToMap', grid=grid)
+        for side, grid in zip(('S', 'T'), grids, strict=True)
+    }
 
 
 def _source(layer: int | str, model: Any, key: str, role: str) -> str:

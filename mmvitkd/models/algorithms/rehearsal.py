@@ -1,5 +1,6 @@
 """A rehearsal at build: one blank image through both models and every loss."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,7 +8,11 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from ..connectors import ProjectorConnector
 from ..input_size import input_size_of
+
+# For models that take any size and state none.
+ANY_SIZE = (224, 224)
 
 
 def rehearse(algorithm: Any) -> None:
@@ -22,14 +27,14 @@ def rehearse(algorithm: Any) -> None:
     Raises:
         ValueError: Names the teacher or the loss mapping, and says what does not fit.
     """
-    size = input_size_of(algorithm.student)
+    size = input_size_of(algorithm.student) or getattr(algorithm.teacher, 'input_size', None)
     if size is None:
+        size = ANY_SIZE
         print_log(
-            'The student does not say its input size (backbone.img_size): whether the '
-            'losses fit both models shows in the first iteration.',
+            'Neither student nor teacher says its input size: whether the losses fit both is '
+            f'tried at {size[0]} x {size[1]}.',
             logger='current',
         )
-        return
     blank = torch.zeros(1, 3, *size)
     _run_teacher(algorithm.teacher, blank)
     training = algorithm.training
@@ -39,7 +44,8 @@ def rehearse(algorithm: Any) -> None:
         for name, mapping in distiller.loss_forward_mappings.items():
             key = f"distiller.loss_forward_mappings['{name}']"
             try:
-                arguments = {k: distiller.get_record(**r) for k, r in mapping.items()}
+                arguments = {k: _record(distiller, r) for k, r in mapping.items()}
+                _check_projectors(distiller, mapping, arguments)
                 _compare(name, arguments)
                 distiller.distill_losses[name](**arguments)
             except Exception as error:
@@ -65,6 +71,33 @@ def _run_teacher(teacher: Any, blank: Tensor) -> None:
             f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
             f'{blank.dtype}: {error}'
         ) from error
+
+
+def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
+    """What a loss is given for an argument; an error of its connector names the connector."""
+    try:
+        return distiller.get_record(**record)
+    except Exception as error:
+        if not record.get('connector'):
+            raise
+        raise ValueError(f"distiller.connectors['{record['connector']}']: {error}") from error
+
+
+def _check_projectors(
+    distiller: Any, mapping: Mapping[str, Mapping[str, Any]], arguments: dict[str, Any]
+) -> None:
+    """Refuse a projector to another width than the teacher's: the loss would pool it away."""
+    for record in mapping.values():
+        name = record.get('connector')
+        connector = distiller.connectors[name] if name else None
+        if not isinstance(connector, ProjectorConnector) or connector.out_channels is None:
+            continue
+        for other, found in arguments.items():
+            if isinstance(found, Tensor) and found.shape[1] != connector.out_channels:
+                raise ValueError(
+                    f"distiller.connectors['{name}'].out_channels={connector.out_channels}, "
+                    f'but {other} is {found.shape[1]} wide'
+                )
 
 
 def _compare(loss: str, arguments: dict[str, Any]) -> None:

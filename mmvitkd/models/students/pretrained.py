@@ -17,6 +17,12 @@ GROUP = re.compile(
 )
 
 
+# What a student may do without: another top, and tokens that it does not have.
+MAY_BE_UNUSED = re.compile(
+    r'(head|neck)\.|backbone\.(cls_token|dist_token|mask_token|(ln[12]|norm\d?)\.)'
+)
+
+
 @dataclass
 class Fill:
     """The tensors that fit a student, to be loaded once it is initialised.
@@ -52,7 +58,9 @@ class Fill:
 def narrow_start(student: nn.Module, path: str) -> Fill:
     """Check that a narrow model's checkpoint fills a student, from names and shapes.
 
-    Every tensor must be in the file with its shape. Three parts may be new instead, each as
+    Every tensor must be in the file with its shape, and what the file has beside must be a
+    top or a token that the student does without: a layer scale or a block more would make it
+    another function. Three parts may be new instead, each as
     a whole: what is wider than the base (``backbone.widened`` of WideLast), the neck (Lift)
     and the head (another number of classes, another width, another type). They are filled
     too where the file has the very same part, as a distillation's own checkpoint does. The
@@ -85,10 +93,12 @@ def narrow_start(student: nn.Module, path: str) -> Fill:
             new.append(f'{part}.*')
             fitting -= keys
             wanted = {k: v for k, v in wanted.items() if k not in keys}
-    unused = _groups(key for key in found if key not in fitting)
-    if fitting != set(wanted):
+    unused = [key for key in found if key not in fitting]
+    parts = tuple(part.removesuffix('*') for part in new)
+    needed = [k for k in unused if not (MAY_BE_UNUSED.match(k) or k.startswith(parts))]
+    if fitting != set(wanted) or needed:
         raise ValueError(_misfit(path, wanted, found, fitting))
-    return Fill(path, {key: found[key] for key in wanted}, new, unused)
+    return Fill(path, {key: found[key] for key in wanted}, new, _groups(unused))
 
 
 def _fits(name: str, wanted: Tensor, found: Tensor, student: nn.Module) -> bool:

@@ -8,7 +8,10 @@ import timm
 from mmengine.config import Config
 from mmengine.hub import get_config
 
+from ...datasets.mean_std import fill_measured
+from ...engine.one_key import apply_one_keys
 from ...engine.student import student_config
+from ...shipped import PREFIX, shipped_config
 
 TIMM = 'timm:'
 # Where timm looks for a model instead of among its own.
@@ -34,9 +37,9 @@ def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict
     config = dict(teacher)
     kind = str(config.get('type'))
     if kind.startswith(TIMM):
-        defaults = dict(model_name=kind.removeprefix(TIMM), pretrained=not allow_random)
-        config = {**defaults, **config, 'type': 'mmpretrain.TimmClassifier'}
-    if config['type'] in ('TimmClassifier', 'mmpretrain.TimmClassifier'):
+        config.update(type='mmpretrain.TimmClassifier', model_name=kind.removeprefix(TIMM))
+        config.setdefault('pretrained', not allow_random)
+    if config.get('type') in ('TimmClassifier', 'mmpretrain.TimmClassifier'):
         _check_timm_name(config.get('model_name'))
     return config
 
@@ -48,7 +51,11 @@ def _model_of(path: str) -> dict[str, Any]:
             f"teacher={path!r}: wanted 'timm:NAME', the path of a config file (.py), "
             "'mmpretrain::PATH', or the config of a model."
         )
+    if path.startswith(PREFIX):
+        path = str(shipped_config(path))
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    apply_one_keys(cfg)
+    fill_measured(cfg)
     content = cfg.to_dict()
     if 'model' not in content:
         raise ValueError(f'teacher={path!r}: this config has no model.')
@@ -60,8 +67,17 @@ def _model_of(path: str) -> dict[str, Any]:
 
 def _check_timm_name(name: Any) -> None:
     """Raise ValueError, with the names that come close, if timm has no such model."""
-    if str(name).startswith(ELSEWHERE) or timm.is_model(str(name).split('.')[0]):
+    if str(name).startswith(ELSEWHERE):
         return
+    architecture, _, tag = str(name).partition('.')
+    if timm.is_model(architecture):
+        tagged = timm.list_models(f'{architecture}.*', pretrained=True)
+        if not tag or name in tagged:
+            return
+        raise ValueError(
+            f'teacher: timm {timm.__version__} has no weights {name!r}. It has: '
+            f'{", ".join(tagged) or "none of this model"}.'
+        )
     # By their beginnings: what is left out at the end of a name is long.
     beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
     close = [beginnings[x] for x in get_close_matches(str(name), beginnings, n=5)]

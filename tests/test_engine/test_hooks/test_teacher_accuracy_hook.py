@@ -11,7 +11,7 @@ import torch
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
-from toy import WIDE_ARCH, vit
+from toy import PREPROCESSOR, WIDE_ARCH, timm_vit, vit
 
 RUNS = count()
 IMAGES = 40
@@ -59,12 +59,12 @@ class Names:
         return scores
 
 
-def runner(tmp_path, teacher, hook=True, val=None, **kwargs):
+def runner(tmp_path, teacher, hook=True, val=None, student=None, source=None, **kwargs):
     model = dict(
         type='mmvitkd.FeatureDistill',
-        architecture=vit(),
+        architecture=student or vit(),
         teacher=teacher,
-        pairs=[('backbone.layers.2', 'any')],
+        pairs=[(source or 'backbone.layers.2', 'any')],
         pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=1.0),
     )
     if isinstance(teacher, dict):
@@ -113,6 +113,23 @@ def test_the_number_is_right(wrong, tmp_path, said):
     [(level, text)] = lines()
     assert level == 'info'
     assert f'{100 * (IMAGES - wrong) / IMAGES:.2f} % of 40 images (chance: 20.00 %)' in text
+
+
+def test_few_images_are_no_reason_to_cry(tmp_path, said):
+    """Of 4 images at 20 %, three standard deviations would be 80 % right."""
+    listen, lines = said
+    listen(runner(tmp_path, Names(), val=data(range(4)))).train()
+    assert lines()[0][0] == 'info'
+    listen(runner(tmp_path, Names(wrong=3), val=data(range(4)))).train()
+    assert lines()[1][0] == 'warning'
+
+
+def test_a_timm_student_says_its_classes_too(tmp_path, said):
+    listen, lines = said
+    student = timm_vit(data_preprocessor=dict(PREPROCESSOR))
+    run = runner(tmp_path, Names(), student=student, source='model.blocks.2')
+    listen(run).train()
+    assert '100.00 % of 40 images' in lines()[0][1]
 
 
 def test_chance_level_cannot_be_missed(tmp_path, said):

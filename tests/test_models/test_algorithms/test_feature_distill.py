@@ -265,8 +265,16 @@ def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
         neck=dict(type='GlobalAveragePooling'),
         head=dict(type='LinearClsHead', num_classes=5, in_channels=512),
     )
-    distill(architecture=student, distiller=SOFT_KD, pairs=None, pair_loss=None)
-    assert 'does not say its input size' in said[0]
+    features = dict(distiller=mapping(), pairs=None, pair_loss=None)
+    distill(architecture=student, **features)
+    assert said == []  # the teacher says one
+    features['distiller']['teacher_recorders']['logits']['source'] = ''
+    teacher = dict(type='timm:test_resnet', num_classes=5)
+    distill(architecture=student, teacher=teacher, **features)
+    assert 'Neither student nor teacher says its input size' in said[0]
+    teacher = dict(type='timm:test_resnet', num_classes=7)
+    with pytest.raises(ValueError, match='student has 5 classes, the teacher 7 outputs'):
+        distill(architecture=student, teacher=teacher, **features)
 
 
 def test_a_backbone_without_blocks_fails_at_build():

@@ -350,6 +350,24 @@ def test_fewer_blocks_in_the_file_are_missing(tmp_path):
         narrow_start(_wide(), path)
 
 
+@pytest.mark.parametrize(
+    ('name', 'change', 'beside'),
+    [
+        ('vit_small_patch14_dinov2', {}, r'backbone\.layers\.0\.\*'),  # its layer scales
+        ('vit_base_patch16_clip_224.openai', {}, r'backbone\.pre_norm\.\*'),
+        ('deit_tiny_patch16_224', dict(depth=6), r'backbone\.layers\.4\.\*'),
+    ],
+)
+def test_what_would_be_another_function_is_refused(name, change, beside, tmp_path):
+    """All that the student has is in the file, and more that it would need."""
+    sizes = dict(img_size=32, patch_size=8, embed_dim=16, depth=4, num_heads=2, num_classes=5)
+    theirs = _shaken(timm.create_model(name, **{**sizes, **change}))
+    path = _save(tmp_path / 'other.pth', theirs.state_dict())
+    student = _plain(patch_cfg=dict(bias='clip' not in name))
+    with pytest.raises(ValueError, match=rf'other\.pth.*does not fit(.|\n)*beside: .*{beside}'):
+        narrow_start(student, path)
+
+
 def test_positions_of_a_grid_that_is_not_square_are_refused(tmp_path):
     path = _save(tmp_path / 'vit.pth', _plain(img_size=(16, 64)).state_dict())
     narrow_start(_plain(), path)  # as many places: taken as they are

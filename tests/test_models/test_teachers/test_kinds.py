@@ -10,6 +10,7 @@ import safetensors.torch
 import timm
 import torch
 import torch.nn.functional as F
+from folders import write_noise
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODELS
@@ -110,6 +111,13 @@ def test_a_timm_name_with_a_local_file(suffix, tmp_path, images):
     check(model)
 
 
+def test_a_timm_name_comes_before_an_inherited_one():
+    inherited = dict(type='TimmClassifier', model_name='cait_xxs24_224', pretrained=False)
+    teacher = {**inherited, 'type': 'timm:deit_tiny_patch16_224', **SMALL}
+    model = distill(teacher, allow_random_teacher=True)
+    assert type(model.teacher.model.model).__name__ == 'VisionTransformer'
+
+
 def test_a_timm_name_takes_arguments(tmp_path):
     kind = 'timm:vit_tiny_patch16_224'
     path = str(tmp_path / 'own.pth')
@@ -174,6 +182,31 @@ def test_a_training_checkpoint_that_mmengine_wrote(config_file, tmp_path):
     for name, value in runner.model.state_dict().items():
         assert torch.equal(model.teacher.model.state_dict()[name], value), name
     check(model)
+
+
+def test_a_config_that_says_its_classes_and_statistics_once(tmp_path):
+    images = tmp_path / 'images'
+    names = [f'{split}/{c}/{i}.png' for split in ('train', 'val') for c in 'ab' for i in (0, 1)]
+    write_noise(images, *names)
+    dataset = dict(type='mmvitkd.ImageFolder', data_root=str(images), split='train')
+    model = vit(WIDE_ARCH)
+    del model['data_preprocessor']
+    path = tmp_path / 'teacher.py'
+    path.write_text(
+        f'num_classes = 7\nmodel = {model}\ntrain_dataloader = dict(dataset={dataset})\n'
+        "data_preprocessor = dict(mean='measured', std='measured', to_rgb=True)\n"
+    )
+    teacher = distill(str(path), pair=(2, 3), allow_random_teacher=True).teacher.model
+    assert teacher.head.num_classes == 7
+    assert teacher.data_preprocessor.mean.flatten().tolist() == pytest.approx([127] * 3, abs=9)
+
+
+def test_a_config_of_ours_by_its_prefix():
+    student = vit()
+    student['backbone'].update(img_size=28, patch_size=7)
+    name = 'mmvitkd::mnist5k/vit_64.py'
+    model = distill(name, pair=(2, 5), student=student, allow_random_teacher=True)
+    assert model.teacher.model.backbone.embed_dims == 64
 
 
 def test_a_student_of_an_earlier_distillation(tmp_path):
@@ -322,6 +355,36 @@ def said(monkeypatch):
     return lines
 
 
+@pytest.mark.parametrize('side', ['student', 'teacher', 'both'])
+def test_a_grid_that_is_not_square(side):
+    """4 x 5 patches and a class token would read as 4 x 4 after five extra tokens."""
+    student, teacher = vit(), {'type': 'timm:deit_tiny_patch16_224', **SMALL}
+    if side != 'teacher':
+        student['backbone']['img_size'] = (32, 40)
+    if side != 'student':
+        teacher['img_size'] = (32, 40)
+    model = distill(teacher, student=student, allow_random_teacher=True)
+    images = torch.randn(2, 3, 32, 32 if side == 'teacher' else 40)
+    with torch.no_grad(), model.records(images, [DataSample().set_gt_label(0)] * 2):
+        mapping = model.distiller.loss_forward_mappings['loss_pair_0']
+        found = {k: model.distiller.get_record(**record) for k, record in mapping.items()}
+    assert found['preds_S'].shape == (2, 16, 4, 4 if side == 'teacher' else 5)
+    assert found['preds_T'].shape == (2, 32, 4, 4 if side == 'student' else 5)
+
+
+@pytest.mark.parametrize('name', ['pvt_v2_b0', 'mvitv2_tiny', 'tiny_vit_5m_224', 'resnet18'])
+def test_teachers_of_other_families(name):
+    """Some say no size, some name blocks that are none: a message, or it trains."""
+    teacher = dict(type=f'timm:{name}', num_classes=5)
+    try:
+        model = distill(teacher, pair=(2, 3), allow_random_teacher=True)
+    except ValueError as error:
+        assert name == 'mvitv2_tiny'
+        assert 'pairs[0][1]=3: it is not known where TimmClassifier' in str(error)
+    else:
+        check(model)
+
+
 @pytest.mark.parametrize('kind', ['timm', 'mmpretrain'])
 def test_another_size_and_grid(kind, images, said):
     """48 x 48 images, a grid of 6 x 6 tokens: resized for the teacher, and back."""
@@ -375,6 +438,10 @@ def test_what_that_message_advises_works(tmp_path):
     [
         ('timm:cait_s24_225', r"no model 'cait_s24_225'. Close to it: .*cait_s24_224"),
         (dict(type='TimmClassifier', model_name='deit_tinny'), r'Close to it: .*deit_tiny'),
+        (
+            'timm:deit_small_patch16_224.fb_in22k',
+            r"no weights 'deit_small_patch16_224.fb_in22k'. It has: .*\.fb_in1k",
+        ),
         ('cait_s24_224', r"teacher='cait_s24_224': wanted 'timm:NAME', the path of a config"),
     ],
 )

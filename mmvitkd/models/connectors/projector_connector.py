@@ -1,0 +1,83 @@
+"""ProjectorConnector: a map at the teacher's width, each channel normalised over the batch."""
+
+import torch
+import torch.nn as nn
+from mmrazor.models.architectures.connectors.base_connector import BaseConnector
+
+from ...registry import MODELS
+from .tokens_to_map import TokensToMap
+
+
+@MODELS.register_module()
+class ProjectorConnector(BaseConnector):
+    """Both connectors of ProjectorKD (arXiv 2511.06848), for either side of a loss.
+
+    The student's, with ``out_channels``: each place of the map through a Linear to the
+    teacher's width, then BatchNorm with a scale for each channel. Neither has a bias, whose
+    gradient would be zero: BatchNorm subtracts the Linear's again, and the target, which is
+    normalised too, has a mean of zero. The published module has both, to the same effect.
+
+    The teacher's, without ``out_channels``: BatchNorm alone, and nothing to train, as in the
+    released code. A scale that is trained could bring the loss to zero by shrinking the
+    target.
+
+    BatchNorm runs in at least float32, on the statistics of the batch while training. Its
+    running statistics are each process's own and play no part in training.
+
+    Args:
+        in_channels: Width C of the feature.
+        out_channels: Width C' of the projection, the teacher's; None leaves it out, and C'
+            is C.
+        frozen: Whether nothing is trained, as in the released code, which makes the
+            projector after the optimizer has collected its parameters: a fixed random
+            projection, with BatchNorm's statistics still those of the batch.
+        grid: See :class:`~mmvitkd.models.connectors.TokensToMap`.
+        num_extra_tokens: The same.
+        init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int | None = None,
+        frozen: bool = False,
+        grid: int | tuple[int, int] | None = None,
+        num_extra_tokens: int | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.to_map = TokensToMap(grid, num_extra_tokens)
+        self.proj: nn.Module = nn.Identity()
+        self.norm = nn.BatchNorm2d(in_channels, affine=False)
+        if out_channels is not None:
+            self.proj = nn.Linear(in_channels, out_channels, bias=False)
+            self.norm = nn.BatchNorm2d(out_channels)
+            self.norm.register_parameter('bias', None)
+        if frozen:
+            self.requires_grad_(False)
+
+    def forward_train(
+        self, feature: torch.Tensor | tuple[torch.Tensor, tuple[int, int]]
+    ) -> torch.Tensor:
+        """Lay the feature out as a map, project and normalise it.
+
+        Args:
+            feature: What ``TokensToMap`` takes: tokens (B, E + N, C), alone or with their
+                (H, W), or a map (B, H, W, C) or (B, C, H, W).
+
+        Returns:
+            (B, C', H, W), half precision raised to float32.
+
+        Raises:
+            ValueError: ``feature`` is none of these, or not ``in_channels`` wide.
+        """
+        feature = self.to_map(feature)
+        if feature.shape[1] != self.in_channels:
+            raise ValueError(
+                f'in_channels={self.in_channels}, but the feature {tuple(feature.shape)} is '
+                f'{feature.shape[1]} wide'
+            )
+        feature = self.proj(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.norm(feature.to(torch.promote_types(feature.dtype, torch.float32)))
