@@ -6,7 +6,7 @@ import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.datasets.mean_std import fill_measured
 from mmvitkd.engine import launch
 from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.engine.preflight import check_checkpoint, check_data
+from mmvitkd.engine.preflight import check_checkpoint, check_data, check_schedule
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
@@ -84,6 +84,7 @@ def main() -> None:
     cfg = merge_args(Config.fromfile(args.config), args)
     check_data(cfg, ['train', 'val'])
     check_checkpoint(cfg)
+    check_schedule(cfg)
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     build(cfg).train()

@@ -95,8 +95,8 @@ class ImageFolder(BaseDataset):
         )
         if found.ignored:
             logger.info(
-                f'{self.split}: ignored {len(found.ignored)} files that do not end as images '
-                f'or lie in no class folder: {named(found.ignored, 3)}'
+                f'{self.split}: files ignored, not images or in no class folder: '
+                f'{len(found.ignored)} ({named(found.ignored, 3)})'
             )
         if empty := [name for name, paths in found.files.items() if not paths]:
             logger.warning(

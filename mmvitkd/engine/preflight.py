@@ -86,6 +86,24 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
         raise ValueError(f'{what}: there is no image in {folder!r}; {wanted}.')
 
 
+def check_schedule(cfg: Config) -> None:
+    """Check that every part of the schedule begins before training ends.
+
+    Raises:
+        ValueError: If one does not, as in a short trial of a long recipe.
+    """
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    schedulers = cfg.get('param_scheduler') or []
+    for i, part in enumerate(schedulers if isinstance(schedulers, list) else []):
+        begin = part.get('begin', 0)
+        if epochs is not None and part.get('by_epoch', True) and begin >= epochs:
+            raise ValueError(
+                f'param_scheduler[{i}].begin={begin}: wanted less than train_cfg.max_epochs='
+                f'{epochs}. For a trial of two epochs: --cfg-options train_cfg.max_epochs=2 '
+                'param_scheduler.0.end=1 param_scheduler.1.begin=1'
+            )
+
+
 def check_checkpoint(cfg: Config) -> None:
     """Check that the checkpoint a run starts from, if any, is there, whole and plain.
 

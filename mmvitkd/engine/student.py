@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .checkpoint import student_weights
+from .strict_load import load_strict
 
 
 def student_config(model: dict[str, Any]) -> dict[str, Any]:
@@ -25,11 +26,7 @@ def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or its weights are not the student's.
     """
-    weights = student_weights(path, ema)
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise ValueError(f'checkpoint={path!r} does not fit the model.\n{error}') from None
+    load_strict(model, student_weights(path, ema), f'checkpoint={path!r}')
 
 
 def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:

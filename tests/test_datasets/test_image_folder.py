@@ -130,8 +130,8 @@ def test_what_is_logged(tmp_path, log):
     assert log == [
         f"INFO train: 8 images of 2 classes in '{tmp_path}/a'; 20% of each class are held out "
         'for validation, seed 0',
-        'INFO train: ignored 4 files that do not end as images or lie in no class folder: '
-        "'cat/1.txt', 'cat/2.txt', 'dog/3.txt' and 1 more",
+        'INFO train: files ignored, not images or in no class folder: 4 ('
+        "'cat/1.txt', 'cat/2.txt', 'dog/3.txt' and 1 more)",
     ]
 
 

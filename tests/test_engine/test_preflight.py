@@ -3,7 +3,7 @@
 import re
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.preflight import check_checkpoint, check_data
+from mmvitkd.engine.preflight import check_checkpoint, check_data, check_schedule
 
 import pytest
 import torch
@@ -258,6 +258,26 @@ def test_a_checkpoint_with_pickled_log_buffers_is_no_start(tmp_path):
     for resume, key in ((False, 'load_from'), (True, '--resume')):
         with pytest.raises(ValueError, match=f'^{key}=.*stock.pth.*student_ckpt or teacher'):
             check_checkpoint(_run(tmp_path, load_from=str(path), resume=resume))
+
+
+@pytest.mark.parametrize('epochs', [1, 5, 6])
+def test_a_schedule_begins_before_training_ends(epochs):
+    warm_up, cosine = dict(type='LinearLR', end=5), dict(type='CosineAnnealingLR', begin=5)
+    cfg = Config(dict(train_cfg=dict(max_epochs=epochs), param_scheduler=[warm_up, cosine]))
+    if epochs > 5:
+        check_schedule(cfg)
+        return
+    message = rf'param_scheduler\[1\]\.begin=5: wanted less than .*max_epochs={epochs}\.'
+    with pytest.raises(ValueError, match=message):
+        check_schedule(cfg)
+
+
+@pytest.mark.parametrize('parts', [None, dict(type='CosineAnnealingLR', begin=5)])
+def test_other_schedules_are_left_to_mmengine(parts):
+    check_schedule(Config(dict(train_cfg=dict(max_iters=3), param_scheduler=parts)))
+    check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=parts)))
+    by_iteration = [dict(type='LinearLR', by_epoch=False, begin=500)]
+    check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=by_iteration)))
 
 
 def test_the_newest_checkpoint_of_the_work_dir(tmp_path):

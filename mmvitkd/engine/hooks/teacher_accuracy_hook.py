@@ -12,6 +12,9 @@ from ...evaluation import Accuracy
 from ...registry import HOOKS
 from .. import random_state
 
+# Validation images below which an accuracy says little.
+FEW = 30
+
 
 @HOOKS.register_module()
 class TeacherAccuracyHook(Hook):
@@ -63,6 +66,9 @@ class TeacherAccuracyHook(Hook):
         margin = min(3 * sqrt(chance * (1 - chance) / images), (1 - chance) / 2)
         if top1 > chance + margin:
             runner.logger.info(text)
+            return
+        if images < FEW:
+            runner.logger.warning(f'{text} Too few images to tell it from chance.')
             return
         bar = '!' * 72
         runner.logger.warning(

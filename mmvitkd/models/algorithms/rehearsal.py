@@ -39,6 +39,7 @@ def rehearse(algorithm: Any) -> None:
     _run_teacher(algorithm.teacher, blank)
     training = algorithm.training
     algorithm.eval()
+    _run_student(algorithm.student, blank)
     distiller = algorithm.distiller
     with torch.no_grad(), algorithm.records(blank, [DataSample().set_gt_label(0)]):
         for name, mapping in distiller.loss_forward_mappings.items():
@@ -70,6 +71,19 @@ def _run_teacher(teacher: Any, blank: Tensor) -> None:
         raise ValueError(
             f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
             f'{blank.dtype}: {error}'
+        ) from error
+
+
+def _run_student(student: Any, blank: Tensor) -> None:
+    size = tuple(blank.shape[2:])
+    try:
+        with torch.no_grad():
+            student(blank, [DataSample().set_gt_label(0)], mode='loss')
+    except Exception as error:
+        raise ValueError(
+            f'architecture: it cannot compute its loss for one image of {size[0]} x {size[1]}; '
+            'in_channels of neck and head must be the width of what is before them '
+            f'({type(error).__name__}: {error})'
         ) from error
 
 
@@ -113,10 +127,23 @@ def _compare(loss: str, arguments: dict[str, Any]) -> None:
             'distiller=dict(_delete_=True), and give the label loss its weight back with '
             'architecture.head.loss.loss_weight=1.0.'
         )
-    if preds_S.dim() == preds_T.dim() == 4 and preds_S.shape[2:] != preds_T.shape[2:]:
-        (h, w), (teacher_h, teacher_w) = preds_S.shape[2:], preds_T.shape[2:]
-        print_log(
-            f"{loss}: the teacher's grid of {teacher_h} x {teacher_w} is interpolated to the "
-            f"student's, {h} x {w}.",
-            logger='current',
+    if preds_S.dim() == preds_T.dim() == 4:
+        for line in _bridges(preds_S.shape, preds_T.shape):
+            print_log(f'{loss}: {line}', logger='current')
+
+
+def _bridges(shape_s: torch.Size, shape_t: torch.Size) -> list[str]:
+    """What is done about maps of two shapes (B, C, H, W)."""
+    lines = []
+    if shape_s[2:] != shape_t[2:]:
+        (h, w), (teacher_h, teacher_w) = shape_s[2:], shape_t[2:]
+        lines.append(
+            f"the teacher's grid of {teacher_h} x {teacher_w} is interpolated to the "
+            f"student's, {h} x {w}."
         )
+    if shape_s[1] != shape_t[1]:
+        lines.append(
+            f'the student is {shape_s[1]} wide and the teacher {shape_t[1]}: the wider map is '
+            'average-pooled along its channels.'
+        )
+    return lines

@@ -8,6 +8,7 @@ from mmpretrain.models import TimmClassifier
 from torch import Tensor, nn
 
 from ...engine.checkpoint import student_weights
+from ...engine.strict_load import load_strict
 
 
 def load_teacher(
@@ -29,7 +30,7 @@ def load_teacher(
     """
     checkpoint = checkpoint or _pretrained_file(model)
     if checkpoint:
-        load_strict(model, checkpoint)
+        load_file(model, checkpoint)
         print_log(f'Teacher loaded from {checkpoint}', logger='current')
     elif isinstance(model, TimmClassifier) and config.get('pretrained'):
         print_log(f'Teacher {config["model_name"]} loaded by timm', logger='current')
@@ -50,28 +51,30 @@ def _pretrained_file(model: nn.Module) -> str | None:
     return None
 
 
-def load_strict(model: nn.Module, checkpoint: str) -> None:
+def load_file(model: nn.Module, checkpoint: str) -> None:
     """Load a file of weights into a model; see :func:`load_teacher` for what it raises.
 
     Of a distillation's checkpoint the student is taken. A timm model also takes what timm
     itself would convert to its names, such as DINOv2's and CLIP's original files.
     """
     weights = student_weights(checkpoint, key='teacher_ckpt')
-    target = model
-    try:
-        if isinstance(model, TimmClassifier):
-            target = model.model
-            weights = _as_timm_reads_it(target, weights)
-        target.load_state_dict(weights, strict=True)
-    except Exception as error:
-        raise ValueError(
-            f'teacher_ckpt={checkpoint!r} does not fit the teacher, a '
-            f'{type(target).__name__}.\n{error}'
-        ) from error
+    what = f'teacher_ckpt={checkpoint!r}'
+    if isinstance(model, TimmClassifier):
+        load_strict(model.model, _as_timm_reads_it(model.model, weights, what), what)
+    else:
+        load_strict(model, weights, what)
 
 
-def _as_timm_reads_it(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def _as_timm_reads_it(
+    model: nn.Module, weights: dict[str, Tensor], what: str
+) -> dict[str, Tensor]:
     """The weights after the filter that timm keeps beside a model for its releases."""
     module = inspect.getmodule(type(model))
     convert = getattr(module, 'checkpoint_filter_fn', None)
-    return convert(weights, model) if convert else weights
+    try:
+        return convert(weights, model) if convert else weights
+    except Exception as error:  # whatever it meets in another model's weights
+        raise ValueError(
+            f'{what} does not fit the model, a {type(model).__name__}: timm cannot make sense '
+            f'of it ({type(error).__name__}: {error}).'
+        ) from None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..checks import check_sources
 from ..input_size import input_size_of
-from .checkpoint import load_strict, load_teacher
+from .checkpoint import load_file, load_teacher
 from .config import teacher_config
 from .normalization import Renormalize
 
@@ -122,7 +122,7 @@ def build_teacher(
     """
     if isinstance(teacher, nn.Module):
         if checkpoint:
-            load_strict(teacher, checkpoint)
+            load_file(teacher, checkpoint)
         return teacher
     config = teacher_config(teacher, allow_random)
     if checkpoint and config.get('pretrained'):

@@ -277,6 +277,24 @@ def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
         distill(architecture=student, teacher=teacher, **features)
 
 
+def test_widths_that_differ_are_said(monkeypatch):
+    said = []
+    module = sys.modules['mmvitkd.models.algorithms.rehearsal']
+    monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
+    distill()
+    assert said == [
+        'loss_pair_0: the student is 16 wide and the teacher 32: the wider map is '
+        'average-pooled along its channels.'
+    ]
+
+
+def test_a_head_of_another_width_fails_at_build():
+    student = vit()
+    student['head']['in_channels'] = 24
+    with pytest.raises(ValueError, match=r'architecture: .*32 x 32; in_channels of neck and'):
+        distill(architecture=student)
+
+
 def test_a_backbone_without_blocks_fails_at_build():
     student = dict(
         type='ImageClassifier',
