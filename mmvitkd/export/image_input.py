@@ -21,6 +21,8 @@ class ImageInput(NamedTuple):
         crop_pct: The cropped edge by the resized one.
         crop_mode: timm's word: 'center', or 'squash' where the whole image is resized
             without keeping its shape.
+        resizes: Whether images are resized at all.
+        crops: Whether they are cropped at all.
     """
 
     size: tuple[int, int]
@@ -30,6 +32,8 @@ class ImageInput(NamedTuple):
     interpolation: str
     crop_pct: float
     crop_mode: str
+    resizes: bool
+    crops: bool
 
 
 def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> ImageInput:
@@ -46,16 +50,18 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
     edge: int | None = None
     size: tuple[int, int] | None = None
     interpolation, crop_pct, crop_mode = 'bilinear', 1.0, 'center'
+    resizes = crops = False
     for transform in pipeline:
         kind = transform['type'].split('.')[-1]
         if kind in ('Resize', 'ResizeEdge'):
-            interpolation = transform.get('interpolation', 'bilinear')
+            resizes, interpolation = True, transform.get('interpolation', 'bilinear')
         if kind == 'ResizeEdge':
             edge = transform['scale']
         elif kind == 'Resize' and 'scale' in transform and not transform.get('keep_ratio'):
             size, crop_mode = _height_width(transform['scale']), 'squash'
+            edge = min(size)
         elif kind == 'CenterCrop':
-            size, crop_mode = _height_width(transform['crop_size']), 'center'
+            size, crops = _height_width(transform['crop_size']), True
             crop_pct = min(size) / edge if edge else 1.0
     size = size or input_size_of(model)
     if size is None:
@@ -68,7 +74,10 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
     normalization = normalization_by(model.data_preprocessor)
     if normalization is not None:
         mean, std = _numbers(normalization.mean), _numbers(normalization.std)
-    return ImageInput(size, mean, std, _order(model), interpolation, crop_pct, crop_mode)
+    order = _order(model)
+    return ImageInput(
+        size, mean, std, order, interpolation, crop_pct, crop_mode, resizes, crops
+    )
 
 
 def _numbers(values: Tensor) -> tuple[float, ...]:

@@ -1,5 +1,6 @@
 """The model card of an exported student: what it is, costs, scores, and how to use it."""
 
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -13,9 +14,10 @@ from ..analysis import Cost
 from ..version import __version__
 from .folder import MARK
 from .provenance import Provenance
+from .resizing import in_words
 from .score import Score
 from .student import Student
-from .usage import usage
+from .usage import BEFORE, usage
 
 NAMED = 5
 FILES = {
@@ -29,6 +31,10 @@ TERMS = (
     "teacher's and those of any weights they started from. mmvitkd's license covers none of "
     'these; nobody has checked them here.'
 )
+DIFFERS = (
+    "The run's model config differs from {config}: what is said here of teacher and losses may "
+    'not hold; export with the config that the run wrote into its work dir.'
+)
 
 
 class Facts(NamedTuple):
@@ -37,6 +43,7 @@ class Facts(NamedTuple):
     Attributes:
         name: The name of the export.
         config: The name of the training's config file.
+        differs: Whether the run's model was not that of this config.
         ema: Whether the weights are the exponential moving average.
         cost: Its parameters and multiply-accumulates.
         provenance: Its teacher and losses.
@@ -46,6 +53,7 @@ class Facts(NamedTuple):
 
     name: str
     config: str
+    differs: bool
     ema: bool
     cost: Cost
     provenance: Provenance
@@ -71,6 +79,7 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
         '## Files',
         _table(['file', 'what it is', 'size'], _files(folder)),
         '## How to use it',
+        BEFORE,
         *usage(student, facts.formats),
         '## Terms',
         TERMS,
@@ -91,11 +100,6 @@ def _summary(student: Student, facts: Facts) -> str:
 def _properties(student: Student, facts: Facts) -> list[list[str]]:
     wanted = student.image_input
     height, width = wanted.size
-    resize = wanted.interpolation + (
-        f', the cropped edge is {wanted.crop_pct:.3g} of the resized one'
-        if wanted.crop_mode == 'center'
-        else ', the whole image'
-    )
     return [
         ['parameters', f'{facts.cost.parameters:,}'],
         ['MACs', _count(facts.cost.macs)],
@@ -104,7 +108,7 @@ def _properties(student: Student, facts: Facts) -> list[list[str]]:
         ['weights', 'exponential moving average' if facts.ema else 'as trained, not averaged'],
         ['input', f'{height} x {width} (H x W), {wanted.channel_order}'],
         ['mean, std of pixels in [0, 255]', f'{list(wanted.mean)}, {list(wanted.std)}'],
-        ['resizing', resize],
+        ['resizing', in_words(wanted)],
         ['classes', _classes(student)],
     ]
 
@@ -120,8 +124,14 @@ def _count(number: int) -> str:
 def _score(score: Score | None) -> str:
     if score is None:
         return 'not measured'
-    metrics = ', '.join(f'{k} {v:.2f}' for k, v in score.metrics.items())
+    metrics = ', '.join(_metric(k, v) for k, v in score.metrics.items())
     return f'{metrics} ({score.source})'
+
+
+def _metric(name: str, value: float) -> str:
+    """A metric; MMPretrain's ``accuracy/top1`` is in percent."""
+    accuracy = re.fullmatch(r'accuracy/top(\d+)', name)
+    return f'top-{accuracy[1]} {value:.2f} %' if accuracy else f'{name} {value:.2f}'
 
 
 def _classes(student: Student) -> str:
@@ -140,7 +150,9 @@ def _training(facts: Facts) -> str:
     if start is not None:
         who += f' The student started from {start}.'
     lines = [f'Config: `{facts.config}`. {who} Losses:', '']
-    return '\n'.join([*lines, *(f'- {loss}' for loss in losses)])
+    text = '\n'.join([*lines, *(f'- {loss}' for loss in losses)])
+    warning = DIFFERS.format(config=f'`{facts.config}`')
+    return f'{warning}\n\n{text}' if facts.differs else text
 
 
 def _files(folder: Path) -> list[list[str]]:

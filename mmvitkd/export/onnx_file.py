@@ -35,7 +35,8 @@ def write_onnx(student: Student, file: Path) -> None:
 
     The graph takes ``images`` (B, 3, H, W), float32 and normalised, and gives ``logits``
     (B, classes). What normalises them is in the file's metadata: ``mean`` and ``std`` for
-    pixels in [0, 255], ``input_size``, ``channel_order`` and ``classes``, each as JSON.
+    pixels in [0, 255], ``input_size``, ``channel_order``, ``interpolation``, ``crop_pct``,
+    ``crop_mode`` and ``classes``, each as JSON.
 
     Args:
         student: The student.
@@ -81,6 +82,9 @@ def metadata(student: Student) -> dict[str, str]:
         std=wanted.std,
         input_size=wanted.size,
         channel_order=wanted.channel_order,
+        interpolation=wanted.interpolation,
+        crop_pct=wanted.crop_pct,
+        crop_mode=wanted.crop_mode,
         classes=student.classes,
     )
     return {k: json.dumps(v, ensure_ascii=False) for k, v in values.items() if v is not None}

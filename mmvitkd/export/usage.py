@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
+from .resizing import in_code
 from .student import Student
+
+BEFORE = (
+    'Run these in this folder. On a CPU build of torch beside a CUDA build of torchvision, '
+    '`import mmvitkd` first.'
+)
 
 
 def usage(student: Student, formats: Sequence[str]) -> list[str]:
@@ -12,7 +18,6 @@ def usage(student: Student, formats: Sequence[str]) -> list[str]:
         student: The student.
         formats: Which of 'mmpretrain', 'timm', 'onnx' there are.
     """
-    height, width = student.image_input.size
     snippets = {
         'mmpretrain': f"""\
 With mmvitkd:
@@ -24,7 +29,7 @@ model = load_student('.')
 print(predict(model, 'image.png')[0])
 ```
 
-With MMPretrain alone{_needs(student)}:
+With MMPretrain{_needs(student)}:
 
 ```python
 from mmpretrain import ImageClassificationInferencer
@@ -51,11 +56,14 @@ import json, numpy, onnxruntime
 from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession('student.onnx')
-about = session.get_modelmeta().custom_metadata_map
-mean, std = (numpy.float32(json.loads(about[key])) for key in ('mean', 'std'))
-image = ImageOps.fit(Image.open('image.png').convert('RGB'), ({width}, {height}))
-pixels = (numpy.float32(image){_reverse(student)} - mean) / std
-print(session.run(None, {{'images': pixels.transpose(2, 0, 1)[None]}})[0])
+about = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}}
+{_image(student)}
+pixels = (numpy.float32(image){_reverse(student)} - about['mean']) / about['std']
+images = numpy.float32(pixels.transpose(2, 0, 1)[None])
+(logits,) = session.run(['logits'], {{'images': images}})[0]
+scores = numpy.exp(logits - logits.max())
+scores /= scores.sum()
+print({_best(student)}, scores.max())
 ```""",
     }
     return [snippets[name] for name in formats]
@@ -63,8 +71,18 @@ print(session.run(None, {{'images': pixels.transpose(2, 0, 1)[None]}})[0])
 
 def _needs(student: Student) -> str:
     imports = (student.config.get('custom_imports') or {}).get('imports')
-    return f' (the config imports {", ".join(imports)})' if imports else ''
+    return f' ({" and ".join(imports)} must be installed)' if imports else ' alone'
+
+
+def _image(student: Student) -> str:
+    opened = "image = ImageOps.exif_transpose(Image.open('image.png')).convert('RGB')"
+    return '\n'.join([opened, *in_code(student.image_input)])
 
 
 def _reverse(student: Student) -> str:
     return '' if student.image_input.channel_order == 'RGB' else '[..., ::-1]'
+
+
+def _best(student: Student) -> str:
+    index = 'scores.argmax()'
+    return index if student.classes is None else f"about['classes'][{index}]"

@@ -21,23 +21,43 @@ def found(*pipeline, **preprocessor):
 
 def test_the_usual_pipeline():
     wanted = found(*PIPELINE)
-    assert wanted == ((32, 32), tuple(MEAN), tuple(STD), 'RGB', 'bicubic', 0.8, 'center')
+    assert wanted == (
+        (32, 32),
+        tuple(MEAN),
+        tuple(STD),
+        'RGB',
+        'bicubic',
+        0.8,
+        'center',
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
-    ('pipeline', 'size', 'interpolation', 'crop_pct', 'crop_mode'),
+    ('pipeline', 'size', 'rest'),
     [
-        ([EDGE, CROP], (224, 224), 'bicubic', 0.875, 'center'),
-        ([CROP], (224, 224), 'bilinear', 1.0, 'center'),
-        ([SQUASH], (32, 48), 'bilinear', 1.0, 'squash'),
-        ([EDGE, dict(CROP, crop_size=(192, 224))], (224, 192), 'bicubic', 0.75, 'center'),
-        ([dict(type='PackInputs')], (32, 32), 'bilinear', 1.0, 'center'),
+        ([EDGE, CROP], (224, 224), ('bicubic', 0.875, 'center', True, True)),
+        ([CROP], (224, 224), ('bilinear', 1.0, 'center', False, True)),
+        ([EDGE], (32, 32), ('bicubic', 1.0, 'center', True, False)),
+        ([SQUASH], (32, 48), ('bilinear', 1.0, 'squash', True, False)),
+        (
+            [dict(SQUASH, scale=(40, 40)), dict(CROP, crop_size=32)],
+            (32, 32),
+            ('bilinear', 0.8, 'squash', True, True),
+        ),
+        (
+            [EDGE, dict(CROP, crop_size=(192, 224))],
+            (224, 192),
+            ('bicubic', 0.75, 'center', True, True),
+        ),
+        ([dict(type='PackInputs')], (32, 32), ('bilinear', 1.0, 'center', False, False)),
     ],
 )
-def test_other_pipelines(pipeline, size, interpolation, crop_pct, crop_mode):
+def test_other_pipelines(pipeline, size, rest):
     wanted = found(*pipeline)
     assert wanted.size == size
-    assert wanted[4:] == (interpolation, crop_pct, crop_mode)
+    assert wanted[4:] == rest
 
 
 def test_numbers_are_as_they_were_written():

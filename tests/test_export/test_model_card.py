@@ -19,6 +19,7 @@ def card(read, tmp_path):
         defaults = dict(
             name='tiny',
             config='tiny_from_vit.py',
+            differs=False,
             ema=False,
             cost=Cost(7_313_896, 1_544_700_000),
             provenance=Provenance('cait_s24_224 (timm)', 'cait.pth', ['labels: CE', 'KD']),
@@ -40,11 +41,11 @@ def test_what_it_is_costs_and_scores(card):
         '| parameters | 7,313,896 |',
         '| MACs | 1.545 G |',
         '| GFLOPs (2 x MACs) | 3.089 |',
-        '| score | accuracy/top1 78.23 (the validation of epoch 300) |',
+        '| score | top-1 78.23 % (the validation of epoch 300) |',
         '| weights | as trained, not averaged |',
         '| input | 32 x 32 (H x W), RGB |',
         f'| mean, std of pixels in [0, 255] | {MEAN}, {STD} |',
-        '| resizing | bicubic, the cropped edge is 0.8 of the resized one |',
+        '| resizing | short edge to 40 (bicubic), centre crop 32 x 32 |',
         '| classes | 5: ant; bee; cat; dog; elk |',
         'Config: `tiny_from_vit.py`. Teacher: cait_s24_224 (timm), weights from cait.pth. '
         'Losses:',
@@ -86,9 +87,31 @@ def test_it_says_how_to_use_what_is_there(card, formats):
         assert (call in text) == (name in formats)
 
 
-def test_mmvitkd_is_named_where_the_config_imports_it(card):
-    assert 'the config imports mmvitkd' in card('lift')
-    assert 'the config imports' not in card('ours')
+def test_only_accuracies_are_percentages(card):
+    metrics = {'accuracy/top5': 93, 'single-label/precision': 0.5, 'accuracy/top1_thr-0.50': 7}
+    assert (
+        '| score | top-5 93.00 %, single-label/precision 0.50, accuracy/top1_thr-0.50 7.00 (a'
+    ) in card(score=Score(metrics, 'a test of its own'))
+
+
+def test_a_config_that_is_not_the_runs_is_said(card):
+    line = "The run's model config differs from `tiny_from_vit.py`: what is said here of teach"
+    assert line in card(differs=True) and line not in card()
+
+
+@pytest.mark.parametrize(
+    ('kind', 'imports', 'heading'),
+    [
+        ('ours', [], 'With MMPretrain alone:'),
+        ('lift', [], 'With MMPretrain (mmvitkd must be installed):'),
+        ('lift', ['my_blocks'], 'With MMPretrain (mmvitkd and my_blocks must be installed):'),
+    ],
+)
+def test_what_has_to_be_installed_is_said(card, read, kind, imports, heading):
+    config = read(kind).config
+    if imports:
+        config = {**config, 'custom_imports': dict(imports=['mmvitkd', *imports])}
+    assert heading in card(kind, changes=dict(config=config)).splitlines()
 
 
 def test_onnx_is_fed_in_the_order_of_its_channels(card, read):

@@ -40,6 +40,9 @@ def test_one_quiet_file_for_any_batch_that_says_what_it_wants(tmp_path, read, ca
         std=STD,
         input_size=[32, 32],
         channel_order='RGB',
+        interpolation='bicubic',
+        crop_pct=0.8,
+        crop_mode='center',
         classes=['ant', 'bee', 'cat', 'dog', 'elk'],
     )
     # What the exporter notes about itself names files of this machine.

@@ -17,9 +17,10 @@ from mmvitkd.engine.checkpoint import read_checkpoint
 from mmvitkd.engine.one_key import apply_one_keys
 from mmvitkd.export.folder import CARD, check_target, new_folder
 from mmvitkd.export.mmpretrain_files import write_mmpretrain
-from mmvitkd.export.model_card import Facts, model_card
+from mmvitkd.export.model_card import DIFFERS, FILES, Facts, model_card
 from mmvitkd.export.onnx_file import write_onnx
 from mmvitkd.export.provenance import provenance_of
+from mmvitkd.export.run_config import is_of_another_run
 from mmvitkd.export.score import Score, recorded_score
 from mmvitkd.export.student import FormatUnavailableError, Student, read_student
 from mmvitkd.export.timm_folder import write_timm
@@ -27,6 +28,10 @@ from mmvitkd.export.timm_folder import write_timm
 from mmengine.config import Config, DictAction
 
 FORMATS = ('mmpretrain', 'timm', 'onnx')
+ADVICE = (
+    'If the run had --cfg-options, export with the config in its work dir '
+    '(work_dirs/NAME/NAME.py).'
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -83,6 +88,20 @@ def given_score(file: Path) -> Score:
     return Score(metrics, 'a test of its own')
 
 
+def fitting_student(cfg: Config, args: argparse.Namespace) -> Student:
+    """The student of the checkpoint.
+
+    Raises:
+        ValueError: If they do not fit each other; says the usual reason.
+    """
+    try:
+        return read_student(cfg, args.checkpoint, args.ema)
+    except ValueError as error:
+        if 'does not fit the model' not in str(error):
+            raise
+        raise ValueError(f'{error}\n{ADVICE}') from None
+
+
 def write_formats(student: Student, folder: Path, formats: list[str] | None) -> list[str]:
     """Write the formats that were asked for, or all that are possible.
 
@@ -114,24 +133,27 @@ def export(args: argparse.Namespace) -> None:
     out = args.out.expanduser()
     check_target(out, args.overwrite)
     cfg = load_config(args.config, args.cfg_options)
-    if args.score is not None:
-        score: Score | None = given_score(args.score)
-    else:
-        score = recorded_score(read_checkpoint(args.checkpoint), cfg, args.ema)
-    student = read_student(cfg, args.checkpoint, args.ema)
+    score = given_score(args.score) if args.score is not None else None
+    checkpoint = read_checkpoint(args.checkpoint)
+    student = fitting_student(cfg, args)
+    config, differs = Path(args.config).name, is_of_another_run(cfg, checkpoint)
+    if differs:
+        print(f'{CARD}: {DIFFERS.format(config=config)}')
     with new_folder(out, args.overwrite) as folder:
         written = write_formats(student, folder, args.formats)
         facts = Facts(
             name=out.resolve().name,
-            config=Path(args.config).name,
+            config=config,
+            differs=differs,
             ema=args.ema,
             cost=cost_of(student.model, student.image_input.size),
             provenance=provenance_of(cfg.model),
-            score=score,
+            score=score or recorded_score(checkpoint, cfg, args.ema),
             formats=written,
         )
         (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
-    print(f'{args.out}: wrote {", ".join(written)} and {CARD}')
+        files = [name for name in FILES if (folder / name).exists()]
+    print(f'{args.out}: wrote {", ".join(files)} and {CARD}')
 
 
 def main() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
-from toy_students import NAMES, save_training, training, write_images
+from toy import WIDE_ARCH, vit
+from toy_students import NAMES, build, save_training, training, write_images
 
 TOOL = 'model_converters/export_student'
 # A torch whose build cannot load torchvision's compiled ops, as mmvitkd mends it.
@@ -61,10 +62,15 @@ def card_of(folder):
     return (folder / 'README.md').read_text(encoding='utf-8')
 
 
-def test_a_plain_student_in_all_formats(run_tool, trained, tmp_path, images, monkeypatch):
+def test_a_plain_student_in_all_formats(
+    run_tool, trained, tmp_path, images, monkeypatch, capsys
+):
     config, checkpoint, model, _ = trained('ours')
     out = tmp_path / 'tiny'
+    capsys.readouterr()
     run_tool(TOOL, config, checkpoint, '--out', out)
+    wrote = 'wrote student.py, student.pth, timm/, student.onnx and README.md'
+    assert capsys.readouterr().out == f'{out}: {wrote}\n'
     wanted = ['README.md', 'student.onnx', 'student.pth', 'student.py']
     assert files(out) == [*wanted, 'timm/config.json', 'timm/model.safetensors']
 
@@ -79,7 +85,7 @@ def test_a_plain_student_in_all_formats(run_tool, trained, tmp_path, images, mon
     card = card_of(out)
     cost = cost_of(model, (32, 32))
     assert f'| parameters | {cost.parameters:,} |' in card
-    assert '| score | accuracy/top1 41.25 (the validation of epoch 3) |' in card
+    assert '| score | top-1 41.25 % (the validation of epoch 3) |' in card
     assert 'weights from teacher_of_old.pth' in card and '5: ant; bee; cat; dog; elk' in card
     assert 'student block 2 and teacher block 3: FeatureMSELoss (weight 0.2)' in card
     assert str(tmp_path) not in card
@@ -100,7 +106,7 @@ def test_it_predicts_as_the_training_does(run_tool, trained, tmp_path, kind, cap
     out = tmp_path / 'student'
     run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
     assert files(out) == ['README.md', 'student.pth', 'student.py']
-    assert 'mmpretrain and README.md' in capsys.readouterr().out
+    assert 'wrote student.py, student.pth and README.md' in capsys.readouterr().out
     predictions = []
     for name, *sources in (('a', config, checkpoint), ('b', *exported(out))):
         where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.pkl']
@@ -182,25 +188,52 @@ def test_the_average_and_a_given_score(run_tool, trained, tmp_path):
     assert weights.keys() == average.state_dict().keys()
     assert torch.equal(weights['neck.proj.weight'], average.neck.proj.weight)
     assert not torch.equal(weights['neck.proj.weight'], raw.neck.proj.weight)
-    assert 'accuracy/top1 31.50' in card_of(tmp_path / 'student')
+    assert 'top-1 31.50 %' in card_of(tmp_path / 'student')
     assert 'moving average' in card_of(tmp_path / 'student')
 
     (tmp_path / 'metrics.json').write_text('{"accuracy/top1": 77.5, "accuracy/top5": 93}')
     score = ['--score', tmp_path / 'metrics.json', '--overwrite']
     run_tool(TOOL, config, checkpoint, *where, *score)
     card = card_of(tmp_path / 'student')
-    assert 'accuracy/top1 77.50, accuracy/top5 93.00 (a test of its own)' in card
+    assert 'top-1 77.50 %, top-5 93.00 % (a test of its own)' in card
 
 
 def test_one_keys_of_the_config_are_applied(run_tool, trained, tmp_path):
     config, checkpoint, *_ = trained('lift')
     config.write_text(config.read_text().replace('num_classes=5', 'num_classes=9'))
     where = [TOOL, config, checkpoint, '--out', tmp_path / 'student', '--formats', 'mmpretrain']
-    with pytest.raises(SystemExit, match='does not fit the model'):
+    message = r'(?s)does not fit the model.*\nIf the run had --cfg-options, export with the con'
+    with pytest.raises(SystemExit, match=message):
         run_tool(*where)
     run_tool(*where, options=['num_classes=5', 'data_root=data/elsewhere'])
     text = (tmp_path / 'student' / 'student.py').read_text()
     assert 'num_classes=5' in text and "data_root='data/elsewhere'" in text
+
+
+def test_a_config_without_the_options_of_the_run_is_named(run_tool, tmp_path, images, capsys):
+    """A real run: whatever it changes in its config, the one in its work dir is its own."""
+    cfg = training('lift')
+    cfg.model.teacher_ckpt = None
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=1)
+    cfg.dump(tmp_path / 'bare.py')
+    torch.save(build(vit(WIDE_ARCH)).state_dict(), tmp_path / 'teacher.pth')
+    options = [f'data_root={images}', 'num_classes=5']
+    teacher = f'model.teacher_ckpt={tmp_path / "teacher.pth"}'
+    run = tmp_path / 'run'
+    run_tool('train', tmp_path / 'bare.py', '--work-dir', run, options=[*options, teacher])
+
+    def export(config, *options):
+        where = ['--out', tmp_path / 'student', '--formats', 'mmpretrain', '--overwrite']
+        capsys.readouterr()
+        run_tool(TOOL, config, run / 'epoch_1.pth', *where, options=options)
+        return capsys.readouterr().out, card_of(tmp_path / 'student')
+
+    said, card = export(tmp_path / 'bare.py', *options)
+    assert "The run's model config differs from bare.py: what is said here of" in said
+    assert "The run's model config differs from `bare.py`: what is said here of" in card
+    for arguments in ([run / 'bare.py'], [tmp_path / 'bare.py', *options, teacher]):
+        said, card = export(*arguments)
+        assert 'differs' not in said + card and 'weights from teacher.pth' in card
 
 
 @pytest.mark.parametrize(

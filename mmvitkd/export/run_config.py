@@ -1,0 +1,39 @@
+"""Whether the run that wrote a checkpoint had the model of the config that is given."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+
+def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint says that its run's ``model`` was not this config's.
+
+    MMEngine notes the text of a run's config in its checkpoints. That is parsed and never
+    executed; how it is laid out does not matter.
+
+    Args:
+        cfg: The config, as a run of it would have it.
+        checkpoint: The content of the checkpoint file.
+
+    Returns:
+        False where the checkpoint notes no config, or none that can be parsed.
+    """
+    noted = (checkpoint.get('meta') or {}).get('cfg')
+    found = _model_in(noted) if isinstance(noted, str) else None
+    return found is not None and found != _model_in(Config({'model': cfg.model}).pretty_text)
+
+
+def _model_in(text: str) -> str | None:
+    """The syntax tree of what ``model`` is set to in the text of a config."""
+    try:
+        statements = ast.parse(text).body
+        for statement in statements:
+            if isinstance(statement, ast.Assign) and 'model' in map(
+                ast.unparse, statement.targets
+            ):
+                return ast.dump(statement.value)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return None
