@@ -5,28 +5,27 @@ on the configs in configs/mnist5k. Writes a table and two figures to work_dirs/d
 """
 
 import json
-import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
+from mmvitkd.engine.child_scripts import ChildScripts, tail
 from mmvitkd.engine.student import student_config
+from mmvitkd.visualization.progress import last_epoch, training_bars
 from mmvitkd.visualization.runs import Run, draw_accuracy, draw_losses, half_interval
+from mmvitkd.visualization.tables import markdown_table, screen_table
 
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = Path('work_dirs/demo')
@@ -45,7 +44,7 @@ LOSSES = {
     'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
 }
 console = Console()
-started: list[subprocess.Popen] = []
+scripts = ChildScripts()
 
 
 def main() -> None:
@@ -54,7 +53,7 @@ def main() -> None:
     say('Data: 5,000 MNIST digits as PNG files')
     run([ROOT / 'tools/dataset_converters/mnist5k.py', '--out', 'data/mnist5k'], 'data')
     say('Training the teacher and four students, two at a time (CPU, one seed)')
-    with progress() as bars:
+    with training_bars(console) as bars:
         seconds = train(list(NAMES), bars)
     say('Testing')
     runs = [result(name, seconds[name]) for name in test(list(NAMES))]
@@ -67,43 +66,16 @@ def say(text: str) -> None:
     console.print(f'[bold]==>[/bold] {text}', highlight=False)
 
 
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """One bar a run; without a terminal only the finished bars are printed."""
-    columns = TextColumn('{task.description:22}'), BarColumn(), TextColumn('{task.fields[at]}')
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-        yield bars
-
-
 def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
     """Start a script on one thread; what it prints goes to work_dirs/demo/NAME.log."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
-    with open(OUT / f'{name}.log', 'w') as log:
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-    started.append(process)
-    return process
-
-
-def stop_all() -> None:
-    """End what still runs, after a failure or Ctrl-C."""
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
+    return scripts.start(command, OUT / f'{name}.log', CUDA_VISIBLE_DEVICES='')
 
 
 def finish(process: subprocess.Popen, name: str) -> None:
     """Wait for a script, and stop the demo if it failed."""
     if process.wait():
         log = OUT / f'{name}.log'
-        tail = ''.join(log.read_text().splitlines(keepends=True)[-15:])
-        sys.exit(f'{tail}\nmake demo: {name} failed; its whole output: {log}')
+        sys.exit(f'{tail(log)}\nmake demo: {name} failed; its whole output: {log}')
 
 
 def run(command: Sequence[str | Path], name: str) -> None:
@@ -162,12 +134,6 @@ class Training:
 def epochs_of(name: str) -> int:
     """How many epochs a config trains."""
     return config_of(name).train_cfg.max_epochs
-
-
-def last_epoch(log: Path) -> int:
-    """The last epoch that a log tells of."""
-    epochs = re.findall(r'Epoch\(train\)\s+\[(\d+)\]', log.read_text())
-    return int(epochs[-1]) if epochs else 0
 
 
 def test(names: list[str]) -> list[str]:
@@ -229,17 +195,10 @@ def report(runs: list[Run]) -> None:
         ]
         for run in runs
     ]
-    table = Table(*header, box=None, header_style='bold', pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = 'right'
-    for row in rows:
-        table.add_row(*row)
     caption = caption_of(runs)
-    console.print('', table, '', caption, '', sep='\n', highlight=False)
+    console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
 
-    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
-    markdown = '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-    write('table.md', f'{markdown}\n\n{caption}\n')
+    write('table.md', f'{markdown_table(header, rows)}\n\n{caption}\n')
     write('results.json', json.dumps([vars(run) for run in runs], indent=1))
     draw_accuracy(runs, IMAGES, OUT / 'accuracy.png')
     draw_losses(runs, OUT / 'losses.png')
@@ -268,7 +227,5 @@ def write(name: str, text: str) -> None:
 
 
 if __name__ == '__main__':
-    try:
+    with scripts:
         main()
-    finally:
-        stop_all()

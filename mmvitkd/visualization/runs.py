@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-INK, GREY = '#222222', '#8a8a8a'
-COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')
+from .figure import COLORS, INK, plain, save
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def draw_accuracy(runs: Sequence[Run], images: int, path: Path) -> None:
     axes.set_xticks([tick for tick in axes.get_xticks() if left <= tick <= 100])
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel(f'top-1 on {images:,} images, % (bars start at {left:.0f})')
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_losses(runs: Sequence[Run], path: Path) -> None:
@@ -81,7 +80,7 @@ def draw_losses(runs: Sequence[Run], path: Path) -> None:
     names = list(dict.fromkeys(name for run in runs for name in run.losses))
     figure = Figure(figsize=(4.6 * len(names), 3.6), layout='constrained')
     for place, name in enumerate(names):
-        axes = _plain(figure.add_subplot(1, len(names), place + 1))
+        axes = plain(figure.add_subplot(1, len(names), place + 1))
         for run in (r for r in runs if name in r.losses):
             curve = run.losses[name]
             epochs = range(1, len(curve) + 1)
@@ -94,23 +93,9 @@ def draw_losses(runs: Sequence[Run], path: Path) -> None:
         axes.set_xlabel('epoch')
         axes.set_title(name, loc='left', fontsize=10, color=INK)
         axes.legend(frameon=False, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _axes(width: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, 3.2), layout='constrained')
-    return figure, _plain(figure.add_subplot())
-
-
-def _plain(axes: Axes) -> Axes:
-    """Leave out the lines that say nothing."""
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.tick_params(colors=GREY, labelcolor=INK, labelsize=9)
-    return axes
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write the file whole or not at all."""
-    temporary = path.with_name(f'.{path.name}')
-    figure.savefig(temporary, format=path.suffix[1:], dpi=150)
-    temporary.replace(path)
+    return figure, plain(figure.add_subplot())

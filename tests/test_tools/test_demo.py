@@ -30,14 +30,6 @@ def test_the_students_have_one_shape_one_seed_and_one_schedule(demo):
         assert all(config[key] == configs[0][key] for config in configs)
 
 
-def test_a_log_tells_the_epoch(demo, tmp_path):
-    log = tmp_path / 'run.log'
-    log.write_text('Epoch(train)  [9][31/31] loss: 1\nEpoch(train) [10][31/31] loss: 1\n')
-    assert demo.last_epoch(log) == 10
-    log.write_text('starting')
-    assert demo.last_epoch(log) == 0
-
-
 def test_curves_are_the_mean_of_each_epoch(demo, tmp_path):
     history = torch.tensor([1.0, 3.0, 5.0, 7.0])
     scalars = {'train/student.loss': {'log_history': history}}
@@ -74,5 +66,5 @@ def test_nothing_goes_on_after_the_end(demo, tmp_path):
     script.write_text('import time; time.sleep(60)')
     process = demo.start([script], 'student')
     assert process.poll() is None
-    demo.stop_all()
+    demo.scripts.stop()
     assert process.poll() is not None

@@ -1,0 +1,67 @@
+"""What an experiment ran with: the commit of the code, versions, hardware."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..compat import SUPPORTED, installed_version
+from ..version import __version__
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit of a clone, with a note if tracked files differ from it.
+
+    Args:
+        folder: The root of the clone.
+
+    Returns:
+        None where there is no git, or the folder is no clone's root.
+    """
+    root = _git(folder, 'rev-parse', '--show-toplevel')
+    if root is None or Path(root).resolve() != folder.resolve():
+        return None
+    commit = _git(folder, 'rev-parse', 'HEAD')
+    changed = _git(folder, 'status', '--porcelain', '--untracked-files=no')
+    return f'{commit} with local changes' if commit and changed else commit
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of Python, mmvitkd and what it stands on."""
+    found = {package.module: installed_version(package) for package in SUPPORTED}
+    numeric = {name: metadata.version(name) for name in ('numpy', 'scipy')}
+    return {'python': platform.python_version(), 'mmvitkd': __version__, **found, **numeric}
+
+
+def hardware() -> dict[str, Any]:
+    """The processor, the number of its cores, and the GPUs."""
+    gpus = range(torch.cuda.device_count())
+    return dict(
+        system=f'{platform.system()} {platform.machine()}',
+        processor=_processor(),
+        cores=os.cpu_count(),
+        gpus=[torch.cuda.get_device_name(i) for i in gpus],
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor()
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ['git', '-C', str(folder), *arguments], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

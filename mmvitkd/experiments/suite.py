@@ -1,0 +1,154 @@
+"""A suite: named configs that are compared over seeds, and what has to be trained before."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..shipped import PREFIX, did_you_mean, shipped_config
+
+KEYS = ('metric', 'reference', 'once', 'runs')
+ENTRY_KEYS = ('config', 'needs')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A config of a suite.
+
+    Attributes:
+        name: What it is called; also the name of its folder.
+        config: The config file.
+        needs: By config key, the name of the entry whose last checkpoint goes there.
+        once: Whether it is trained once, with its config's seed, and not compared.
+    """
+
+    name: str
+    config: Path
+    needs: Mapping[str, str]
+    once: bool
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite's file says.
+
+    Attributes:
+        file: The file.
+        metric: What is compared, as validation names it; ``..._ema`` is the average's.
+        reference: The name of the run that the others are compared with.
+        entries: All configs; each comes after what it needs.
+    """
+
+    file: Path
+    metric: str
+    reference: str
+    entries: list[Entry]
+
+    @property
+    def compared(self) -> list[str]:
+        """The names of the runs over seeds."""
+        return [entry.name for entry in self.entries if not entry.once]
+
+
+def read_suite(file: Path, reference: str | None = None) -> Suite:
+    """Read and check a suite.
+
+    Args:
+        file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, where
+            something is trained once for all seeds, ``once``. An entry is ``name: CONFIG``
+            or ``name: {config: CONFIG, needs: {KEY: NAME}}``; a CONFIG is relative to the
+            suite, or one of ours such as ``mmvitkd::mnist5k/vit_32.py``.
+        reference: Takes the place of the suite's.
+
+    Raises:
+        FileNotFoundError: If the file, or a config that it names, does not exist.
+        ValueError: If a key is missing, unknown or not of its kind, or names no entry.
+    """
+    if not file.is_file():
+        names = [path.name for path in file.parent.glob('*.yml')]
+        close = did_you_mean(file.name, names)
+        raise FileNotFoundError(f'{file}: there is no such suite{close}')
+    content = _read(file)
+    for key in content:
+        if key not in KEYS:
+            raise ValueError(
+                f'{file}: unknown key {key!r}{did_you_mean(key, list(KEYS))}; wanted '
+                f'{", ".join(KEYS)}.'
+            )
+    entries: list[Entry] = []
+    for key in ('once', 'runs'):
+        for name, value in _mapping(content.get(key, {}), f'{file}: {key}').items():
+            entries.append(_entry(name, value, key, file, entries))
+    compared = [entry.name for entry in entries if not entry.once]
+    if not compared:
+        raise ValueError(f'{file}: runs: found none, wanted one or more.')
+    given = '--reference' if reference else f'{file}: reference'
+    reference = reference or _text(content.get('reference'), given)
+    if reference not in compared:
+        raise ValueError(
+            f'{given}: {reference!r} is none of the runs in {file}'
+            f'{did_you_mean(reference, compared)}; wanted one of {", ".join(compared)}.'
+        )
+    metric = _text(content.get('metric'), f'{file}: metric')
+    return Suite(file, metric, reference, entries)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if file.suffix not in ('.yml', '.yaml'):
+        raise ValueError(f'{file}: wanted a suite in YAML, with the suffix .yml or .yaml.')
+    try:
+        return Config.fromfile(file).to_dict()
+    except Exception as error:  # YAML's errors, and MMEngine's on what is no mapping
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{file}: this is no suite: {reason}') from None
+
+
+def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) -> Entry:
+    key = f'{file}: {group}.{name}'
+    if not isinstance(name, str) or not re.fullmatch(r'\w[\w.-]*', name):
+        raise ValueError(f'{key}: wanted a name of letters, digits, "_", "-" and ".".')
+    names = [entry.name for entry in known]
+    if name in names:
+        raise ValueError(f'{key}: there is another entry of this name.')
+    content = {'config': value} if isinstance(value, str) else _mapping(value, key)
+    for found in content:
+        if found not in ENTRY_KEYS:
+            raise ValueError(f'{key}: unknown key {found!r}; wanted config or needs.')
+    config = _config(_text(content.get('config'), f'{key}.config'), f'{key}.config', file)
+    needs = _mapping(content.get('needs', {}), f'{key}.needs')
+    usable = [entry.name for entry in known if entry.once or group == 'runs']
+    for option, needed in needs.items():
+        if needed not in usable:
+            raise ValueError(
+                f'{key}.needs: {option}: {needed!r} is no entry above this one'
+                f'{did_you_mean(str(needed), usable)}; found {", ".join(usable) or "none"}.'
+            )
+    return Entry(name, config, needs, group == 'once')
+
+
+def _config(name: str, key: str, file: Path) -> Path:
+    try:
+        path = shipped_config(name) if name.startswith(PREFIX) else file.parent / name
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{key}: {error}') from None
+    if not path.is_file():
+        names = [found.name for found in path.parent.glob('*.py')]
+        raise FileNotFoundError(
+            f'{key}: there is no config {str(path)!r}{did_you_mean(path.name, names)}'
+        )
+    return path.resolve()
+
+
+def _mapping(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f'{key}: found {value!r}, wanted names with values.')
+    return value
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f'{key}: found {value!r}, wanted a text.')
+    return value

@@ -1,0 +1,23 @@
+"""What all figures share: their colours, axes without clutter, files written whole."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, GREY = '#222222', '#8a8a8a'
+COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')
+
+
+def plain(axes: Axes) -> Axes:
+    """Leave out the lines that say nothing."""
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.tick_params(colors=GREY, labelcolor=INK, labelsize=9)
+    return axes
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure whole or not at all, as PNG or PDF by the suffix."""
+    temporary = path.with_name(f'.{path.name}')
+    figure.savefig(temporary, format=path.suffix[1:], dpi=150)
+    temporary.replace(path)

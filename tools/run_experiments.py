@@ -1,0 +1,131 @@
+"""Train a suite of configs over seeds: `run_experiments.py SUITE --seeds 0 1 2 3 4`.
+
+Each run is one of tools/train.py. What is done is not run again, unless its config has
+changed. Writes table.md, results.json and scores.png to the experiment's folder.
+"""
+
+import argparse
+import json
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.engine.atomic_backend import AtomicLocalBackend
+from mmvitkd.experiments import Cell, Suite, cells_of, read_suite, run_cells
+from mmvitkd.experiments.circumstances import commit_of, hardware, versions
+from mmvitkd.experiments.report import caption_of, content_of, scores_of, table_of
+from mmvitkd.shipped import shipped_folder
+from mmvitkd.visualization.progress import training_bars
+from mmvitkd.visualization.seeds import draw_seeds
+from mmvitkd.visualization.tables import markdown_table, screen_table
+
+from rich.console import Console
+
+TRAIN = Path(__file__).resolve().parent / 'train.py'
+# What belongs to each run, and may not be the same for all.
+OWN = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('suite', type=Path, metavar='SUITE', help='YAML file of configs')
+    parser.add_argument('--seeds', type=int, nargs='+', required=True, help='such as 0 1 2 3 4')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at a time (default: 1)')
+    parser.add_argument(
+        '--out', type=Path, metavar='DIR', help='default: work_dirs/experiments/SUITE'
+    )
+    parser.add_argument(
+        '--reference', metavar='NAME', help="run to compare with, instead of the suite's"
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='override settings in all runs, as in tools/train.py',
+    )
+    args = parser.parse_args()
+    if min(args.seeds) < 0 or len(set(args.seeds)) < len(args.seeds):
+        parser.error(f'--seeds: found {args.seeds}, wanted different numbers, 0 or above')
+    if args.jobs < 1:
+        parser.error(f'--jobs: found {args.jobs}, wanted 1 or above')
+    for option in args.cfg_options:
+        key, equals, _ = option.partition('=')
+        if not equals or key in OWN:
+            wanted = 'another key: every run has its own' if equals else 'KEY=VALUE'
+            parser.error(f'--cfg-options: found {option!r}, wanted {wanted}')
+    return args
+
+
+def command_line() -> str:
+    """What the user typed; `python -m mmvitkd` has its own first words."""
+    name, *arguments = sys.argv
+    start = name if name.startswith('python -m ') else f'python {name}'
+    return f'{start} {shlex.join(arguments)}'
+
+
+def write_report(
+    suite: Suite,
+    cells: list[Cell],
+    failed: dict[str, str],
+    out: Path,
+    circumstances: dict[str, Any],
+    console: Console,
+) -> None:
+    """Print the table, and write it with the numbers and the figure."""
+    scores = scores_of(suite, cells)
+    header, rows = table_of(scores, suite)
+    caption = caption_of(scores, suite)
+    console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
+    content = circumstances | content_of(scores, suite, cells, failed)
+    files = AtomicLocalBackend()
+    files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), out / 'table.md')
+    files.put((json.dumps(content, indent=1) + '\n').encode(), out / 'results.json')
+    draw_seeds(scores, suite.reference, suite.metric, out / 'scores.png')
+
+
+def main() -> None:
+    """Check, run, report."""
+    args = parse_args()
+    try:
+        suite = read_suite(args.suite, args.reference)
+    except (OSError, ValueError) as error:
+        sys.exit(f'run_experiments: {error}')
+    out = args.out or Path('work_dirs/experiments') / args.suite.stem
+    cells = cells_of(suite, args.seeds, out, args.cfg_options)
+    for cell in cells:
+        try:
+            cell.config  # noqa: B018  (read before anything runs)
+        except Exception as error:
+            sys.exit(f'run_experiments: {cell.entry.config}: {error}')
+    # So that the trainings end with this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    console, commit = Console(), commit_of(shipped_folder())
+    circumstances = dict(
+        command=command_line(),
+        commit=commit,
+        seeds=args.seeds,
+        jobs=args.jobs,
+        versions=versions(),
+        hardware=hardware(),
+    )
+    left = sum(cell.result() is None for cell in cells)
+    console.print(f'{left} of {len(cells)} trainings to run', highlight=False)
+    with training_bars(console) as bars:
+        failed = run_cells(cells, TRAIN, bars, args.jobs, commit)
+    write_report(suite, cells, failed, out, circumstances, console)
+    console.print(f'Table, numbers and figure: {out}', highlight=False)
+    if failed:
+        reasons = [f'{name}: {reason}' for name, reason in failed.items()]
+        sys.exit('\n'.join([f'run_experiments: {len(failed)} not done', *reasons]))
+
+
+if __name__ == '__main__':
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit('run_experiments: stopped; the same command goes on with what is not done')
