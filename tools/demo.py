@@ -94,11 +94,12 @@ def train(names: list[str], bars: Progress) -> dict[str, float]:
     Returns:
         The seconds each took.
     """
+    distilled = {name for name in names if 'teacher' in config_of(name).model}
     seconds: dict[str, float] = {}
     running: dict[str, Training] = {}
     while len(seconds) < len(names):
         for name in names:
-            waits = 'teacher' in config_of(name).model and TEACHER not in seconds
+            waits = name in distilled and TEACHER not in seconds
             if name not in seconds and name not in running and not waits and len(running) < 2:
                 running[name] = Training(name, bars)
         time.sleep(0.5)
