@@ -194,6 +194,15 @@ def test_a_bad_suite_is_refused_before_anything_runs(experiment, tmp_path):
     assert not Path('out').exists()
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """A shell that starts a job in the background has it ignore SIGINT."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures('heeds_ctrl_c')
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_the_trainings_end_with_the_tool(experiment, tmp_path, monkeypatch, number):
     (tmp_path / 'training.py').write_text(
