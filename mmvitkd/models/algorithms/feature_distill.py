@@ -42,6 +42,9 @@ class FeatureDistill(BaseAlgorithm):
             see :func:`~mmvitkd.models.algorithms.pairs.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
             ``dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)``.
+        pair_projector: The config of a projector for the student's side of ``pairs``, e.g.
+            ``dict(in_channels=192, out_channels=384)``; see
+            :class:`~mmvitkd.models.connectors.ProjectorConnector`.
         data_preprocessor: The config of the student's data preprocessor.
         init_cfg: The weight initialisation of the whole.
 
@@ -61,6 +64,7 @@ class FeatureDistill(BaseAlgorithm):
         student_ckpt: str | None = None,
         pairs: Sequence[Pair] | None = None,
         pair_loss: dict | None = None,
+        pair_projector: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -80,10 +84,14 @@ class FeatureDistill(BaseAlgorithm):
             raise ValueError(
                 f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.'
             )
+        if pair_projector and not pairs:
+            raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
         if isinstance(teacher, str | dict | nn.Module):
             teacher = build_teacher(teacher, teacher_ckpt, allow_random_teacher)
         if pairs and pair_loss:
-            distiller = expand_pairs(distiller, pairs, pair_loss, self.student, teacher)
+            distiller = expand_pairs(
+                distiller, pairs, pair_loss, self.student, teacher, pair_projector
+            )
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)

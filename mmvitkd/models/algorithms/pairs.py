@@ -16,6 +16,7 @@ def expand_pairs(
     loss: Mapping[str, Any],
     student: Any,
     teacher: Any,
+    projector: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
 
@@ -28,12 +29,16 @@ def expand_pairs(
             times ``loss_weight`` (arXiv 2511.15572: several layers).
         student: The student, which tells where its blocks are.
         teacher: The same of the teacher.
+        projector: The config of a ``ProjectorConnector`` for the student's side of every
+            pair, each with weights of its own. Where it normalises with BatchNorm, the
+            teacher's side gets one of its own, too, as in ProjectorKD (arXiv 2511.06848).
 
     Returns:
         The full config of the distiller.
 
     Raises:
-        ValueError: If a pair is not a pair, or an index cannot be resolved.
+        ValueError: If a pair is not a pair, an index cannot be resolved, or a projector
+            lacks its widths.
     """
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
     weight = loss.get('loss_weight', 1.0) / max(len(pairs), 1)
@@ -48,7 +53,7 @@ def expand_pairs(
             _source(pair[0], student, f'pairs[{i}][0]', 'student'),
             _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
-        connectors = _connectors(pair_name, student, teacher)
+        connectors = _connectors(pair_name, student, teacher, projector)
         names = list(connectors)
         additions = dict(
             student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
@@ -70,15 +75,34 @@ def expand_pairs(
     return config
 
 
-def _connectors(pair_name: str, student: Any, teacher: Any) -> dict[str, dict[str, Any]]:
-    """One connector for both sides; where a grid is not square, one that knows it for each."""
+def _connectors(
+    pair_name: str, student: Any, teacher: Any, projector: Mapping[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """One connector for both sides, or where these are not alike, one for each."""
     grids = token_grid_of(student), token_grid_of(teacher)
-    if all(grid is None or grid[0] == grid[1] for grid in grids):
+    square = all(grid is None or grid[0] == grid[1] for grid in grids)
+    if square and projector is None:
         return {pair_name: dict(type='mmvitkd.TokensToMap')}
-    return {
-        f'{pair_name}_{side}': dict(type='mmvitkd.TokensToMap', grid=grid)
-        for side, grid in zip(('S', 'T'), grids, strict=True)
-    }
+    sides: list[dict[str, Any]] = [dict(type='mmvitkd.TokensToMap') for _ in grids]
+    if projector is not None:
+        sides[0], width = _projector(projector)
+        if sides[0].get('norm', 'BN') == 'BN':
+            sides[1] = dict(type='mmvitkd.ProjectorConnector', in_channels=width)
+    for side, grid in zip(sides, grids, strict=True):
+        if not square:
+            side['grid'] = grid
+    return {f'{pair_name}_S': sides[0], f'{pair_name}_T': sides[1]}
+
+
+def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """The student's projector and the teacher's width."""
+    for key in ('in_channels', 'out_channels'):
+        if not isinstance(given.get(key), int):
+            raise ValueError(
+                f'pair_projector.{key}={given.get(key)!r}: wanted the width of the '
+                f"{'student' if key == 'in_channels' else 'teacher'}'s feature."
+            )
+    return {'type': 'mmvitkd.ProjectorConnector', **given}, given['out_channels']
 
 
 def _source(layer: int | str, model: Any, key: str, role: str) -> str:

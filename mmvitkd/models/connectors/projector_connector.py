@@ -1,11 +1,14 @@
-"""ProjectorConnector: a map at the teacher's width, each channel normalised over the batch."""
+"""ProjectorConnector: projects a map to the teacher's width and normalises it."""
 
 import torch
 import torch.nn as nn
+from mmpretrain.models.utils import LayerNorm2d
 from mmrazor.models.architectures.connectors.base_connector import BaseConnector
 
 from ...registry import MODELS
 from .tokens_to_map import TokensToMap
+
+NORMS = ('BN', 'LN')
 
 
 @MODELS.register_module()
@@ -24,6 +27,10 @@ class ProjectorConnector(BaseConnector):
     BatchNorm runs in at least float32, on the statistics of the batch while training. Its
     running statistics are each process's own and play no part in training.
 
+    With ``norm='LN'`` it is Lift's projection, Linear and LayerNorm (arXiv 2511.15572),
+    without its place in the student: trained, then discarded. The other side of such a loss
+    is the raw feature, as for Lift.
+
     Args:
         in_channels: Width C of the feature.
         out_channels: Width C' of the projection, the teacher's; None leaves it out, and C'
@@ -31,9 +38,14 @@ class ProjectorConnector(BaseConnector):
         frozen: Whether nothing is trained, as in the released code, which makes the
             projector after the optimizer has collected its parameters: a fixed random
             projection, with BatchNorm's statistics still those of the batch.
+        norm: 'BN' or 'LN'.
         grid: See :class:`~mmvitkd.models.connectors.TokensToMap`.
         num_extra_tokens: The same.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
+
+    Raises:
+        ValueError: Unknown ``norm``; or 'LN' without ``out_channels``, whose scale could
+            shrink the target.
     """
 
     def __init__(
@@ -41,20 +53,27 @@ class ProjectorConnector(BaseConnector):
         in_channels: int,
         out_channels: int | None = None,
         frozen: bool = False,
+        norm: str = 'BN',
         grid: int | tuple[int, int] | None = None,
         num_extra_tokens: int | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        if norm not in NORMS:
+            raise ValueError(f'norm={norm!r} is none of {list(NORMS)}')
+        if norm == 'LN' and out_channels is None:
+            raise ValueError("norm='LN' needs out_channels: it would train the target's scale")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.to_map = TokensToMap(grid, num_extra_tokens)
         self.proj: nn.Module = nn.Identity()
-        self.norm = nn.BatchNorm2d(in_channels, affine=False)
+        self.norm: nn.Module = nn.BatchNorm2d(in_channels, affine=False)
         if out_channels is not None:
             self.proj = nn.Linear(in_channels, out_channels, bias=False)
             self.norm = nn.BatchNorm2d(out_channels)
             self.norm.register_parameter('bias', None)
+            if norm == 'LN':
+                self.norm = LayerNorm2d(out_channels, eps=1e-5)
         if frozen:
             self.requires_grad_(False)
 

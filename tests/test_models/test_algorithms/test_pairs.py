@@ -88,3 +88,39 @@ def test_a_name_that_is_taken_is_refused(student, teacher):
     distiller = dict(teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='x')))
     with pytest.raises(ValueError, match=r"distiller\.teacher_recorders: .*name 'pair_0'"):
         expand_pairs(distiller, [(0, 0)], MSE, student, teacher)
+
+
+PROJECTOR = dict(in_channels=32, out_channels=48)
+
+
+def test_a_projector_is_one_for_each_pair_and_normalises_the_teacher_too(student, teacher):
+    pairs = [(0, 0), (2, 3)]
+    config = expand_pairs(None, pairs, MSE, student, teacher, dict(PROJECTOR, frozen=True))
+    ours = dict(type='mmvitkd.ProjectorConnector', **PROJECTOR, frozen=True)
+    theirs = dict(type='mmvitkd.ProjectorConnector', in_channels=48)
+    assert config['connectors'] == {
+        f'pair_{i}_{side}': connector
+        for i in range(2)
+        for side, connector in (('S', ours), ('T', theirs))
+    }
+    mapping = config['loss_forward_mappings']['loss_pair_1']
+    assert mapping['preds_S']['connector'] == 'pair_1_S'
+    assert mapping['preds_T']['connector'] == 'pair_1_T'
+
+
+def test_beside_lifts_projection_the_teacher_stays_raw(student, teacher):
+    config = expand_pairs(None, [(2, 3)], MSE, student, teacher, dict(PROJECTOR, norm='LN'))
+    assert config['connectors']['pair_0_S']['norm'] == 'LN'
+    assert config['connectors']['pair_0_T'] == dict(type='mmvitkd.TokensToMap')
+
+
+@pytest.mark.parametrize(
+    ('projector', 'message'),
+    [
+        (dict(out_channels=48), "in_channels=None: wanted the width of the student's feature"),
+        (dict(in_channels=32), "out_channels=None: wanted the width of the teacher's feature"),
+    ],
+)
+def test_a_projector_without_a_width_is_refused(projector, message, student, teacher):
+    with pytest.raises(ValueError, match=message):
+        expand_pairs(None, [(2, 3)], MSE, student, teacher, projector)

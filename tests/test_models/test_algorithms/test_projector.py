@@ -186,6 +186,28 @@ def test_the_checkpoint_has_it_and_the_exported_student_has_not(config, tmp_path
     assert torch.equal(student.model(images), model.student(images))
 
 
+def test_the_shorthand_is_the_vocabulary_written_out(config):
+    """The same connectors, drawn alike, and the same loss."""
+    short = copy.deepcopy(config)
+    short.model.distiller = None
+    short.model.pairs, short.model.pair_loss = [(5, 5)], dict(type='mmvitkd.FeatureMSELoss')
+    short.model.pair_loss.loss_weight = 0.2
+    short.model.pair_projector = dict(in_channels=32, out_channels=64)
+    losses = []
+    for cfg in (config, short):
+        torch.manual_seed(0)
+        model = build(cfg)
+        data = model.data_preprocessor(batch(), training=True)
+        losses.append([x.item() for x in model(**data, mode='loss').values()])
+    assert losses[0] == losses[1]
+
+
+def test_a_shorthand_without_pairs_is_refused(config):
+    config.model.pair_projector = dict(in_channels=32, out_channels=64)
+    with pytest.raises(ValueError, match=r'pair_projector=.* needs pairs, found None'):
+        build(config)
+
+
 @pytest.fixture
 def train(config, tmp_path, monkeypatch):
     """Trains on 20 images of noise, 2 steps an epoch; returns the last weights."""

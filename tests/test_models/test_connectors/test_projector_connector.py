@@ -4,6 +4,7 @@ import math
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.connectors import ProjectorConnector
+from mmvitkd.models.necks import LiftProjector
 from mmvitkd.registry import MODELS
 
 import pytest
@@ -194,3 +195,22 @@ def test_under_autocast_the_projection_alone_is_in_bfloat16():
 def test_a_feature_of_another_width_is_refused(side, shape, found):
     with pytest.raises(ValueError, match=rf'in_channels=3, but the feature {found} is \d wide'):
         side()(torch.randn(shape))
+
+
+def test_with_ln_it_is_lifts_projection(feature):
+    """Equal to a LiftProjector of the same weights, place by place."""
+    ours, lift = student(norm='LN').double(), LiftProjector(3, 4).double()
+    lift.load_state_dict(ours.state_dict())
+    tokens = feature.flatten(2).transpose(1, 2)
+    extra = torch.zeros(2, 1, 3, dtype=torch.float64)
+    wanted, _ = lift((torch.cat([extra, tokens], 1),))
+    found = ours(feature)
+    assert found.shape == (2, 4, 4, 4)
+    torch.testing.assert_close(found.flatten(2).transpose(1, 2), wanted)
+
+
+def test_ln_on_the_target_and_an_unknown_norm_are_refused():
+    with pytest.raises(ValueError, match="norm='LN' needs out_channels"):
+        ProjectorConnector(3, norm='LN')
+    with pytest.raises(ValueError, match=r"norm='GN' is none of \['BN', 'LN'\]"):
+        ProjectorConnector(3, 4, norm='GN')

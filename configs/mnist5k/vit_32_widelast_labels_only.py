@@ -1,0 +1,17 @@
+# Control: the demo's WideLast without a teacher.
+_base_ = './vit_32.py'
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type='mmvitkd.WideLast',
+        base=dict(
+            type='VisionTransformer',
+            arch=dict(embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128),
+            img_size=28,
+            patch_size=7,
+        ),
+        width=64,
+    ),
+    head=dict(in_channels=64),
+)
