@@ -1,13 +1,16 @@
-# CaiT-S24 -> Lift DeiT-Tiny, SoftKD + SpectralKD on the last blocks: 77.53 % in the paper,
-# for the best epoch on val of 300; here the last epoch is the result.
+# CaiT-S24 -> Lift DeiT-Tiny, SoftKD + SpectralKD on the last blocks: 77.53 % in the paper, for
+# the best epoch on val of 300; here the last epoch is the result.
 _base_ = [
-    '_base_/models/deit_tiny_lift.py',
+    '_base_/students/deit_tiny_lift.py',
+    '_base_/distillation/soft_kd.py',
     '_base_/datasets/imagenet_bs256.py',
     '_base_/schedules/imagenet_bs2048_300e.py',
     '_base_/default_runtime.py',
 ]
 
 model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
     pairs=[('neck.norm', 23)],  # the lifted tokens and the teacher's last block
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
 )

@@ -1,4 +1,4 @@
-"""Every config builds, and so do the configs that the documents show."""
+"""Every config trains, and so do the configs that the documents show."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,14 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis import cost_of
 from mmvitkd.engine.one_key import apply_one_keys
+from mmvitkd.models.input_size import input_size_of
 
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmpretrain.registry import DATASETS, MODELS
+from mmpretrain.structures import DataSample
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(p for p in (ROOT / 'configs').rglob('*.py') if '_base_' not in p.parts)
@@ -31,6 +35,47 @@ data_preprocessor = dict(mean=[127.5] * 3, std=[127.5] * 3, to_rgb=True)
 """
 
 
+TEACHERS = {
+    'cait_s24_224': dict(embed_dim=48, num_heads=8),
+    'deit_small_patch16_224': dict(embed_dim=48, num_heads=6),
+    'deit3_small_patch16_224.fb_in22k_ft_in1k': dict(embed_dim=48, num_heads=6),
+    'vit_base_patch16_224.mae': dict(embed_dim=96, num_heads=12),
+    'swin_small_patch4_window7_224.ms_in1k': dict(embed_dim=12, window_size=2),
+}
+SWIN_TINY = dict(_delete_=True, embed_dims=12, depths=[2, 2, 6, 2], num_heads=[3, 6, 12, 24])
+WIDTHS = ('embed_dims', 'feedforward_channels', 'in_channels', 'out_channels', 'width')
+
+
+def smaller(config):
+    """The options that make a config's models small: widths / 8, images of 32 or 64 px."""
+    if 'mnist5k' in config.filename:
+        return {}
+    return dict(_smaller('model', config.model.to_dict()))
+
+
+def _smaller(key, node):
+    """What `--cfg-options` would be given for a part of a config."""
+    name = key.rpartition('.')[2]
+    if isinstance(node, dict):
+        kind = str(node.get('type'))
+        timm_name = node.get('model_name', kind.removeprefix('timm:'))
+        if timm_name in TEACHERS:
+            swin = 'swin' in timm_name
+            node = dict(img_size=64, **({} if swin else dict(patch_size=16)))
+            yield from ((f'{key}.{k}', v) for k, v in {**node, **TEACHERS[timm_name]}.items())
+        elif kind == 'SwinTransformer':
+            yield f'{key}.arch', SWIN_TINY
+            yield f'{key}.img_size', 64
+            yield f'{key}.window_size', 2
+        else:
+            for child, value in node.items():
+                yield from _smaller(f'{key}.{child}', value)
+    elif name in WIDTHS and isinstance(node, int):
+        yield key, node // 8 // 3 * 3  # three heads
+    elif name == 'img_size':
+        yield key, 64
+
+
 def build(config):
     """Build a config's model without the weights of its teacher, which are not here."""
     model = config.model
@@ -44,9 +89,39 @@ def build(config):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-def test_it_builds(path):
-    model = build(Config.fromfile(path))
-    assert all(p.requires_grad for p in model.parameters())
+def test_it_trains_one_step(path):
+    """At a fraction of its width and image size, and all of its depth."""
+    config = Config.fromfile(path)
+    config.merge_from_dict(smaller(config))
+    model = build(config)
+    model.init_weights()
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    frozen = {n for n, _ in model.named_parameters()} - trained.keys()
+    assert all(name.startswith('distiller.connectors.') for name in frozen)
+    assert bool(frozen) == ('frozen' in path.stem)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    side = input_size_of(getattr(model, 'student', model))
+    labels = [DataSample().set_gt_label(i) for i in range(2)]
+    inputs = torch.randint(256, (2, 3, *side), dtype=torch.uint8)
+    logged = model.train_step(dict(inputs=list(inputs), data_samples=labels), wrapper)
+    assert all(value.isfinite() for value in logged.values())
+    pairs = config.model.get('pairs') or []
+    losses = {f'distill.loss_pair_{i}' for i in range(len(pairs))}
+    assert losses == {name for name in logged if 'pair' in name}
+    # AdamW has a state for what had a gradient, and for nothing else.
+    stepped = {id(parameter) for parameter in wrapper.optimizer.state}
+    assert {name for name, p in trained.items() if id(p) not in stepped} == set()
+
+
+def test_no_config_is_more_than_three_files_deep():
+    assert max(depth(path) for path in CONFIGS) == 3
+
+
+def depth(path):
+    """How many files are read one after the other, the first included."""
+    found = Config._get_base_files(str(path))
+    bases = [path.parent / b for b in found]
+    return 1 + max(map(depth, bases), default=0)
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)

@@ -1,16 +1,16 @@
 # DeiT-Small -> WideLast DeiT-Tiny on your folder: the teacher is timm's, as it was trained on
 # ImageNet, so that its features are distilled and not its logits.
 _base_ = [
-    '../_base_/models/deit_tiny_widelast.py',
+    '../_base_/students/deit_tiny_widelast.py',
     '../_base_/datasets/image_folder.py',
     '../_base_/schedules/image_folder_bs128_100e.py',
     '../_base_/default_runtime.py',
 ]
 
 model = dict(
-    architecture=dict(head=dict(loss=dict(loss_weight=1.0))),
-    teacher='timm:deit_small_patch16_224',
-    distiller=dict(_delete_=True),
+    type='mmvitkd.FeatureDistill',
+    architecture=_base_.student,
+    teacher=dict(type='timm:deit_small_patch16_224'),
     pairs=[(11, 11)],
     pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
 )

@@ -1,5 +1,10 @@
 # Lift: the tokens are projected to the teacher's width, at inference too.
-_base_ = './vit_32_feature_kd.py'
+_base_ = [
+    '../_base_/models/mnist5k_feature_kd.py',
+    '../_base_/datasets/mnist5k.py',
+    '../_base_/schedules/mnist5k_20e.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
     architecture=dict(

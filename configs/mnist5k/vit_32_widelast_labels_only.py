@@ -1,9 +1,13 @@
 # Control: the demo's WideLast without a teacher.
-_base_ = './vit_32.py'
+_base_ = [
+    '../_base_/datasets/mnist5k.py',
+    '../_base_/schedules/mnist5k_20e.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
+    type='ImageClassifier',
     backbone=dict(
-        _delete_=True,
         type='mmvitkd.WideLast',
         base=dict(
             type='VisionTransformer',
@@ -13,5 +17,10 @@ model = dict(
         ),
         width=64,
     ),
-    head=dict(in_channels=64),
+    head=dict(
+        type='VisionTransformerClsHead',
+        num_classes=10,
+        in_channels=64,
+        init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
+    ),
 )

@@ -52,7 +52,7 @@ def write(tmp_path):
 
 def test_published_figures(get_cost, write):
     lift = f"_base_ = '{ROOT}/configs/cait_s24_deit_tiny_lift.py'\n"
-    small_teacher = "model = dict(teacher=dict(model_name='cait_xxs24_224'))"
+    small_teacher = "model = dict(teacher=dict(type='timm:cait_xxs24_224'))"
     content, models, printed = get_cost(
         write(PLAIN_DEIT_TINY, 'plain.py'),
         write(lift + small_teacher, 'lift.py'),
@@ -74,7 +74,7 @@ def test_published_figures(get_cost, write):
     assert models['plain']['teacher'] is models['plain']['added_share'] is None
     distilled = models[widelast]
     teacher, student = distilled['teacher'], distilled['student']
-    assert teacher['name'] == 'cait_s24_224 (timm)'
+    assert teacher['name'] == 'timm:cait_s24_224'
     assert (teacher['parameters'], teacher['image_size']) == (46_916_200, [224, 224])
     assert teacher['macs'] / 1e9 == pytest.approx(9.4, rel=0.01)
     assert distilled['losses'] == dict(parameters=0, macs=0)

@@ -1,0 +1,16 @@
+# Control: DeiT-Tiny trained as the headline WideLast, position embedding and class token
+# decayed alike. Compare cait_s24_deit_tiny_widelast.py.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+    pairs=[(11, 23)],
+    pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
+)

@@ -1,0 +1,17 @@
+# Control: Lift's projection is trained for the loss alone and then discarded; the student that
+# is tested and shipped is DeiT-Tiny. Compare cait_s24_deit_tiny_lift.py.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+    pairs=[(11, 23)],
+    pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
+    pair_projector=dict(in_channels=192, out_channels=384, norm='LN'),
+)

@@ -1,0 +1,14 @@
+# CaiT-S24 -> DeiT-Tiny, HardKD: cross-entropy with the teacher's likeliest class. No number is
+# published.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/hard_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+)

@@ -1,0 +1,15 @@
+# CaiT-S24 -> DeiT-Tiny, SoftKD + MSE on the last blocks. No number is published.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+    pairs=[(11, 23)],
+    pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
+)

@@ -1,0 +1,17 @@
+# CaiT-S24 -> DeiT-Tiny, SoftKD + ProjectorKD on the first and last blocks, the projector
+# trained. What is published (arXiv 2511.06848) is the frozen one's.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+    pairs=[(0, 0), (11, 23)],
+    pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
+    pair_projector=dict(in_channels=192, out_channels=384),
+)

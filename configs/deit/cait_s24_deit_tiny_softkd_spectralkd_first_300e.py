@@ -1,0 +1,16 @@
+# CaiT-S24 -> DeiT-Tiny, SoftKD + SpectralKD on the first blocks: 77.00 % in the paper (arXiv
+# 2511.06848), for the best epoch on val of 300; here the last epoch is the result.
+_base_ = [
+    '../_base_/students/deit_tiny.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.student,
+    teacher=dict(type='timm:cait_s24_224'),
+    pairs=[(0, 0)],
+    pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
+)
