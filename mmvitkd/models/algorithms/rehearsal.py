@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from ..checks import PAIR
 from ..connectors import ProjectorConnector
 from ..input_size import input_size_of
 
@@ -94,7 +95,9 @@ def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
     except Exception as error:
         if not record.get('connector'):
             raise
-        raise ValueError(f"distiller.connectors['{record['connector']}']: {error}") from error
+        raise ValueError(
+            f'{_connector_key(distiller, record["connector"])}: {error}'
+        ) from error
 
 
 def _check_projectors(
@@ -109,9 +112,20 @@ def _check_projectors(
         for other, found in arguments.items():
             if isinstance(found, Tensor) and found.shape[1] != connector.out_channels:
                 raise ValueError(
-                    f"distiller.connectors['{name}'].out_channels={connector.out_channels}, "
+                    f'{_connector_key(distiller, name)}.out_channels={connector.out_channels}, '
                     f'but {other} is {found.shape[1]} wide'
                 )
+
+
+def _connector_key(distiller: Any, name: str) -> str:
+    """Where a config says what a connector is."""
+    if not name.startswith(PAIR) or not isinstance(
+        distiller.connectors[name], ProjectorConnector
+    ):
+        return f"distiller.connectors['{name}']"
+    if name.endswith('_T'):
+        return "pair_projector.out_channels, the teacher's width"
+    return 'pair_projector'
 
 
 def _compare(loss: str, arguments: dict[str, Any]) -> None:

@@ -282,3 +282,25 @@ def test_a_frozen_projector_is_the_checkpoints_whatever_the_seed(train):
 def test_what_does_not_fit_fails_at_build(options, message, config):
     with pytest.raises(ValueError, match=message):
         build(config, options)
+
+
+@pytest.mark.parametrize(
+    ('projector', 'message'),
+    [
+        (dict(out_channels=48), r"the teacher's width: in_channels=48, .* is 64 wide"),
+        (
+            dict(out_channels=48, norm='LN'),
+            r'pair_projector\.out_channels=48, but preds_T is 64',
+        ),
+        (
+            dict(in_channels=48),
+            r'pair_projector: in_channels=48, but the feature .* is 32 wide',
+        ),
+    ],
+)
+def test_a_shorthand_that_does_not_fit_is_told_by_its_own_key(projector, message, config):
+    config.model.distiller = None
+    config.model.pairs, config.model.pair_loss = [(5, 5)], dict(type='mmvitkd.FeatureMSELoss')
+    config.model.pair_projector = {'in_channels': 32, 'out_channels': 64, **projector}
+    with pytest.raises(ValueError, match=message):
+        build(config)
