@@ -113,6 +113,35 @@ def test_it_trains_one_step(path):
     assert {name for name, p in trained.items() if id(p) not in stepped} == set()
 
 
+@pytest.mark.parametrize(
+    ('name', 'decayed'),
+    [
+        ('deit/deit_tiny_300e', set()),
+        ('deit/cait_s24_deit_tiny_softkd_projectorkd_300e', set()),
+        ('deit/cait_s24_deit_small_softkd_spectralkd_eight_500e', set()),
+        ('swin/swin_tiny_500e', set()),
+        ('lift/deit_tiny_lift_300e', {'pos_embed', 'cls_token'}),
+        ('cait_s24_deit_tiny_widelast', {'pos_embed', 'cls_token'}),
+        ('controls/cait_s24_deit_tiny_w219_softkd_mse_300e', {'pos_embed', 'cls_token'}),
+    ],
+)
+def test_what_is_decayed_is_the_released_codes_choice(name, decayed):
+    """Matrices are, 1-D parameters are not; tokens and positions of Lift and WideLast are."""
+    config = Config.fromfile(ROOT / f'configs/{name}.py')
+    config.merge_from_dict(smaller(config))
+    model = build(config)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    decays = {id(p): g['weight_decay'] for g in wrapper.param_groups for p in g['params']}
+    found = set()
+    for key, parameter in model.named_parameters():
+        decay, last = decays[id(parameter)], key.rpartition('.')[2]
+        if last in ('pos_embed', 'cls_token', 'relative_position_bias_table'):
+            found |= {last} if decay else set()
+        else:
+            assert decay == (0.05 if parameter.dim() > 1 else 0), key
+    assert found == decayed
+
+
 def test_no_config_is_more_than_three_files_deep():
     assert max(depth(path) for path in CONFIGS) == 3
 
