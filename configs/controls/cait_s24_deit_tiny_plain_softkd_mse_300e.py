@@ -1,7 +1,7 @@
 # Control: DeiT-Tiny trained as the headline WideLast, position embedding and class token
 # decayed alike. Compare cait_s24_deit_tiny_widelast.py.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e.py',

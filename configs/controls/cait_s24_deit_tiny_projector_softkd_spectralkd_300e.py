@@ -1,7 +1,7 @@
 # Control: Lift's projection is trained for the loss alone and then discarded; the student that
 # is tested and shipped is DeiT-Tiny. Compare cait_s24_deit_tiny_lift.py.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e.py',

@@ -1,7 +1,7 @@
 # CaiT-S24 -> DeiT-Tiny, HardKD: cross-entropy with the teacher's likeliest class. No number is
 # published.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/hard_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',

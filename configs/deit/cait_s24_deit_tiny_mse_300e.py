@@ -1,6 +1,6 @@
 # CaiT-S24 -> DeiT-Tiny, MSE on the last blocks without SoftKD. No number is published.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 # CaiT-S24 -> DeiT-Tiny, SoftKD for 500 epochs: 78.07 % in the paper's logs (arXiv 2511.06848),
 # for the best epoch on val of 500; here the last epoch is the result.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',

@@ -1,6 +1,6 @@
 # CaiT-S24 -> DeiT-Tiny, SoftKD + MSE on the last blocks. No number is published.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',

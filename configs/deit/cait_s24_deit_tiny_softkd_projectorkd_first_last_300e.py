@@ -1,7 +1,7 @@
 # CaiT-S24 -> DeiT-Tiny, SoftKD + ProjectorKD on the first and last blocks, the projector
 # trained. What is published (arXiv 2511.06848) is the frozen one's.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',

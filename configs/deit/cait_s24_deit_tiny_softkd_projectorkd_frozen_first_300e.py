@@ -2,7 +2,7 @@
 # never trained, as released: 76.87 % in the paper (arXiv 2511.06848), for the best epoch on val
 # of 300; here the last epoch is the result.
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs2048_300e_plain.py',

@@ -1,7 +1,7 @@
 # CaiT-S24 -> DeiT-Tiny, SoftKD + SpectralKD on eight pairs of blocks: 77.4 % in the paper
-# (arXiv 2412.19055), for the best epoch on val of 400; here the last epoch is the result.
+# (arXiv 2412.19055).
 _base_ = [
-    '../_base_/students/deit_tiny.py',
+    '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',
     '../_base_/datasets/imagenet_bs256.py',
     '../_base_/schedules/imagenet_bs512_500e_plain.py',

@@ -1,5 +1,5 @@
 # Swin-Small -> Swin-Tiny, SoftKD + SpectralKD on all four stages: 82.7 % in the paper (arXiv
-# 2412.19055), for the best epoch on val of 500; here the last epoch is the result.
+# 2412.19055).
 _base_ = [
     '../_base_/students/swin_tiny.py',
     '../_base_/distillation/soft_kd.py',

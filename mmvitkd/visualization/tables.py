@@ -15,7 +15,16 @@ def screen_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The same table in Markdown, without a line break at its end."""
-    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
+def markdown_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1
+) -> str:
+    """The same table in Markdown, without a line break at its end.
+
+    Args:
+        header: The names of the columns.
+        rows: Their cells.
+        text_columns: How many columns, from the first, are aligned to the left.
+    """
+    rule = ['---'] * text_columns + ['---:'] * (len(header) - text_columns)
+    lines = [header, rule, *rows]
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

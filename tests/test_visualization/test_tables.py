@@ -13,6 +13,11 @@ def test_markdown_aligns_numbers_to_the_right():
     assert markdown_table(HEADER, ROWS) == wanted
 
 
+def test_markdown_aligns_columns_of_text_to_the_left():
+    lines = markdown_table([*HEADER, 'note'], [['a', 'b', 'c']], text_columns=2).splitlines()
+    assert lines[1] == '| --- | --- | ---: |'
+
+
 def test_the_screen_shows_the_same():
     console = Console(width=40)
     with console.capture() as shown:
