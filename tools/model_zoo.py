@@ -41,7 +41,8 @@ Those for ImageNet follow `[TEACHER_]STUDENT[_REMEDY][_LOSSES][_LAYERS]_EPOCHSe.
 
 - TEACHER: none for a student that is trained from the labels alone.
 - REMEDY: `lift` or `widelast`, 384 channels wide unless a number follows (`lift256`);
-  WideLast with the released code's schedule `heads_step` unless another is named (`widelast_fixed_step`). In `controls/`: what takes its place.
+  WideLast with the released code's schedule `heads_step` unless another is named
+  (`widelast_fixed_step`). In `controls/`: what takes its place.
 - LOSSES, beside that of the labels: `softkd`, `hardkd`, `mse`, `spectralkd`, `projectorkd`
   (its projector is trained; `projectorkd_frozen`: it is not, as released).
 - LAYERS, of student and teacher: `first`, `first_last`, `eight` (the first two and the last
