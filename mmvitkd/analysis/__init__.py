@@ -1,5 +1,42 @@
 """Measures of models and features: no registry, no files."""
 
+from .channel_energy import ParticipationRatio, SortedChannelEnergy
+from .channel_spectrum import ChannelSpectrum
+from .cka import LinearCKA
 from .cost import Cost, DistillationCost, cost_of, distillation_cost_of
+from .entropy import TokenEntropy, ValueRange
+from .layer_choice import LayerChoice, choose_layers
+from .magnitude import Magnitude
+from .pca import PCABasis, PCADimensions, SecondMoment
+from .rotation import SubspaceRotation
+from .sep import SEP
+from .sep_null import null_sep, null_tokens
+from .sep_permutation import SEPPermutation
+from .singular_values import SVDDimensions, effective_rank, singular_values
 
-__all__ = ['Cost', 'DistillationCost', 'cost_of', 'distillation_cost_of']
+__all__ = [
+    'SEP',
+    'ChannelSpectrum',
+    'Cost',
+    'DistillationCost',
+    'LayerChoice',
+    'LinearCKA',
+    'Magnitude',
+    'PCABasis',
+    'PCADimensions',
+    'ParticipationRatio',
+    'SEPPermutation',
+    'SVDDimensions',
+    'SecondMoment',
+    'SortedChannelEnergy',
+    'SubspaceRotation',
+    'TokenEntropy',
+    'ValueRange',
+    'choose_layers',
+    'cost_of',
+    'distillation_cost_of',
+    'effective_rank',
+    'null_sep',
+    'null_tokens',
+    'singular_values',
+]

@@ -106,7 +106,9 @@ def _check_projectors(
     """Refuse a projector to another width than the teacher's: the loss would pool it away."""
     for record in mapping.values():
         name = record.get('connector')
-        connector = distiller.connectors[name] if name else None
+        if not name:
+            continue
+        connector = distiller.connectors[name]
         if not isinstance(connector, ProjectorConnector) or connector.out_channels is None:
             continue
         for other, found in arguments.items():

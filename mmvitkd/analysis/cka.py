@@ -1,0 +1,152 @@
+"""Linear CKA: how alike two models' or blocks' features of the same images are."""
+
+from itertools import combinations_with_replacement
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from .moments import CentredProducts
+
+ROWS = ('tokens', 'images')
+# Share of the energy that rounding may leave about a mean where all rows are the same.
+ROUNDING = 1e-24
+
+
+class LinearCKA:
+    """Linear centred kernel alignment between feature sources.
+
+    Of Kornblith et al. 2019 (arXiv 1905.00414, table 1, "CKA (Linear)"), with columns
+    centred::
+
+        ||Y^T X||_F^2 / (||X^T X||_F ||Y^T Y||_F)
+
+    between 0 and 1; rotating or scaling all channels of a source changes nothing. From
+    D x D' sums, so that the features need not be kept.
+
+    With few rows next to the channels, CKA is high whatever the features. The null beside
+    it is its expectation, exact, when the rows of one source are shuffled. It takes rows as
+    exchangeable; the tokens of an image are alike, so of 'tokens' it is a lower bound.
+
+    Args:
+        rows: What is a row of X and Y: 'tokens', for which the sources need the same grid,
+            or 'images', each one's mean token.
+
+    Raises:
+        ValueError: If rows is another word.
+    """
+
+    def __init__(self, rows: str = 'tokens') -> None:
+        if rows not in ROWS:
+            raise ValueError(f'rows={rows!r}: wanted one of {ROWS}.')
+        self.rows = rows
+        self._products: dict[tuple[int, int], CentredProducts] = {}
+
+    def update(self, *features: Tensor) -> None:
+        """Add the patch tokens of B images from every source.
+
+        Args:
+            *features: (B, N, D) of two sources or more, always in the same order; D may
+                differ, and so may N if rows is 'images'.
+
+        Raises:
+            ValueError: If the sources do not fit each other, or those before.
+        """
+        if len(features) < 2:
+            raise ValueError(f'features: found {len(features)} source, wanted 2 or more.')
+        sources = [self._rows_of(source, features[0]) for source in features]
+        pairs = list(combinations_with_replacement(range(len(sources)), 2))
+        if not self._products:
+            self._products = {pair: CentredProducts() for pair in pairs}
+        if len(pairs) != len(self._products):
+            raise ValueError(
+                f'features: found {len(sources)} sources, wanted {self.num_sources} as before.'
+            )
+        for i, j in pairs:
+            self._products[i, j].update(sources[i], sources[j])
+
+    @property
+    def num_sources(self) -> int:
+        """How many sources there are; 0 before the first update."""
+        return 1 + max((j for _, j in self._products), default=-1)
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another.
+
+        Raises:
+            ValueError: If its rows, or the number or widths of its sources, differ.
+        """
+        if self.rows != other.rows:
+            raise ValueError(
+                f'rows={self.rows!r} and rows={other.rows!r}: '
+                'only measures of the same settings can be merged.'
+            )
+        if not other._products:
+            return
+        if not self._products:
+            self._products = {pair: CentredProducts() for pair in other._products}
+        if self.num_sources != other.num_sources:
+            raise ValueError(
+                f'{self.num_sources} sources and {other.num_sources}: '
+                'only measures of the same sources can be merged.'
+            )
+        for pair, products in self._products.items():
+            products.merge(other._products[pair])
+
+    def result(self) -> dict[str, Any]:
+        """What the images so far came to.
+
+        Returns:
+            'rows' and 'num_rows'; 'cka' of the first two sources; 'matrix', CKA between all
+            of them, and 'null', what it would be of shuffled rows, (sources, sources) each.
+
+        Raises:
+            ValueError: If there are no images, or a source has the same row everywhere.
+        """
+        if not self._products:
+            raise ValueError('nothing measured: CKA needs the features of 2 rows or more.')
+        size = self.num_sources
+        count = self._products[0, 0].count
+        norms, traces = zip(*(self._spread(source) for source in range(size)), strict=True)
+        matrix = [[1.0] * size for _ in range(size)]
+        null = [[1.0] * size for _ in range(size)]
+        for (i, j), products in self._products.items():
+            scale = norms[i] * norms[j]
+            cross = products.products.square().sum().item()
+            matrix[i][j] = matrix[j][i] = cross / scale
+            null[i][j] = null[j][i] = traces[i] * traces[j] / (count - 1) / scale
+        return {
+            'rows': self.rows,
+            'num_rows': count,
+            'cka': matrix[0][1],
+            'matrix': matrix,
+            'null': null,
+        }
+
+    def _rows_of(self, source: Tensor, first: Tensor) -> Tensor:
+        if len(source) != len(first):
+            raise ValueError(
+                f'features: found {len(first)} images of one source and {len(source)} of '
+                'another: wanted the same images.'
+            )
+        if self.rows == 'images':
+            return source.double().mean(1)
+        if source.shape[1] != first.shape[1]:
+            raise ValueError(
+                f'features: found {first.shape[1]} tokens of one source and '
+                f"{source.shape[1]} of another: rows='tokens' needs as many of each; "
+                "rows='images' compares their means."
+            )
+        return source.double().flatten(0, 1)
+
+    def _spread(self, source: int) -> tuple[float, float]:
+        """Frobenius norm and trace of a source's centred products with itself."""
+        own = self._products[source, source]
+        trace = own.products.trace().item()
+        energy = trace + own.count * own.mean_x.square().sum().item()
+        if trace <= ROUNDING * energy:
+            raise ValueError(
+                f'source {source} has the same row in all {own.count} {self.rows}: CKA has '
+                'no value.'
+            )
+        return torch.linalg.matrix_norm(own.products).item(), trace

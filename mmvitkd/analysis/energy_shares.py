@@ -1,0 +1,88 @@
+"""How many directions hold a share of each image's energy, counted over images."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from .moments import CurveMoments
+from .summary import dimension, summary_of
+
+# Of arXiv 2511.15572: the shares of an image's energy for which a dimension is given.
+ENERGY_THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
+
+
+class EnergyShares:
+    """Curves of cumulated energy over ordered directions, and the dimensions read from them.
+
+    Args:
+        thresholds: Shares of an image's energy.
+    """
+
+    def __init__(self, thresholds: Sequence[float] = ENERGY_THRESHOLDS) -> None:
+        self.thresholds = tuple(thresholds)
+        self._dimensions: list[Tensor] = []  # (B, thresholds) each
+        self._curves = CurveMoments()
+        self._zero_images = 0
+
+    def update(self, energies: Tensor, totals: Tensor) -> None:
+        """Add B images.
+
+        Args:
+            energies: Energy along each direction, (B, K).
+            totals: Energy of each image, (B,). An image without any has no shares: it is
+                counted and left out.
+
+        Raises:
+            ValueError: If K is not that of the images before.
+        """
+        energies, totals = energies.cpu(), totals.cpu()
+        some = totals > 0
+        curves = energies[some].cumsum(1) / totals[some, None]
+        self._curves.update(curves)
+        self._zero_images += len(totals) - len(curves)
+        dimensions = [dimension(curves, threshold) for threshold in self.thresholds]
+        self._dimensions.append(torch.stack(dimensions, dim=1))
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another, after one's own.
+
+        Raises:
+            ValueError: If its thresholds, or its number of directions, differ.
+        """
+        if self.thresholds != other.thresholds:
+            raise ValueError(
+                f'thresholds={self.thresholds} and thresholds={other.thresholds}: '
+                'only measures of the same settings can be merged.'
+            )
+        self._curves.merge(other._curves)
+        self._dimensions += other._dimensions
+        self._zero_images += other._zero_images
+
+    def result(self) -> dict[str, Any]:
+        """What the images so far came to.
+
+        Returns:
+            For each threshold ('0.80') the summary of the images' dimensions; 'curve' and
+            'std', mean and standard deviation over the images of the share held by the first
+            1, 2, ... K directions; 'zero_images', how many were left out.
+
+        Raises:
+            ValueError: If no image has any energy.
+        """
+        if not self._curves.count:
+            raise ValueError(
+                f'nothing measured: of {self._zero_images} images, none has any energy.'
+            )
+        columns = torch.cat(self._dimensions).unbind(1)
+        summaries = {
+            f'{threshold:.2f}': summary_of(column)
+            for threshold, column in zip(self.thresholds, columns, strict=True)
+        }
+        return {
+            **summaries,
+            'curve': self._curves.mean,
+            'std': self._curves.std,
+            'zero_images': self._zero_images,
+        }

@@ -1,0 +1,166 @@
+"""Dataset PCA: in how many directions shared by all images each image's energy lies."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from .energy_shares import ENERGY_THRESHOLDS, EnergyShares
+from .moments import CentredProducts
+
+
+class PCABasis(NamedTuple):
+    """Directions of a dataset's tokens, by falling energy.
+
+    Attributes:
+        eigvals: Mean energy of a token along each, (D,) float64.
+        vectors: The directions, in columns, (D, D) float64.
+        mean: Mean token that was taken off, (D,) float64; None of an uncentred basis.
+    """
+
+    eigvals: Tensor
+    vectors: Tensor
+    mean: Tensor | None
+
+    @property
+    def centered(self) -> bool:
+        """Whether the dataset's mean token is taken off."""
+        return self.mean is not None
+
+    def tokens(self, features: Tensor) -> Tensor:
+        """Features as the basis sees them: float64, less the mean token if it is centred."""
+        features = features.double()
+        return features if self.mean is None else features - self.mean.to(features.device)
+
+
+def check_same_basis(ours: PCABasis | None, theirs: PCABasis | None) -> None:
+    """Check that two measures were made by the same basis, or both by none.
+
+    Raises:
+        ValueError: If not; describes both.
+    """
+    if ours is None or theirs is None:
+        same = ours is theirs
+    else:
+        pairs = zip((ours.vectors, ours.mean), (theirs.vectors, theirs.mean), strict=True)
+        same = ours.centered == theirs.centered and all(
+            a is b or a.cpu().equal(b.cpu()) for a, b in pairs
+        )
+    if not same:
+        raise ValueError(
+            f'{_named(ours)} and {_named(theirs)} with other directions: '
+            'only measures by the same basis can be merged.'
+        )
+
+
+def _named(basis: PCABasis | None) -> str:
+    return 'no basis' if basis is None else f'a basis of {len(basis.eigvals)} channels'
+
+
+class SecondMoment:
+    """First phase: the second moment ``C = (1/T) sum_i X_i^T X_i`` of all T tokens, and mean.
+
+    Published, the basis is fitted to the images that are then judged by it (arXiv 2511.15572).
+    To judge unseen images, feed half of them here and the other half to ``PCADimensions``.
+    """
+
+    def __init__(self) -> None:
+        self._products = CentredProducts()
+
+    def update(self, features: Tensor) -> None:
+        """Add the patch tokens of B images, (B, N, D).
+
+        Raises:
+            ValueError: If D is not that of the images before.
+        """
+        tokens = features.flatten(0, 1)
+        self._products.update(tokens, tokens)
+
+    def merge(self, other: Self) -> None:
+        """Add the tokens of another.
+
+        Raises:
+            ValueError: If its D differs.
+        """
+        self._products.merge(other._products)
+
+    def basis(self, centered: bool = False) -> PCABasis:
+        """Eigenvectors of the second moment, or of the covariance.
+
+        Args:
+            centered: Whether to take the mean token off first. Published: False.
+
+        Raises:
+            ValueError: If there are no tokens.
+        """
+        count, mean = self._products.count, self._products.mean_x
+        if not count:
+            raise ValueError('nothing measured: a basis needs the tokens of an image or more.')
+        moment = self._products.products / count
+        if not centered:
+            moment = moment + torch.outer(mean, mean)
+        eigvals, vectors = torch.linalg.eigh(moment)
+        return PCABasis(
+            eigvals.flip(0).clamp(min=0), vectors.flip(1), mean if centered else None
+        )
+
+
+class PCADimensions:
+    """Second phase: ``E_i(d) = ||X_i V_d||^2 / ||X_i||^2`` of each image (arXiv 2511.15572).
+
+    Per image, the smallest d with ``E_i(d) >= t``. All D directions count, so that the
+    shares are of the image's whole energy. With a centred basis the dataset's mean token is
+    taken off ``X_i``.
+
+    Args:
+        basis: Of ``SecondMoment``, on any device.
+        thresholds: The shares t.
+    """
+
+    def __init__(
+        self, basis: PCABasis, thresholds: Sequence[float] = ENERGY_THRESHOLDS
+    ) -> None:
+        self.basis = basis
+        self._shares = EnergyShares(thresholds)
+
+    def update(self, features: Tensor) -> None:
+        """Add the patch tokens of B images, (B, N, D).
+
+        Raises:
+            ValueError: If D is not the basis's.
+        """
+        width = len(self.basis.eigvals)
+        if features.shape[-1] != width:
+            raise ValueError(
+                f'features: found {features.shape[-1]} channels, wanted the {width} of the '
+                'basis.'
+            )
+        tokens = self.basis.tokens(features)
+        projected = tokens @ self.basis.vectors.to(tokens.device)
+        self._shares.update(projected.square().sum(1), tokens.square().sum((1, 2)))
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another, after one's own.
+
+        Raises:
+            ValueError: If its thresholds or its basis differ.
+        """
+        check_same_basis(self.basis, other.basis)
+        self._shares.merge(other._shares)
+
+    def result(self) -> dict[str, Any]:
+        """What the images so far came to.
+
+        Returns:
+            What ``EnergyShares`` gives, the directions being the dataset's; 'eigvals', mean
+            energy of a token along each, falling; and 'centered'.
+
+        Raises:
+            ValueError: If no image has any energy.
+        """
+        return {
+            **self._shares.result(),
+            'eigvals': self.basis.eigvals.tolist(),
+            'centered': self.basis.centered,
+        }
