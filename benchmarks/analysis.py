@@ -1,0 +1,213 @@
+"""Our measures against a naive path, on the same features, interleaved: `analysis.py`.
+
+The naive path takes one image at a time: numpy's SVD with U and V, a complex FFT and one
+`numpy.histogram` for every token. A second table compares the measures of CaiT-S24's last
+block with the forward passes that they need.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from mmvitkd.analysis import (
+    SEP,
+    PCADimensions,
+    SecondMoment,
+    SVDDimensions,
+    TokenEntropy,
+    ValueRange,
+)
+from mmvitkd.engine.atomic_backend import AtomicLocalBackend
+from mmvitkd.experiments.circumstances import commit_of, hardware, versions
+from mmvitkd.visualization.tables import markdown_table
+
+import numpy as np
+import timm
+import torch
+from torch import Tensor
+
+THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
+BINS = 100
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--images', type=int, default=16, help='images a round (16)')
+    parser.add_argument('--tokens', type=int, default=196)
+    parser.add_argument('--embed-dims', type=int, default=384)
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--no-model', action='store_true', help='leave CaiT-S24 out')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
+    return parser.parse_args()
+
+
+def naive_svd(features: np.ndarray) -> list[list[int]]:
+    """Dimensions of each image, from a full SVD."""
+    found = []
+    for image in features:
+        _, values, _ = np.linalg.svd(image, full_matrices=False)
+        shares = np.cumsum(values**2) / np.sum(values**2)
+        found.append([int(np.searchsorted(shares, t - 1e-9)) + 1 for t in THRESHOLDS])
+    return found
+
+
+def naive_sep(features: np.ndarray) -> np.ndarray:
+    """The mean curve, a complex FFT a token."""
+    curves = []
+    for image in features:
+        for token in image:
+            energy = np.abs(np.fft.fft(token)) ** 2
+            curves.append(np.cumsum(energy) / energy.sum())
+    return np.mean(curves, axis=0)
+
+
+def naive_entropy(features: np.ndarray) -> float:
+    """Mean entropy in bits, a histogram a token."""
+    low, high = features.min(), features.max()
+    entropies = []
+    for image in features:
+        for token in image:
+            counts, _ = np.histogram(token, bins=BINS, range=(low, high))
+            shares = counts[counts > 0] / counts.sum()
+            entropies.append(-np.sum(shares * np.log2(shares)))
+    return float(np.mean(entropies))
+
+
+def our_svd(features: Tensor) -> dict[str, Any]:
+    """The same with ours, which adds the mean curve and the effective rank."""
+    measure = SVDDimensions()
+    measure.update(features)
+    return measure.result()
+
+
+def our_sep(features: Tensor) -> dict[str, Any]:
+    """The same with ours."""
+    measure = SEP()
+    measure.update(features)
+    return measure.result()
+
+
+def our_entropy(features: Tensor) -> dict[str, Any]:
+    """The same with ours: the range first."""
+    span = ValueRange()
+    span.update(features)
+    measure = TokenEntropy(span.low, span.high, BINS)
+    measure.update(features)
+    return measure.result()
+
+
+def our_pca(features: Tensor) -> dict[str, Any]:
+    """The data set's basis, then each image's dimensions on it."""
+    moment = SecondMoment()
+    moment.update(features)
+    measure = PCADimensions(moment.basis())
+    measure.update(features)
+    return measure.result()
+
+
+PEERS: dict[str, tuple[Callable[[np.ndarray], Any], Callable[[Tensor], Any]]] = {
+    'SVD': (naive_svd, our_svd),
+    'SEP': (naive_sep, our_sep),
+    'entropy': (naive_entropy, our_entropy),
+}
+
+
+def seconds_of(function: Callable[[Any], Any], argument: Any) -> float:
+    """Wall-clock seconds of a call, what it queued on a GPU included."""
+    start = time.perf_counter()
+    function(argument)
+    if isinstance(argument, Tensor) and argument.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def rounds(features: Tensor, number: int) -> Iterator[dict[str, float]]:
+    """Seconds of each measure, naive and ours by turns; the first round is not given."""
+    array = features.cpu().double().numpy()
+    for index in range(number + 1):
+        found = {}
+        for name, (naive, ours) in PEERS.items():
+            found[f'naive {name}'] = seconds_of(naive, array)
+            found[f'our {name}'] = seconds_of(ours, features)
+        for role in ('naive', 'our'):
+            found[f'{role} sum'] = sum(found[f'{role} {name}'] for name in PEERS)
+        if index:
+            yield found
+
+
+def measures_table(times: list[dict[str, float]], images: int) -> str:
+    """Milliseconds an image, minimum and median, and the ratio of the medians."""
+    rows = []
+    for name in (*PEERS, 'sum'):
+        naive, ours = ([t[f'{role} {name}'] for t in times] for role in ('naive', 'our'))
+        cells = [1e3 * f(x) / images for x in (naive, ours) for f in (min, median)]
+        ratio = median(n / o for n, o in zip(naive, ours, strict=True))
+        rows.append([name, *(f'{cell:.2f}' for cell in cells), f'{ratio:.1f} x'])
+    header = ['measure', 'naive, min', 'median', 'ours, min', 'median', 'naive / ours']
+    return markdown_table(header, rows)
+
+
+def model_rounds(images: int, number: int, device: str) -> Iterator[dict[str, float]]:
+    """Seconds of CaiT-S24's forward pass, and of four measures of its last block."""
+    model = timm.create_model('cait_s24_224').eval().to(device)
+    batch = torch.randn(images, 3, 224, 224, device=device)
+    kept: list[Tensor] = []
+    model.blocks[-1].register_forward_hook(lambda *hooked: kept.append(hooked[2]))
+    measures = (our_svd, our_pca, our_sep, our_entropy)
+    with torch.no_grad():
+        for index in range(number + 1):
+            kept.clear()
+            found = {'forward': seconds_of(model, batch)}
+            found['measures'] = sum(seconds_of(measure, kept[0]) for measure in measures)
+            if index:
+                yield found
+
+
+def model_table(times: list[dict[str, float]], images: int) -> str:
+    """Milliseconds an image, and what the measures add to the forward pass."""
+    cells = [
+        f'{1e3 * f([t[key] for t in times]) / images:.1f}'
+        for key in ('forward', 'measures')
+        for f in (min, median)
+    ]
+    ratio = median((t['forward'] + t['measures']) / t['forward'] for t in times)
+    header = ['CaiT-S24', 'forward, min', 'median', 'measures, min', 'median', 'both / forward']
+    return markdown_table(header, [['SVD, PCA, SEP, entropy', *cells, f'{ratio:.3f} x']])
+
+
+def main() -> None:
+    """Time, print, write."""
+    args = parse_args()
+    torch.manual_seed(0)
+    shape = (args.images, args.tokens, args.embed_dims)
+    features = torch.randn(shape, device=args.device)
+    print(f'{args.images} images of {args.tokens} x {args.embed_dims}, {args.device},')
+    print(f'{torch.get_num_threads()} threads, {args.rounds} rounds; milliseconds an image')
+    times = list(rounds(features, args.rounds))
+    print(measures_table(times, args.images), flush=True)
+    model_times = []
+    if not args.no_model:
+        images = min(args.images, 8)
+        model_times = list(model_rounds(images, max(args.rounds // 2, 1), args.device))
+        print(model_table(model_times, images))
+    if args.json is not None:
+        content = dict(
+            settings={key: str(value) for key, value in vars(args).items()},
+            seconds=times,
+            model_seconds=model_times,
+            commit=commit_of(ROOT),
+            versions=versions(),
+            hardware=hardware(),
+        )
+        AtomicLocalBackend().put((json.dumps(content, indent=1) + '\n').encode(), args.json)
+
+
+if __name__ == '__main__':
+    main()
