@@ -5,6 +5,14 @@ from .channel_spectrum import ChannelSpectrum
 from .cka import LinearCKA
 from .cost import Cost, DistillationCost, cost_of, distillation_cost_of
 from .entropy import TokenEntropy, ValueRange
+from .feature_source import FeatureSource
+from .gradients import (
+    feature_gradients,
+    integrated_gradients,
+    saliency,
+    saliency_map,
+    smooth_grad,
+)
 from .layer_choice import LayerChoice, choose_layers
 from .magnitude import Magnitude
 from .pca import PCABasis, PCADimensions, SecondMoment
@@ -19,6 +27,7 @@ __all__ = [
     'ChannelSpectrum',
     'Cost',
     'DistillationCost',
+    'FeatureSource',
     'LayerChoice',
     'LinearCKA',
     'Magnitude',
@@ -36,7 +45,12 @@ __all__ = [
     'cost_of',
     'distillation_cost_of',
     'effective_rank',
+    'feature_gradients',
+    'integrated_gradients',
     'null_sep',
     'null_tokens',
+    'saliency',
+    'saliency_map',
     'singular_values',
+    'smooth_grad',
 ]

@@ -32,9 +32,10 @@ class FeatureSource:
     Args:
         model: A classifier of MMPretrain, also with WideLast or Lift, or MMPretrain's
             ``TimmClassifier``.
-        blocks: 'last' or 'all', or a list: of indices of blocks or stages, counted from 0
-            or, below 0, from the end; and of names of modules. 'neck' is the projector of
-            Lift, after its norm; 'last' and 'all' have it too, behind the blocks.
+        blocks: 'last', 'all' or a list, also with these words in it: of indices of blocks or
+            stages, counted from 0 or, below 0, from the end; and of names of modules. 'neck'
+            is the projector of Lift, after its norm; 'last' and 'all' of Lift have it too,
+            behind the blocks.
         final_norm: Whether the model's final norm is applied to the last block's tokens.
 
     Attributes:
@@ -147,20 +148,24 @@ def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]
     Raises:
         ValueError: If there is no such block or module; names what there is.
     """
-    own = blocks_of(model)
-    chosen: list[Key] = [blocks] if isinstance(blocks, str) else [*blocks]
-    if chosen in (['last'], ['all']):
-        if not own:
-            raise ValueError(
-                f'blocks={blocks!r}: it is not known where {type(model).__name__} keeps its '
-                'blocks; give the names of modules.'
-            )
-        chosen = [len(own) - 1] if chosen == ['last'] else [*range(len(own))]
-        if isinstance(getattr(model, 'neck', None), LiftProjector):
-            chosen.append(NECK)
+    own, chosen = blocks_of(model), []
+    for block in [blocks] if isinstance(blocks, str) else blocks:
+        chosen += _by_word(model, block, own) if block in ('last', 'all') else [block]
     if not chosen:
         raise ValueError("blocks: found none; wanted 'last', 'all', or a list.")
     return dict(_find(model, block, own) for block in chosen)
+
+
+def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
+    """What 'last' and 'all' stand for."""
+    if not own:
+        raise ValueError(
+            f'blocks={word!r}: it is not known where {type(model).__name__} keeps its blocks; '
+            'give the names of modules.'
+        )
+    indices = range(len(own))
+    lifts = isinstance(getattr(model, 'neck', None), LiftProjector)
+    return [*(indices if word == 'all' else indices[-1:]), *([NECK] if lifts else [])]
 
 
 def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:

@@ -62,7 +62,7 @@ def find_files(
         train, own = _split_folders(osp.expanduser(root), split)
         if own is not None and own != train:
             return _own_files(own, _subfolders(train), extensions)
-        files, ignored = _scan(train, extensions)
+        files, ignored = scan(train, extensions)
         _check(train, files, files, extensions)
         if empty := [name for name in files if not files[name]]:
             raise ValueError(f'there is no image in the class folders {named(empty)}.')
@@ -100,7 +100,7 @@ def _split_folders(root: str, split: str) -> tuple[str, str | None]:
 
 def _own_files(folder: str, classes: list[str], extensions: tuple[str, ...]) -> SplitFiles:
     """The images of validation or test in a folder of its own."""
-    files, ignored = _scan(folder, extensions)
+    files, ignored = scan(folder, extensions)
     if unknown := [name for name in files if name not in classes]:
         raise ValueError(
             f'training has no class folders {named(unknown)}, which are in {folder!r}.'
@@ -138,7 +138,7 @@ def _part(files: Files, split: str, share: float, seed: int) -> Files:
     return part
 
 
-def _scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
+def scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
     """The images in each class folder, and all other files."""
     files: Files = {name: [] for name in _subfolders(folder)}
     ignored = []

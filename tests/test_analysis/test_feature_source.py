@@ -182,6 +182,7 @@ def test_other_images_than_the_model_was_made_for(size, class_token):
         ([-1, -3, 2], {2: 'backbone.layers.2', 0: 'backbone.layers.0'}),
         (['backbone.layers.1'], {1: 'backbone.layers.1'}),
         ('backbone.layers.1', {1: 'backbone.layers.1'}),
+        (['last', 0], {2: 'backbone.layers.2', 0: 'backbone.layers.0'}),
         ([1, 'backbone.layers.1.ffn'], {
             1: 'backbone.layers.1', 'backbone.layers.1.ffn': 'backbone.layers.1.ffn'
         }),

@@ -1,5 +1,7 @@
 """Gradients against closed forms, finite differences and loops that are written out."""
 
+from functools import partial
+
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.feature_source import FeatureSource
 from mmvitkd.analysis.gradients import (
@@ -145,6 +147,18 @@ def test_batches_do_not_matter_and_nothing_is_left_behind(method, network, image
     assert together.shape == SIZE and not together.requires_grad
     assert not images.requires_grad
     assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize(
+    'method', [partial(smooth_grad, num_samples=5, sigma=1.0), integrated_gradients]
+)
+def test_the_class_is_the_one_predicted_for_the_image_itself(method, quadratic, images):
+    """Not for its noisy copies, nor for what is on the way to it."""
+    predicted = quadratic(images).argmax(1)
+    found = method(quadratic, images)
+    assert torch.equal(found, method(quadratic, images, predicted))
+    for other in (images / 100, images + 2 * torch.randn_like(images)):
+        assert not torch.equal(quadratic(other).argmax(1), predicted)
 
 
 def test_no_gradient_is_left_in_the_parameters(network, images):

@@ -1,0 +1,121 @@
+"""What makes an image file a model's input, as in the model's own evaluation."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image
+from timm.data import create_transform, resolve_model_data_config
+from torch import Tensor, nn
+
+from ..datasets.load_image import UnreadableImageError, read_image
+from ..export.image_input import image_input_of
+from ..models.input_size import input_size_of
+
+
+class PipelineTransform:
+    """The test pipeline of a config, and a data preprocessor.
+
+    Args:
+        cfg: The config. The first transform of its test data reads the file, the last one
+            packs. Where the first reads with Pillow, all can be read that
+            ``mmvitkd.LoadImage`` can.
+        model: The model, for its size where the pipeline does not say it.
+        resize: Whether images are resized, as a ``Teacher`` does, where the pipeline makes
+            another size than the model states.
+        data_preprocessor: What normalises; by default the model's. A copy on the CPU is
+            kept.
+
+    Attributes:
+        size: (H, W) of what it makes, in pixels.
+
+    Raises:
+        ValueError: If the config has no such pipeline, or the size is not known.
+    """
+
+    def __init__(
+        self,
+        cfg: Config,
+        model: nn.Module,
+        resize: bool = False,
+        data_preprocessor: nn.Module | None = None,
+    ) -> None:
+        loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
+        pipeline = loader.get('dataset', {}).get('pipeline')
+        if not pipeline:
+            raise ValueError(
+                f'{cfg.filename}: neither test_dataloader nor val_dataloader has a '
+                'dataset.pipeline, which says how an image becomes an input.'
+            )
+        with DefaultScope.overwrite_default_scope('mmpretrain'):
+            self._load, *self._rest = map(TRANSFORMS.build, map(dict, pipeline))
+        self._with_pillow = pipeline[0].get('imdecode_backend') == 'pillow'
+        self._preprocessor = deepcopy(data_preprocessor or model.data_preprocessor).cpu()
+        stated = input_size_of(model) if resize else None
+        self._resize = resize
+        self.size = stated or image_input_of(model, pipeline).size
+
+    def __call__(self, path: str) -> Tensor:
+        """Read an image.
+
+        Returns:
+            (3, H, W), float32, normalised.
+
+        Raises:
+            UnreadableImageError: If it cannot be read.
+        """
+        results = self._read(path)
+        for transform in self._rest:
+            results = transform(results)
+        images = self._preprocessor({'inputs': [results['inputs']]})['inputs']
+        if self._resize and tuple(images.shape[2:]) != self.size:
+            images = F.interpolate(images, self.size, mode='bicubic', antialias=True)
+        return images[0]
+
+    def _read(self, path: str) -> dict[str, Any]:
+        if self._with_pillow:
+            image = read_image(path)  # the same, and 16-bit images too
+            size = image.shape[:2]
+            return dict(img_path=path, img=image, img_shape=size, ori_shape=size)
+        try:
+            results = self._load({'img_path': path})
+        except UnreadableImageError:
+            raise
+        except Exception as error:  # each decoder raises something else
+            reason = str(error).replace(path, 'it') or type(error).__name__
+            raise UnreadableImageError(path, reason) from error
+        if results is None:  # MMPretrain's loader with ignore_empty=True
+            raise UnreadableImageError(path, 'it cannot be decoded')
+        return results
+
+
+class TimmTransform:
+    """timm's own evaluation transform for a model.
+
+    Args:
+        model: A ``TimmClassifier``.
+        img_size: Image side in pixels where the model takes any; None takes timm's.
+
+    Attributes:
+        size: (H, W) of what it makes, in pixels.
+    """
+
+    def __init__(self, model: Any, img_size: int | None = None) -> None:
+        size = input_size_of(model) or (img_size and (img_size, img_size))
+        settings = resolve_model_data_config(
+            model.model, args=dict(input_size=(3, *size)) if size else None
+        )
+        self.size: tuple[int, int] = tuple(settings['input_size'][1:])
+        self._transform: Callable[[Image.Image], Tensor] = create_transform(**settings)
+
+    def __call__(self, path: str) -> Tensor:
+        """Read an image as ``mmvitkd.LoadImage`` does; (3, H, W), float32, normalised.
+
+        Raises:
+            UnreadableImageError: If it cannot be read.
+        """
+        return self._transform(Image.fromarray(read_image(path)[..., ::-1]))

@@ -1,0 +1,187 @@
+"""Any model for the analyses: loaded, with what makes an image file its input."""
+
+from logging import WARNING
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import timm
+from mmengine.config import Config
+from mmengine.hub import get_config
+from mmengine.logging import print_log
+from mmengine.registry import DefaultScope
+from mmpretrain.models import TimmClassifier
+from mmpretrain.registry import MODELS
+from torch import nn
+
+from ..datasets.mean_std import fill_measured
+from ..engine.one_key import apply_one_keys
+from ..engine.student import load_student as load_weights
+from ..export.mmpretrain_files import CONFIG
+from ..export.plain_config import bare_student
+from ..export.provenance import provenance_of
+from ..models.teachers import build_teacher
+from ..models.teachers.config import TIMM, teacher_config
+from ..models.teachers.normalization import normalization_by
+from ..shipped import PREFIX, shipped_config
+from .eval_transform import PipelineTransform, TimmTransform
+from .load_student import load_student
+
+RANDOM = 'random weights'
+
+
+class LoadedModel(NamedTuple):
+    """A model that is ready to be looked at.
+
+    Attributes:
+        model: A classifier in eval mode, on the CPU: normalised images (B, 3, H, W) in,
+            logits out.
+        preprocess: Makes an image file (3, H, W), normalised for the model, as in the
+            model's own evaluation; ``size`` is its (H, W) in pixels. Needs no GPU.
+        provenance: In words: what the model is, and where its weights are from.
+        is_random: Whether nothing was loaded into it.
+    """
+
+    model: nn.Module
+    preprocess: PipelineTransform | TimmTransform
+    provenance: str
+    is_random: bool = False
+
+
+def load_model(
+    model: str,
+    checkpoint: str | None = None,
+    *,
+    teacher: bool = False,
+    ema: bool = False,
+    img_size: int | None = None,
+    allow_random: bool = False,
+) -> LoadedModel:
+    """Load a model strictly: every weight must be there and fit.
+
+    Args:
+        model: ``'timm:NAME'``; the folder of an exported student; or a config file, also
+            ``'mmvitkd::PATH'`` or ``'mmpretrain::PATH'``, of a distillation or a classifier.
+        checkpoint: A local file of weights. Without it timm's own are downloaded for
+            ``timm:NAME``, and a teacher has those that its config names.
+        teacher: Whether to take the teacher of a distillation's config, not the student.
+        ema: Whether to take the moving average of a student's weights in the checkpoint.
+        img_size: Image side in pixels that a timm model is built for, such as 224 for
+            DINOv2, instead of its own.
+        allow_random: Whether a model may have random weights, newly drawn from torch's
+            generator, where no file is given. timm's are not downloaded then.
+
+    Raises:
+        FileNotFoundError: If a file or folder does not exist.
+        ValueError: If an argument does not go with the model, something does not fit, or
+            nothing would be loaded.
+    """
+    of_timm = model.startswith(TIMM)
+    of_config = not of_timm and not Path(model).expanduser().is_dir()
+    for key, given, fits, wanted in (
+        ('checkpoint', checkpoint, of_timm or of_config, 'timm:NAME or a config'),
+        ('teacher', teacher, of_config, 'the config of a distillation'),
+        ('ema', ema, of_config and checkpoint and not teacher, 'a config with a checkpoint'),
+        ('img_size', img_size, of_timm, 'timm:NAME'),
+    ):
+        if given and not fits:
+            raise ValueError(f'{key}={given!r} is for {wanted}, not for model={model!r}.')
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        if of_timm:
+            loaded = _timm_model(model, checkpoint, img_size, allow_random)
+        elif not of_config:
+            loaded = _export(model)
+        elif teacher:
+            loaded = _teacher(model, checkpoint, allow_random)
+        else:
+            loaded = _student(model, checkpoint, ema, allow_random)
+    if loaded.is_random:
+        if not isinstance(loaded.model, TimmClassifier):  # timm has initialised its own
+            loaded.model.init_weights()
+        print_log(f'RANDOM WEIGHTS: nothing was loaded into {model}.', 'current', WARNING)
+    loaded.model.eval()
+    return loaded
+
+
+def _timm_model(
+    name: str, checkpoint: str | None, img_size: int | None, allow_random: bool
+) -> LoadedModel:
+    config = dict(type=name) if img_size is None else dict(type=name, img_size=img_size)
+    try:
+        model = build_teacher(config, checkpoint, allow_random)
+    except TypeError as error:
+        if 'img_size' not in str(error):
+            raise
+        raise ValueError(f'img_size={img_size}: {name} is made for any size.') from None
+    is_random = allow_random and checkpoint is None
+    weights = RANDOM if is_random else f'weights of {checkpoint or "timm"}'
+    transform = TimmTransform(model, img_size)
+    return LoadedModel(model, transform, f'{name}, {weights}', is_random)
+
+
+def _export(folder: str) -> LoadedModel:
+    model = load_student(folder)
+    cfg = Config.fromfile(Path(folder).expanduser() / CONFIG)
+    return LoadedModel(model, PipelineTransform(cfg, model), f'exported student {folder}')
+
+
+def _student(path: str, checkpoint: str | None, ema: bool, allow_random: bool) -> LoadedModel:
+    cfg = _config_of(path)
+    if checkpoint is None and not allow_random:
+        raise ValueError(
+            f'checkpoint: none is given for {path!r}, its weights would be random. Give a '
+            'file, or allow random weights if that is what you want.'
+        )
+    model = MODELS.build(bare_student(cfg))
+    weights = RANDOM
+    if checkpoint is not None:
+        load_weights(model, checkpoint, ema)
+        weights = f'{"EMA " if ema else ""}weights of {checkpoint}'
+    transform = PipelineTransform(cfg, model)
+    return LoadedModel(model, transform, f'{path}, {weights}', checkpoint is None)
+
+
+def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedModel:
+    cfg = _config_of(path)
+    distillation = cfg.to_dict().get('model') or {}
+    given = distillation.get('teacher')
+    if given is None:
+        raise ValueError(f'teacher=True: {path!r} is no distillation, it has no teacher.')
+    checkpoint = checkpoint or distillation.get('teacher_ckpt')
+    config = teacher_config(given, allow_random)
+    model = build_teacher(config, checkpoint, allow_random)
+    own = config.get('pretrained') or 'Pretrained' in str(config.get('init_cfg'))
+    is_random = not checkpoint and not own
+    weights = RANDOM if is_random else f'weights of {checkpoint or "its config"}'
+    name = provenance_of(distillation).teacher
+    transform = _transform_of_teacher(given, model, cfg)
+    return LoadedModel(model, transform, f'teacher of {path}, {name}, {weights}', is_random)
+
+
+def _transform_of_teacher(
+    given: Any, model: Any, cfg: Config
+) -> PipelineTransform | TimmTransform:
+    """Its config's, or timm's, or else what the distillation makes of images for it."""
+    if isinstance(given, str) and not given.startswith(TIMM):
+        return PipelineTransform(_config_of(given), model)
+    if normalization_by(model.data_preprocessor) is not None:
+        return PipelineTransform(cfg, model, resize=True)
+    if isinstance(model, TimmClassifier):
+        return TimmTransform(model)
+    student = MODELS.build(bare_student(cfg))
+    return PipelineTransform(cfg, model, True, student.data_preprocessor)
+
+
+def _config_of(path: str) -> Config:
+    """A config as its run would have it."""
+    if not path.endswith('.py'):
+        close = f"; did you mean '{TIMM}{path}'?" if timm.is_model(path.split('.')[0]) else '.'
+        raise ValueError(
+            f"model={path!r}: wanted 'timm:NAME', the folder of an exported student, a config "
+            f"file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}"
+        )
+    if path.startswith(PREFIX):
+        path = str(shipped_config(path))
+    cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    apply_one_keys(cfg)
+    fill_measured(cfg)
+    return cfg
