@@ -14,3 +14,5 @@ model = dict(
     pairs=[('neck.norm', 23)],  # the lifted tokens and the teacher's last block
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
 )
+
+student = None  # model.architecture is what counts

@@ -142,6 +142,15 @@ def test_what_is_decayed_is_the_released_codes_choice(name, decayed):
     assert found == decayed
 
 
+@pytest.mark.parametrize('name', ['deit/deit_tiny_300e', 'cait_s24_deit_tiny_widelast'])
+def test_the_student_that_a_config_started_from_cannot_be_changed(name, tmp_path):
+    """It would change nothing: what counts is `model`, or its `architecture`."""
+    path = tmp_path / 'own.py'
+    path.write_text(f"_base_ = '{ROOT}/configs/{name}.py'\nstudent = dict(neck=None)\n")
+    with pytest.raises(TypeError, match='student'):
+        Config.fromfile(path)
+
+
 def test_no_config_is_more_than_three_files_deep():
     assert max(depth(path) for path in CONFIGS) == 3
 

@@ -59,6 +59,7 @@ def test_a_row_is_what_was_recorded(name, parameters, cells):
         ('vit_32_widelast', 'vit_40_feature_kd'),
         ('vit_32_widelast', 'vit_32_mlp230'),
         ('vit_32_widelast', 'vit_32_deeper'),
+        ('vit_32_widelast', 'vit_32_d9'),
     ],
 )
 def test_the_other_differences_in_the_text(first, second):

@@ -28,6 +28,7 @@ CONTROLS = {
     'lift_cls_softkd_spectralkd': 5_983_528,  # Lift's
     'lift_noln_softkd_spectralkd': 5_983_528 - 2 * 384,
     'd13_softkd_mse': 6_162_280,
+    'd16_softkd_mse': 7_496_872,
     'mlp1114_softkd_mse': 7_315_936,  # WideLast's and 2,040
 }
 MNIST5K = dict(
@@ -44,6 +45,7 @@ MNIST5K = dict(
     vit_36_feature_kd=102_538,
     vit_40_feature_kd=125_450,
     vit_32_deeper=94_634,
+    vit_32_d9=120_042,
     vit_32_mlp230=121_710,
 )
 

@@ -15,3 +15,5 @@ model = dict(
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
     pair_projector=dict(in_channels=192, out_channels=384, norm='LN'),
 )
+
+student = None  # model.architecture is what counts

@@ -13,3 +13,5 @@ model = dict(
     pairs=[(11, 23)],
     pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
 )
+
+student = None  # model.architecture is what counts

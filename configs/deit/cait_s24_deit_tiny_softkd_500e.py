@@ -14,3 +14,5 @@ model = dict(
 )
 
 train_cfg = dict(max_epochs=500)
+
+student = None  # model.architecture is what counts

@@ -17,3 +17,5 @@ model = dict(
 )
 
 train_cfg = dict(max_epochs=400)
+
+student = None  # model.architecture is what counts

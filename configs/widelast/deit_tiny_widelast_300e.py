@@ -8,3 +8,5 @@ _base_ = [
 ]
 
 model = _base_.student
+
+student = None  # model is what counts

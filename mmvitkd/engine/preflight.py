@@ -15,6 +15,8 @@ from ..datasets.folder_layout import find_files
 from .checkpoint import read_checkpoint
 from .student import student_config
 
+IMAGENET = 1000  # classes, which MMPretrain's data set asserts
+
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """Check the data folders of a config that hold one folder a class.
@@ -36,7 +38,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         if kind == 'ImageFolder':
             _check_image_folder(dataset, key, _num_classes(cfg))
         elif kind in ('ImageNet', 'CustomDataset'):
-            _check_folder(dataset, key, _num_classes(cfg))
+            _check_folder(dataset, kind, key, _num_classes(cfg))
 
 
 def _num_classes(cfg: Config) -> int | None:
@@ -65,7 +67,9 @@ def _check_number(found: int, wanted: int | None, folder: str, what: str) -> Non
         )
 
 
-def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
+def _check_folder(
+    dataset: dict[str, Any], kind: str, key: str, num_classes: int | None
+) -> None:
     root, split = dataset.get('data_root') or '', dataset.get('split') or ''
     prefix = dataset.get('data_prefix') or split
     prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
@@ -79,6 +83,13 @@ def _check_folder(dataset: dict[str, Any], key: str, num_classes: int | None) ->
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
     classes = list(list_dir_or_file(folder, list_file=False))
+    if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET:
+        raise ValueError(
+            f'{what}: found {len(classes)} class folders in {folder!r}, and '
+            f"MMPretrain's ImageNet takes {IMAGENET}. For other classes inherit a config of "
+            "configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as in "
+            '_base_/datasets/image_folder.py.'
+        )
     _check_number(len(classes), num_classes, folder, what)
     files = list_dir_or_file(folder, list_dir=False, recursive=True)
     extensions = tuple(dataset.get('extensions', ImageNet.IMG_EXTENSIONS))

@@ -83,7 +83,7 @@ class Cell:
 
         The code, the data and the comments of the config are not in it.
         """
-        parts = [json.dumps(self.config.to_dict(), default=repr)]
+        parts = [json.dumps(self.config.to_dict(), default=repr, sort_keys=True)]
         parts += [f'{key}={cell.fingerprint}' for key, cell in sorted(self.needs.items())]
         return hashlib.sha256('\n'.join(parts).encode()).hexdigest()
 

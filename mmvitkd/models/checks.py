@@ -97,7 +97,7 @@ def build_distiller(config: Mapping) -> nn.Module:
     defaults = dict(_scope_='mmrazor', type='ConfigurableDistiller')
     try:
         return MODELS.build({**defaults, **config})
-    except AssertionError as error:
+    except (AssertionError, TypeError) as error:
         raise ValueError(f'distiller: {" ".join(str(error).split())}') from error
 
 

@@ -28,7 +28,8 @@ def _cfg(root, num_classes=2, architecture=False, **dataset):
     model = dict(type='ImageClassifier', head=dict(num_classes=num_classes))
     if architecture:
         model = dict(type='mmvitkd.FeatureDistill', architecture=model)
-    dataset = dict(type='ImageNet', data_root=str(root), pipeline=[]) | dataset
+    two = dict(classes=['n01', 'n02'])
+    dataset = dict(type='ImageNet', data_root=str(root), pipeline=[], metainfo=two) | dataset
     return Config(
         dict(
             model=model,
@@ -52,9 +53,19 @@ def _message(kind, cfg, split='train'):
 def test_a_fine_folder_passes(root, kind, architecture):
     cfg = _cfg(root, type=kind, architecture=architecture)
     check_data(cfg, ['train', 'val'])
-    metainfo = dict(classes=['a', 'b'])
-    dataset = DATASETS.build(cfg.train_dataloader.dataset | dict(metainfo=metainfo))
-    assert len(dataset) == 2  # MMPretrain reads it too
+    assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 2  # MMPretrain reads it too
+
+
+def test_other_classes_than_imagenets_are_sent_to_another_data_set(root):
+    """MMPretrain would assert it once the model is built, whatever the head has."""
+    cfg = _cfg(root)
+    del cfg.train_dataloader.dataset['metainfo']
+    message = _message(ValueError, cfg)
+    assert 'train_dataloader.dataset: data_root=' in message
+    assert 'found 2 class folders' in message and "MMPretrain's ImageNet takes 1000" in message
+    assert "type='mmvitkd.ImageFolder'" in message
+    with pytest.raises(AssertionError, match=r'subfolders \(2\)'):
+        DATASETS.build(cfg.train_dataloader.dataset)
 
 
 def test_a_custom_dataset_passes(root):

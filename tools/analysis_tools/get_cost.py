@@ -188,7 +188,7 @@ def main() -> None:
     for path in args.configs:
         try:
             results.append(measure(path))
-        except (KeyError, OSError, ValueError) as error:
+        except Exception as error:
             sys.exit(f'get_cost: {path}: {error}')
     if args.json is not None:
         write_json(results, args.json)

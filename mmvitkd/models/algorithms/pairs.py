@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import torch
+
+from ...registry import MODELS
 from ..blocks import blocks_of, token_grid_of
 from ..checks import PAIR
 
@@ -41,7 +44,12 @@ def expand_pairs(
             lacks its widths.
     """
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
-    weight = loss.get('loss_weight', 1.0) / max(len(pairs), 1)
+    if not isinstance(pairs, Sequence) or isinstance(pairs, str):
+        raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
+    whole = loss.get('loss_weight', 1.0)
+    if isinstance(whole, bool) or not isinstance(whole, int | float):
+        raise ValueError(f'pair_loss.loss_weight={whole!r}: wanted one number for all pairs.')
+    weight = whole / max(len(pairs), 1)
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ValueError(
@@ -96,19 +104,32 @@ def _connectors(
 
 def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """The student's projector and the teacher's width."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f'pair_projector={given!r}: wanted dict(in_channels=, out_channels=).')
     for key in ('in_channels', 'out_channels'):
-        if not isinstance(given.get(key), int):
+        width = given.get(key)
+        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
             raise ValueError(
                 f'pair_projector.{key}={given.get(key)!r}: wanted the width of the '
                 f"{'student' if key == 'in_channels' else 'teacher'}'s feature."
             )
-    return {'type': 'mmvitkd.ProjectorConnector', **given}, given['out_channels']
+    config = {'type': 'mmvitkd.ProjectorConnector', **given}
+    try:
+        with torch.device('meta'):  # a trial: nothing is drawn or stored
+            MODELS.build(dict(config))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f'pair_projector={dict(given)!r}: {error}') from error
+    return config, given['out_channels']
 
 
 def _source(layer: int | str, model: Any, key: str, role: str) -> str:
     """The module name of a layer given by name, or by index into a model's blocks."""
     if isinstance(layer, str):
         return layer
+    if not isinstance(layer, int) or isinstance(layer, bool):
+        raise ValueError(
+            f'{key}={layer!r}: wanted a block index of the {role} or the name of a module.'
+        )
     blocks = blocks_of(model)
     kind = type(model).__name__
     if not blocks:

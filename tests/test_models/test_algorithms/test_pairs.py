@@ -61,11 +61,21 @@ def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was(student, teacher):
         ([(0, 0), 2], r'pairs\[1\]=2: wanted'),
         ([(-1, 3)], r'pairs\[0\]\[0\]=-1: the student.*3 blocks or stages, .*from 0 to 2'),
         ([(0, 0), (2, 4)], r'pairs\[1\]\[1\]=4: the teacher \(TimmClassifier\) has 4 blocks'),
+        (11, r'pairs=11: wanted a list of \(student layer, teacher layer\)'),
+        ([(1.5, 3)], r'pairs\[0\]\[0\]=1.5: wanted a block index of the student'),
+        ([(1, None)], r'pairs\[0\]\[1\]=None: wanted a block index of the teacher'),
+        ([(True, 3)], r'pairs\[0\]\[0\]=True: wanted a block index'),
     ],
 )
 def test_what_is_no_pair_is_refused(pairs, message, student, teacher):
     with pytest.raises(ValueError, match=message):
         expand_pairs(None, pairs, MSE, student, teacher)
+
+
+@pytest.mark.parametrize('weight', ['0.2', [0.1, 0.1], None, True])
+def test_a_weight_that_is_no_number_is_refused(weight, student, teacher):
+    with pytest.raises(ValueError, match=r'pair_loss\.loss_weight=.*: wanted one number'):
+        expand_pairs(None, [(2, 3)], dict(MSE, loss_weight=weight), student, teacher)
 
 
 def test_an_index_into_an_unknown_model_asks_for_the_name(student):
@@ -119,8 +129,12 @@ def test_beside_lifts_projection_the_teacher_stays_raw(student, teacher):
     [
         (dict(out_channels=48), "in_channels=None: wanted the width of the student's feature"),
         (dict(in_channels=32), "out_channels=None: wanted the width of the teacher's feature"),
+        (dict(PROJECTOR, out_channels=0), "out_channels=0: wanted the width of the teacher's"),
+        (dict(PROJECTOR, freeze=True), "pair_projector=.*unexpected keyword argument 'freeze'"),
+        (dict(PROJECTOR, norm='bn'), r"pair_projector=.*norm='bn' is none of \['BN', 'LN'\]"),
+        (True, r'pair_projector=True: wanted dict\(in_channels=, out_channels=\)'),
     ],
 )
-def test_a_projector_without_a_width_is_refused(projector, message, student, teacher):
+def test_a_projector_that_is_none_is_refused(projector, message, student, teacher):
     with pytest.raises(ValueError, match=message):
         expand_pairs(None, [(2, 3)], MSE, student, teacher, projector)
