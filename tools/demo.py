@@ -46,6 +46,9 @@ LOSSES = {
 console = Console()
 scripts = ChildScripts()
 
+# SEP, rank and CKA to the teacher of each student, at epochs 10 and 20.
+SEP = ('--cfg-options', 'default_hooks.sep.type=mmvitkd.SEPHook')
+
 
 def main() -> None:
     """Convert, train, test, report."""
@@ -58,6 +61,7 @@ def main() -> None:
     say('Testing')
     runs = [result(name, seconds[name]) for name in test(list(NAMES))]
     report(runs)
+    say("Each student's SEP curves: work_dirs/demo/NAME/*/vis_data/vis_image/")
     say(f'Done in {time.perf_counter() - begin:.0f} s. Table and figures: work_dirs/demo/')
 
 
@@ -116,7 +120,8 @@ class Training:
         self.name, self.bars, self.begin = name, bars, time.perf_counter()
         shutil.rmtree(OUT / name, ignore_errors=True)
         script, config = ROOT / 'tools/train.py', ROOT / f'configs/mnist5k/{name}.py'
-        self.process = start([script, config, '--work-dir', f'work_dirs/demo/{name}'], name)
+        options = ['--work-dir', f'work_dirs/demo/{name}', *(() if name == TEACHER else SEP)]
+        self.process = start([script, config, *options], name)
         self.bar = bars.add_task(NAMES[name], total=epochs_of(name), at='starting')
 
     def is_done(self) -> bool:

@@ -64,9 +64,10 @@ class EnergyShares:
         """What the images so far came to.
 
         Returns:
-            For each threshold ('0.80') the summary of the images' dimensions; 'curve' and
-            'std', mean and standard deviation over the images of the share held by the first
-            1, 2, ... K directions; 'zero_images', how many were left out.
+            For each threshold ('0.80') the summary of the images' dimensions; 'dimensions',
+            each image's own, by threshold; 'curve' and 'std', mean and standard deviation over
+            the images of the share held by the first 1, 2, ... K directions; 'zero_images',
+            how many were left out.
 
         Raises:
             ValueError: If no image has any energy.
@@ -76,12 +77,13 @@ class EnergyShares:
                 f'nothing measured: of {self._zero_images} images, none has any energy.'
             )
         columns = torch.cat(self._dimensions).unbind(1)
-        summaries = {
-            f'{threshold:.2f}': summary_of(column)
+        images = {
+            f'{threshold:.2f}': column
             for threshold, column in zip(self.thresholds, columns, strict=True)
         }
         return {
-            **summaries,
+            **{key: summary_of(column) for key, column in images.items()},
+            'dimensions': {key: column.tolist() for key, column in images.items()},
             'curve': self._curves.mean,
             'std': self._curves.std,
             'zero_images': self._zero_images,

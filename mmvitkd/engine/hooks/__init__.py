@@ -1,8 +1,9 @@
-"""Hooks: checkpoints, random state, EMA, finite losses, unreadable images, the teacher."""
+"""Hooks: checkpoints, random state, EMA, losses, unreadable images, teacher, SEP."""
 
 from .checkpoint_hook import CheckpointHook
 from .finite_loss_hook import FiniteLossHook
 from .random_state_hook import RandomStateHook
+from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
 from .unreadable_images_hook import UnreadableImagesHook
@@ -11,6 +12,7 @@ __all__ = [
     'CheckpointHook',
     'FiniteLossHook',
     'RandomStateHook',
+    'SEPHook',
     'StudentEMAHook',
     'TeacherAccuracyHook',
     'UnreadableImagesHook',

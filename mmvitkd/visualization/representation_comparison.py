@@ -1,0 +1,156 @@
+"""Several models side by side: a table of their blocks' numbers, figures, CKA."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .representation import save_both
+from .representation_numbers import in_digits, number_table, numbers_of
+from .representation_overlays import OVERLAYS, draw_matrix
+from .representation_panels import named
+from .representation_reading import COLUMNS, READING
+from .tables import markdown_table
+
+ROWS = {
+    'tokens': "a row is a patch token, as all models have as many. Each model's evaluation "
+    'transform crops in its own way, so a token of the same number may show another place; '
+    'the null is a lower bound, as tokens of an image are alike.',
+    'images': "a row is an image's mean token, as the models have different numbers of tokens.",
+}
+
+UNITS = (
+    'Intensity, activation and gradient are in the unit of the features of each model, and the '
+    "bins of the entropy lie between each report's own smallest and largest value: their "
+    'heights do not compare.'
+)
+
+
+class Compared(NamedTuple):
+    """A model in the comparison.
+
+    Attributes:
+        report: Its report.
+        key: Of the block that is compared.
+        file: Where the report was read.
+    """
+
+    report: Mapping[str, Any]
+    key: str
+    file: str
+
+    @property
+    def block(self) -> Mapping[str, Any]:
+        """What the report says of the block."""
+        return self.report['blocks'][self.key]
+
+
+def write_comparison(
+    models: Mapping[str, Compared], cka: Mapping[str, Any] | None, out: Path
+) -> dict[str, Any]:
+    """Write report.md and figures.
+
+    Args:
+        models: By their labels; there may be none if there is CKA.
+        cka: What ``cka_matrix`` gives.
+        out: The folder.
+
+    Returns:
+        The numbers, for JSON.
+    """
+    blocks = {label: model.block for label, model in models.items()}
+    drawn = []
+    for name, draw in OVERLAYS.items():
+        figure = draw(blocks) if blocks else None
+        if figure is not None:
+            save_both(figure, out / 'figures', name)
+            drawn.append(name)
+    if cka is not None:
+        save_both(draw_matrix(cka['labels'], cka['matrix']), out / 'figures', 'cka')
+    text = _text(models, drawn, cka)
+    (out / 'report.md').write_text(text, encoding='utf-8')
+    return _content(models, cka)
+
+
+def _text(
+    models: Mapping[str, Compared], drawn: Iterable[str], cka: Mapping[str, Any] | None
+) -> str:
+    sections = ['# Representations compared']
+    if models:
+        header = ['', 'model', 'block', 'images', 'tokens']
+        about = markdown_table(header, [_about(*item) for item in models.items()], 3)
+        numbers = number_table({label: model.block for label, model in models.items()})
+        sections += [about, *_differences(models), markdown_table(*numbers), COLUMNS, UNITS]
+    for name in drawn:
+        heading, text = READING[name]
+        sections += [f'## {heading}', f'![{heading}](figures/{name}.png)', text]
+    if cka is not None:
+        sections += _alignment(cka)
+    return '\n\n'.join(sections) + '\n'
+
+
+def _about(label: str, model: Compared) -> list[str]:
+    block, report = model.block, model.report
+    tokens = block.get('num_tokens', report['num_tokens'])
+    return [
+        label,
+        f'`{report["model"]}`',
+        named(model.key).removeprefix('block '),
+        str(report['num_images']),
+        str(tokens),
+    ]
+
+
+def _differences(models: Mapping[str, Compared]) -> list[str]:
+    """What makes the numbers hard to compare."""
+    different = []
+    for column, what in ((3, 'images'), (4, 'tokens an image')):
+        found = {_about(label, model)[column] for label, model in models.items()}
+        if len(found) > 1:
+            different.append(f'numbers of {what} ({", ".join(sorted(found, key=int))})')
+    folders = {model.report.get('images', {}).get('folder', '') for model in models.values()}
+    if len(folders) > 1:
+        different.append(f'folders of images ({", ".join(f"`{f}`" for f in sorted(folders))})')
+    if not different:
+        return []
+    return [
+        f'**Not measured alike: the reports differ in {" and ".join(different)}.** Dimensions '
+        'grow with the tokens, and 99th percentiles with the images.'
+    ]
+
+
+def _alignment(cka: Mapping[str, Any]) -> list[str]:
+    """The matrix, what its rows were, and its null."""
+    labels = cka['labels']
+    names = [f'{n} ({named(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
+    tables = [
+        markdown_table(
+            [head, *labels],
+            [[n, *map(in_digits, row)] for n, row in zip(names, cka[key], strict=True)],
+        )
+        for head, key in (('CKA', 'matrix'), ('null', 'null'))
+    ]
+    parts = [
+        '## Linear CKA between the models',
+        '![Linear CKA between the models](figures/cka.png)',
+        f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
+        *tables,
+        'The null is its value of shuffled rows: with few rows next to the channels CKA is '
+        'high whatever the features.',
+    ]
+    if cka['unreadable']:
+        paths = ', '.join(f'`{path}`' for path in sorted(cka['unreadable']))
+        parts.append(f'Left out, as they cannot be read: {paths}.')
+    return parts
+
+
+def _content(models: Mapping[str, Compared], cka: Mapping[str, Any] | None) -> dict[str, Any]:
+    compared = {
+        label: {
+            'report': model.file,
+            'model': model.report['model'],
+            'block': model.key,
+            'numbers': numbers_of(model.block),
+        }
+        for label, model in models.items()
+    }
+    return {'compared': compared} if cka is None else {'compared': compared, 'cka': cka}

@@ -1,0 +1,224 @@
+"""What the figures of a report show: its numbers, at their places, beside their nulls."""
+
+from math import acos, degrees, sqrt
+
+import mmvitkd  # noqa: F401
+from mmvitkd.visualization.representation_channels import (
+    draw_sep,
+    draw_sorted_energy,
+    draw_spectrum,
+    sorted_null,
+)
+from mmvitkd.visualization.representation_depth import (
+    draw_in_use,
+    draw_intensity,
+    draw_layers,
+    draw_u_shape,
+)
+from mmvitkd.visualization.representation_energy import draw_dimensions, draw_energy
+from mmvitkd.visualization.representation_rotation import draw_rotation
+
+import pytest
+from representation_reports import report
+
+LIFT = dict(blocks=('0', '1', '2', 'neck'), widths={'neck': 32})
+
+
+@pytest.fixture(scope='module')
+def blocks():
+    """Those of a Lift."""
+    return report(**LIFT)['blocks']
+
+
+def percent(values):
+    return pytest.approx([100 * value for value in values])
+
+
+def titles(figure):
+    return [axes.get_title(loc='left') for axes in figure.axes]
+
+
+def line(axes, label):
+    """The curve whose label begins so."""
+    (found,) = [each for each in axes.lines if each.get_label().startswith(label)]
+    return found
+
+
+def test_three_blocks_of_many_have_a_panel(blocks):
+    many = {str(i): blocks['1'] for i in range(24)}
+    assert titles(draw_energy(many)) == ['block 0', 'block 11', 'block 23']
+    assert titles(draw_energy(blocks)) == ['block 0', 'block 1', 'neck']
+    two = {key: blocks[key] for key in ('2', 'neck')}
+    assert titles(draw_energy(two)) == ['block 2', 'neck']
+
+
+def test_energy_curves_with_their_spread(blocks):
+    axes = draw_energy(blocks).axes[-1]
+    for measure, label in (('svd', "image's own"), ('pca', "dataset's")):
+        shares = blocks['neck'][measure]
+        found = line(axes, label)
+        assert found.get_ydata() == percent(shares['curve'])
+        assert list(found.get_xdata()) == [*range(1, len(shares['curve']) + 1)]
+    bands = [band.get_paths()[0].vertices[:, 1] for band in axes.collections]
+    shares = blocks['neck']['svd']
+    highest = max(min(1, m + s) for m, s in zip(shares['curve'], shares['std'], strict=True))
+    assert max(bands[0]) == pytest.approx(100 * highest)
+    lowest = min(m - s for m, s in zip(shares['curve'], shares['std'], strict=True))
+    assert min(bands[0]) == pytest.approx(100 * lowest)
+
+
+def test_histograms_count_every_image_and_mark_the_99th_percentile(blocks):
+    figure = draw_dimensions(blocks)
+    assert titles(figure) == [f'neck: {t} % of the energy' for t in (80, 90, 95, 99)]
+    for axes, threshold in zip(figure.axes, ('0.80', '0.90', '0.95', '0.99'), strict=True):
+        for bars, mark, measure in zip(
+            axes.containers, axes.lines, ('svd', 'pca'), strict=True
+        ):
+            dimensions = blocks['neck'][measure]['dimensions'][threshold]
+            assert sum(bar.get_height() for bar in bars) == len(dimensions) == 12
+            for bar in bars:
+                left, right = bar.get_x(), bar.get_x() + bar.get_width()
+                assert bar.get_height() == sum(left < d < right for d in dimensions)
+            p99 = blocks['neck'][measure][threshold]['p99']
+            assert set(mark.get_xdata()) == {p99}
+
+
+@pytest.mark.parametrize('most', [1, 2, 47, 48, 49, 384])
+def test_histograms_hold_the_smallest_and_the_largest_dimension(most):
+    images = [1, 1, most]
+    svd = {'0.99': {'p99': most}, 'dimensions': {'0.99': images}}
+    (axes,) = draw_dimensions({'0': {'svd': svd}}).axes
+    heights = [bar.get_height() for bar in axes.containers[0]]
+    assert sum(heights) == 3
+    assert len(heights) <= 48
+
+
+def test_no_histograms_without_the_dimensions_of_images(blocks):
+    bare = {m: {k: v for k, v in blocks['2'][m].items() if k != 'dimensions'} for m in ('svd',)}
+    assert draw_dimensions({'2': bare}) is None
+
+
+def test_layers_show_median_quartiles_and_99th_percentile(blocks):
+    (axes,) = draw_layers(blocks).axes
+    for measure, label in (('svd', "image's own"), ('pca', "dataset's")):
+        summaries = [block[measure]['0.99'] for block in blocks.values()]
+        found = line(axes, label)
+        assert list(found.get_xdata()) == [0, 1, 2, 3]
+        assert list(found.get_ydata()) == [summary['median'] for summary in summaries]
+        p99 = [summary['p99'] for summary in summaries]
+        assert any(list(each.get_ydata()) == p99 for each in axes.lines)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ['0', '1', '2', 'neck']
+
+
+def test_blocks_lie_at_their_indices(blocks):
+    apart = {'2': blocks['0'], '5': blocks['1'], '11': blocks['2']}
+    (axes,) = draw_intensity(apart).axes
+    (found,) = axes.lines
+    assert list(found.get_xdata()) == [2, 5, 11]
+    assert list(found.get_ydata()) == [block['frequency_intensity'] for block in apart.values()]
+
+
+def test_u_shape_shows_means_and_quartiles(blocks):
+    figure = draw_u_shape(blocks)
+    names = ('entropy', 'activation_magnitude', 'gradient_magnitude')
+    for axes, name in zip(figure.axes, names, strict=True):
+        (found,) = axes.lines
+        assert list(found.get_ydata()) == [block[name]['mean'] for block in blocks.values()]
+        band = axes.collections[0].get_paths()[0].vertices[:, 1]
+        assert min(band) == min(block[name]['q25'] for block in blocks.values())
+        assert max(band) == max(block[name]['q75'] for block in blocks.values())
+    assert figure.axes[0].get_ylabel() == 'bits'
+    one = {key: {'entropy': block['entropy']} for key, block in blocks.items()}
+    assert titles(draw_u_shape(one)) == ['token entropy']
+
+
+def test_ranks_and_ratios_start_at_zero(blocks):
+    figure = draw_in_use(blocks)
+    assert [axes.get_ylim()[0] for axes in figure.axes] == [0, 0]
+    means = [block['effective_rank']['mean'] for block in blocks.values()]
+    assert list(figure.axes[0].lines[0].get_ydata()) == means
+
+
+def test_sep_beside_permutations_and_null(blocks):
+    figure = draw_sep(blocks)
+    above, below = figure.axes[2], figure.axes[5]
+    sep = blocks['neck']['sep']
+    size = len(sep['full']['curve'])
+    kinds = ('full', 'as it is'), ('permuted', 'channels permuted'), ('null', 'random tokens')
+    for (kind, label), rest in zip(kinds, below.lines, strict=True):
+        curve = sep[kind]['curve']
+        found = line(above, label)
+        assert found.get_ydata() == percent(curve)
+        assert found.get_label().endswith(f'b90 {sep[kind]["bandwidth"]["0.90"]:.3f}')
+        over = [value - (k + 1) / size for k, value in enumerate(curve)]
+        assert rest.get_ydata() == pytest.approx([100 * value for value in over], abs=1e-9)
+    band = below.collections[0].get_paths()[0].vertices[:, 1]
+    edges = zip(sep['permuted']['curve'], sep['permuted']['std'], strict=True)
+    highest = max(c + 2 * s - (k + 1) / size for k, (c, s) in enumerate(edges))
+    assert max(band) == pytest.approx(100 * highest)
+
+
+def test_sep_of_the_folded_spectrum_has_no_null_of_the_full_one(blocks):
+    sep = {kind: blocks['2']['sep'][kind] for kind in ('folded', 'null')}
+    figure = draw_sep({'2': {'sep': sep}})
+    assert titles(figure)[0] == 'block 2, folded spectrum'
+    assert len(figure.axes[0].lines) == 1
+    assert draw_sep({'2': {'sep': {'permuted': blocks['2']['sep']['permuted']}}}) is None
+
+
+def test_sorted_energy_beside_random_tokens(blocks):
+    (axes,) = draw_sorted_energy(blocks).axes
+    energy = blocks['neck']['sorted_energy']
+    found = line(axes, 'neck')
+    assert found.get_ydata() == percent(energy['curve'])
+    assert found.get_xdata() == percent([(k + 1) / 32 for k in range(32)])
+    eight = line(axes, '8-sparse')
+    assert eight.get_ydata()[7] == pytest.approx(100)
+    assert eight.get_ydata()[6] < 100
+    assert line(axes, 'Gaussian').get_ydata()[7] < 80
+
+
+@pytest.mark.parametrize(('active', 'share'), [(None, 0.45), (8, 0.013), (1, 0.003)])
+def test_nulls_of_the_sorted_energy_are_those_of_the_paper(active, share):
+    found = sorted_null(384, active)['bandwidth']['0.90']
+    assert found == pytest.approx(share, rel=0.25, abs=0.003)
+
+
+def test_the_spectrum_is_drawn_up_to_half_a_cycle(blocks):
+    (axes,) = draw_spectrum(blocks).axes
+    found = line(axes, 'neck')
+    assert list(found.get_ydata()) == blocks['neck']['spectrum'][:17]
+    assert (found.get_xdata()[0], found.get_xdata()[-1]) == (0, 0.5)
+
+
+def test_rotation_beside_random_subspaces(blocks):
+    figure = draw_rotation(blocks)
+    above, below = figure.axes[2], figure.axes[5]
+    rotation = blocks['neck']['rotation']
+    for kind, label in (('pairs', 'two images'), ('dataset', 'an image and')):
+        assert list(line(above, label).get_ydata()) == rotation[kind]['angles']['mean']
+    random = degrees(acos(sqrt(4 / 32)))
+    assert line(above, 'random').get_ydata()[0] == pytest.approx(random)
+    counted = [sum(bar.get_height() for bar in bars) for bars in below.containers]
+    assert counted == [len(rotation[kind]['overlaps']) for kind in ('pairs', 'dataset')]
+    assert below.lines[0].get_xdata()[0] == rotation['null'] == 4 / 32
+    assert [text.get_text() for text in below.texts] == ['random 0.125']
+
+
+@pytest.mark.parametrize(
+    'draw',
+    [
+        draw_energy,
+        draw_dimensions,
+        draw_layers,
+        draw_rotation,
+        draw_sep,
+        draw_sorted_energy,
+        draw_spectrum,
+        draw_intensity,
+        draw_u_shape,
+        draw_in_use,
+    ],
+)
+def test_nothing_is_drawn_of_nothing(draw):
+    assert draw({'0': {'num_tokens': 4}, '1': {'num_tokens': 4}}) is None
