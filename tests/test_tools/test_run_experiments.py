@@ -213,6 +213,7 @@ def test_the_trainings_end_with_the_tool(experiment, tmp_path, monkeypatch, numb
     def interrupt(seconds):
         while not (pid.exists() and pid.read_text()):
             sleep(seconds)
+        monkeypatch.setattr(schedule.time, 'sleep', sleep)  # once: waiting sleeps, too
         signal.raise_signal(number)
 
     monkeypatch.setattr(schedule.time, 'sleep', interrupt)
