@@ -1,0 +1,323 @@
+"""tools/analysis_tools/analyze_representation.py: what it writes, and what it refuses."""
+
+import errno
+import json
+import os
+import signal
+import sys
+
+import mmvitkd  # noqa: F401
+from mmvitkd.analysis.pca import PCADimensions, SecondMoment
+from mmvitkd.analysis.singular_values import SVDDimensions
+from mmvitkd.apis.load_model import load_model
+from mmvitkd.representation import MEASURES
+from mmvitkd.representation import passes as passes_module
+
+import numpy as np
+import pytest
+import torch
+import toy_students
+from folders import touch, write_noise
+from tokens import numbers
+from tool_modules import load_tool
+
+NAMES = [f'{c}/{i}.png' for c in ('ant', 'bee', 'cat') for i in range(3)]
+SMALL = 'timm:test_vit'  # 160 x 160 pixels, 64 wide, 6 blocks
+
+
+@pytest.fixture
+def images(tmp_path):
+    return write_noise(tmp_path / 'images', *NAMES, size=(48, 40, 3))
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes the config of a training and a checkpoint of its student; returns both."""
+
+    def config(kind):
+        cfg = toy_students.training(kind)
+        path, checkpoint = tmp_path / f'{kind}.py', tmp_path / f'{kind}.pth'
+        path.write_text('\n'.join(f'{k} = {v!r}' for k, v in cfg.to_dict().items()))
+        toy_students.save_training(cfg, checkpoint)
+        return str(path), str(checkpoint)
+
+    return config
+
+
+@pytest.fixture
+def tool():
+    return load_tool('analysis_tools/analyze_representation')
+
+
+@pytest.fixture
+def analyze(tool, images, tmp_path, monkeypatch, capsys):
+    """Run the tool; returns its report, what it printed, and the reason it gave for ending."""
+
+    def run(model, *options, data_root=images, out=tmp_path / 'out'):
+        given = [model, '--data-root', data_root, '--out', out, *options]
+        if '--workers' not in options:
+            given += ['--workers', 0]
+        if '--device' not in options:
+            given += ['--device', 'cpu']
+        monkeypatch.setattr(sys, 'argv', ['analyze', *map(str, given)])
+        error = None
+        try:
+            tool.main()
+        except SystemExit as end:
+            error = end.code
+        file = out / 'report.json'
+        report = json.loads(file.read_text()) if error is None else None
+        return report, capsys.readouterr().out, error
+
+    return run
+
+
+def features_of(model, checkpoint, images, names=NAMES):
+    """The last block's patch tokens, by a hook of the test's own."""
+    loaded = load_model(model, checkpoint)
+    found = []
+    loaded.model.backbone.layers[-1].register_forward_hook(
+        lambda module, args, output: found.append(output[:, 1:])
+    )
+    inputs = torch.stack([loaded.preprocess(str(images / name)) for name in names])
+    with torch.no_grad():
+        loaded.model(inputs)
+    return found[0]
+
+
+def test_the_report_of_a_widelast_checkpoint(analyze, config, images, tmp_path):
+    model, checkpoint = config('widelast')
+    report, printed, _ = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd', 'pca')
+    assert (report['model'], report['checkpoint']) == (model, checkpoint)
+    assert (report['num_images'], report['num_tokens'], report['embed_dims']) == (9, 16, 32)
+    assert report['images'] == dict(
+        folder=str(images), found=9, num_classes=3, unreadable=[], first_per_class=False
+    )
+    assert report['settings']['measures'] == ['svd', 'pca']
+    assert report['settings']['seed'] == 2026 and report['settings']['blocks'] == ['2']
+    assert report['versions'].keys() >= {'python', 'torch', 'timm', 'mmvitkd', 'numpy'}
+    assert report['forward_passes'] == 1 and report['random_weights'] is False
+    (key,) = report['blocks']
+    entry = report['blocks'][key]
+    about = {'module', 'num_tokens', 'embed_dims', 'zero_tokens'}
+    assert key == '2' and entry.keys() - about == {'svd', 'pca'}
+    features = features_of(model, checkpoint, images)
+    svd, moment = SVDDimensions(), SecondMoment()
+    svd.update(features)
+    moment.update(features)
+    pca = PCADimensions(moment.basis())
+    pca.update(features)
+    for name, wanted in (('svd', svd.result()), ('pca', pca.result())):
+        for t in ('0.80', '0.90', '0.95', '0.99'):
+            assert numbers(entry[name][t]) == pytest.approx(numbers(wanted[t]))
+        assert entry[name]['curve'] == pytest.approx(wanted['curve'], rel=1e-5)
+    files = sorted(
+        path.relative_to(tmp_path / 'out').as_posix()
+        for path in (tmp_path / 'out').rglob('*')
+        if path.is_file()
+    )
+    assert report['files'] == files and {'report.json', 'report.md'} < set(files)
+    assert any(name.endswith('.png') for name in files)
+    assert 'report.md' in printed
+
+
+def test_lift_before_and_after_its_projector(analyze, config):
+    model, checkpoint = config('lift')
+    report, _, _ = analyze(model, '--checkpoint', checkpoint)
+    assert list(report['blocks']) == ['2', 'neck']
+    widths = [entry['embed_dims'] for entry in report['blocks'].values()]
+    assert widths == [16, 32] and report['embed_dims'] == 32
+    entries = {e for m in MEASURES.values() for e in m.entries} - {'gradient_magnitude'}
+    for key, entry in report['blocks'].items():
+        assert entry.keys() >= entries and 'gradient_magnitude' not in entry
+        assert list(entry['cka']['to']) == ['neck' if key == '2' else '2']
+        assert entry['sep'].keys() == {'full', 'folded', 'permuted', 'null'}
+
+
+def test_any_model_of_timm(analyze):
+    options = ['--allow-random', '--num-images', 3, '--blocks', '0', '-1', '--measures', 'svd']
+    report, _, _ = analyze(SMALL, *options)
+    assert report['random_weights'] and report['checkpoint'] is None
+    assert list(report['blocks']) == ['0', '5'] and report['num_images'] == 3
+    assert report['num_tokens'] == 100 and report['settings']['image_size'] == [160, 160]
+    smaller, _, _ = analyze(SMALL, *options, '--img-size', 64, '--overwrite')
+    assert smaller['num_tokens'] == 16 and smaller['settings']['image_size'] == [64, 64]
+    again, _, _ = analyze(SMALL, *options, '--img-size', 64, '--overwrite')
+    assert again['blocks'] == smaller['blocks']  # the weights are drawn with the seed
+    other, _, _ = analyze(SMALL, *options, '--img-size', 64, '--overwrite', '--seed', 1)
+    assert other['blocks'] != smaller['blocks']
+
+
+def test_stages_of_a_config_in_bfloat16(analyze, config):
+    model, checkpoint = config('swin')
+    options = ['--checkpoint', checkpoint, '--blocks', 'all', '--measures', 'cka', 'gradient']
+    report, _, _ = analyze(model, *options, '--amp', '--first-per-class')
+    assert report['images']['first_per_class'] and report['num_images'] == 3
+    first, second = report['blocks'].values()
+    assert (first['embed_dims'], second['embed_dims']) == (8, 16)
+    assert first['cka']['rows'] == 'images' and report['settings']['amp']
+    assert second['gradient_magnitude']['mean'] > 0
+    assert second['gradient_magnitude']['score'] == 'predictions'  # 3 classes are not its 5
+
+
+def test_workers_and_batches_change_nothing(analyze, config):
+    model, checkpoint = config('ours')
+    options = ['--checkpoint', checkpoint, '--measures', 'svd', 'entropy']
+    one, _, _ = analyze(model, *options)
+    two, _, _ = analyze(model, *options, '--workers', 2, '--batch-size', 2, '--overwrite')
+    assert numbers(two['blocks']) == pytest.approx(numbers(one['blocks']), rel=1e-4)
+
+
+def test_features_are_saved_on_request(analyze, config, images, tmp_path):
+    model, checkpoint = config('ours')
+    options = ['--checkpoint', checkpoint, '--measures', 'svd']
+    analyze(model, *options, '--save-features')
+    found = np.load(tmp_path / 'out' / 'features' / '2.npy')
+    wanted = features_of(model, checkpoint, images).numpy()
+    assert np.allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    report, _, _ = analyze(model, *options, '--overwrite')
+    assert not any('features' in name for name in report['files'])
+
+
+def test_images_that_cannot_be_read_are_named(analyze, config, images):
+    touch(images, 'bee/1.png')  # an empty file
+    model, checkpoint = config('ours')
+    report, printed, _ = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd')
+    assert report['images']['unreadable'] == ['bee/1.png'] and report['num_images'] == 8
+    assert 'bee/1.png: the file is empty' in printed
+
+
+# What it refuses ----------------------------------------------------------------------
+
+
+def broken(kind, images, tmp_path):
+    """Arguments, and a part of the line that says what is wrong with them."""
+    random = ['--allow-random']
+    return {
+        'unknown model': (['timm:vit_tinny_patch16_224', *random], 'vit_tiny_patch16_224'),
+        'no such config': (['no/where.py', *random], 'no/where.py'),
+        'no weights': (['ours'], 'checkpoint: none is given'),
+        'unknown block': (['ours', *random, '--blocks', 'layer.2'], "'layer.2' is no module"),
+        'no such block': (['ours', *random, '--blocks', '0', '7'], 'there is no 7'),
+        'unknown measure': (['ours', *random, '--measures', 'svdd'], 'did you mean svd?'),
+        'cka of one': (['ours', *random, '--measures', 'cka'], 'compares blocks'),
+        'no checkpoint': (['ours', '--checkpoint', tmp_path / 'no.pth'], 'no.pth'),
+        'one image': (['ours', *random, '--num-images', '1'], 'wanted two or more'),
+        'no size': (
+            ['ours', *random, '--memory-limit', 'much'],
+            "--memory-limit: found 'much'",
+        ),
+        'little memory': (['ours', *random, '--memory-limit', '9KiB'], 'found 9 KiB'),
+        'no device': (['ours', *random, '--device', 'abacus'], "--device: 'abacus'"),
+        'no spill': (['ours', *random, '--spill', tmp_path / 'no'], '--spill: '),
+        'no batch': (['ours', *random, '--batch-size', '0'], '--batch-size: found 0'),
+        'img size': (['ours', *random, '--img-size', '64'], 'img_size=64 is for timm:NAME'),
+    }[kind]
+
+
+KINDS = [
+    *('unknown model', 'no such config', 'no weights', 'unknown block', 'no such block'),
+    *('unknown measure', 'cka of one', 'no checkpoint', 'one image', 'no size'),
+    *('little memory', 'no device', 'no spill', 'no batch', 'img size'),
+]
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_bad_input_is_told_in_a_line(kind, analyze, config, images, tmp_path):
+    (model, *options), part = broken(kind, images, tmp_path)
+    if model == 'ours':
+        model, _ = config('ours')
+    before = sorted(os.listdir(tmp_path))
+    _, _, error = analyze(model, *options)
+    assert error.startswith('analyze_representation: ') and part in error
+    assert '\n' not in error.strip()
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_checkpoint_that_does_not_match(analyze, config):
+    model, _ = config('ours')
+    _, checkpoint = config('widelast')
+    _, _, error = analyze(model, '--checkpoint', checkpoint)
+    assert error.startswith('analyze_representation: ') and 'does not fit' in error
+
+
+def test_an_empty_folder(analyze, config, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    for folder, part in ((tmp_path / 'empty', 'found no images'), (tmp_path / 'no', 'no such')):
+        _, _, error = analyze(config('ours')[0], '--allow-random', data_root=folder)
+        assert error.startswith('analyze_representation: ') and part in error
+
+
+def test_features_that_are_not_finite(analyze, config, tmp_path):
+    model, checkpoint = config('ours')
+    content = torch.load(checkpoint, weights_only=False)
+    content['state_dict']['architecture.backbone.layers.1.ffn.layers.1.bias'][3] = torch.nan
+    torch.save(content, checkpoint)
+    _, _, error = analyze(model, '--checkpoint', checkpoint, '--blocks', 'all')
+    assert 'block 1 (backbone.layers.1): NaN or infinite features of ant/0.png' in error
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_report_that_is_there(analyze, config, tmp_path):
+    model, checkpoint = config('ours')
+    options = ['--checkpoint', checkpoint, '--measures', 'svd']
+    analyze(model, *options)
+    before = (tmp_path / 'out' / 'report.json').read_bytes()
+    _, _, error = analyze(model, *options, '--seed', 3)
+    assert 'has a report; --overwrite replaces it' in error
+    assert (tmp_path / 'out' / 'report.json').read_bytes() == before
+    report, _, _ = analyze(model, *options, '--seed', 3, '--overwrite')
+    assert report['settings']['seed'] == 3
+
+
+# What is left when it ends early ------------------------------------------------------
+
+
+@pytest.fixture
+def heeds_ctrl_c():
+    """A shell that starts a job in the background has it ignore SIGINT."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures('heeds_ctrl_c')
+@pytest.mark.parametrize('before', [False, True])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_ctrl_c_leaves_nothing(analyze, config, tmp_path, monkeypatch, before, workers):
+    model, checkpoint = config('ours')
+    (tmp_path / 'spill').mkdir()
+    options = ['--checkpoint', checkpoint, '--measures', 'svd', '--spill', tmp_path / 'spill']
+    options += ['--batch-size', 2, '--workers', workers, '--save-features', '--overwrite']
+    if before:
+        analyze(model, *options)
+    there = sorted(os.listdir(tmp_path))
+    own = passes_module.Passes._feed
+    calls = []
+
+    def interrupted(self, *args):
+        calls.append(args)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        own(self, *args)
+
+    monkeypatch.setattr(passes_module.Passes, '_feed', interrupted)
+    _, _, error = analyze(model, *options)
+    assert error == 'analyze_representation: interrupted; nothing was written.'
+    assert len(calls) == 3 and sorted(os.listdir(tmp_path)) == there
+    assert os.listdir(tmp_path / 'spill') == []
+    if before:
+        assert json.loads((tmp_path / 'out' / 'report.json').read_text())['num_images'] == 9
+
+
+@pytest.mark.parametrize('place', ['write_report', 'write_report_file', 'run_passes'])
+def test_a_full_disk_leaves_nothing(analyze, config, tool, tmp_path, monkeypatch, place):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    model, checkpoint = config('ours')
+    there = sorted(os.listdir(tmp_path))
+    monkeypatch.setattr(tool, place, full)
+    _, _, error = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd')
+    assert error.startswith('analyze_representation: ') and 'No space left on device' in error
+    assert sorted(os.listdir(tmp_path)) == there

@@ -1,0 +1,249 @@
+"""Measure a model's features of images: `MODEL --data-root DIR --out DIR`.
+
+Writes report.md, which is to be read first, report.json, tables (CSV) and figures: how many
+directions hold an image's energy and that of all images, how energy lies over channels and
+their frequencies, entropy, magnitudes. Features are not kept, unless they are asked for.
+"""
+
+import argparse
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.analysis.feature_source import FeatureSource
+from mmvitkd.apis.load_model import load_model
+from mmvitkd.datasets.image_batches import ImageBatches
+from mmvitkd.datasets.image_list import ImageList, find_images
+from mmvitkd.representation import (
+    MEASURES,
+    Measured,
+    Passes,
+    Settings,
+    chosen_measures,
+    report_of,
+)
+from mmvitkd.representation.device import device_of
+from mmvitkd.representation.feature_files import FOLDER, FeatureFiles
+from mmvitkd.representation.folder import check_out, new_folder, write_report_file
+from mmvitkd.representation.measures import ALL, DEFAULT
+from mmvitkd.representation.memory_sizes import parse_size
+from mmvitkd.representation.progress import image_bars
+from mmvitkd.visualization.representation import write_report
+
+import torch
+from mmengine.logging import MMLogger
+from rich.console import Console
+
+MEANINGS = '\n'.join(f'  {name:15} {measure.meaning}' for name, measure in MEASURES.items())
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or '').splitlines()[0],
+        epilog=f'measures:\n{MEANINGS}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'model', metavar='MODEL', help='config file, exported student, or timm:NAME'
+    )
+    parser.add_argument('--checkpoint', metavar='FILE', help="the model's weights")
+    parser.add_argument('--ema', action='store_true', help="take the weights' average")
+    parser.add_argument('--teacher', action='store_true', help="take the config's teacher")
+    parser.add_argument(
+        '--allow-random', action='store_true', help='measure random weights, drawn with --seed'
+    )
+    parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of images')
+    parser.add_argument(
+        '--first-per-class', action='store_true', help='the first image of each class alone'
+    )
+    parser.add_argument(
+        '--num-images', type=int, metavar='N', help='at most so many, spread over the folder'
+    )
+    parser.add_argument(
+        '--img-size', type=int, metavar='SIDE', help='build a timm model for this size'
+    )
+    parser.add_argument(
+        '--blocks',
+        nargs='+',
+        default=['last'],
+        metavar='BLOCK',
+        help="'last' (default), 'all', or indices from 0 and names of modules",
+    )
+    parser.add_argument(
+        '--final-norm', action='store_true', help="behind the model's final norm"
+    )
+    parser.add_argument(
+        '--measures',
+        nargs='+',
+        default=[DEFAULT],
+        metavar='NAME',
+        help=f"see below; '{DEFAULT}' is all but gradient, and '{ALL}' all",
+    )
+    parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
+    parser.add_argument(
+        '--held-out', action='store_true', help='PCA of every other image, judged on the rest'
+    )
+    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
+    parser.add_argument('--amp', action='store_true', help='run the model in bfloat16')
+    parser.add_argument('--seed', type=int, default=2026, help='default: 2026')
+    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
+    parser.add_argument(
+        '--workers', type=int, default=2, metavar='N', help='that read images; default: 2'
+    )
+    parser.add_argument(
+        '--memory-limit',
+        default='2GiB',
+        metavar='SIZE',
+        help='beside a bare forward pass; default: 2GiB',
+    )
+    parser.add_argument(
+        '--spill',
+        metavar='DIR',
+        help='keep features that do not fit in a temporary file there, instead of a second '
+        'forward pass',
+    )
+    parser.add_argument(
+        '--save-features', action='store_true', help=f'keep them in {FOLDER}/ in --out'
+    )
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
+    parser.add_argument('--overwrite', action='store_true', help='replace a report')
+    return parser.parse_args()
+
+
+def blocks_of(words: list[str]) -> list[int | str]:
+    """What ``FeatureSource`` takes as blocks; words may hold several, with commas."""
+    parts = [part for word in words for part in word.split(',') if part]
+    return [int(part) if part.lstrip('-').isdigit() else part for part in parts]
+
+
+def check(args: argparse.Namespace) -> None:
+    """Check what nothing else would, or not before a long run.
+
+    Raises:
+        FileExistsError: If there is something in the way of the report.
+        FileNotFoundError: If there is no folder to spill to.
+        ValueError: If a number is out of range, or a word means nothing.
+    """
+    check_out(args.out, args.overwrite)
+    if args.spill is not None and not Path(args.spill).is_dir():
+        raise FileNotFoundError(f'--spill: {args.spill!r}: there is no such folder.')
+    for name, least in (('batch_size', 1), ('workers', 0)):
+        if getattr(args, name) < least:
+            key = name.replace('_', '-')
+            raise ValueError(f'--{key}: found {getattr(args, name)}, wanted {least} or more.')
+    settings_of(args, num_blocks=2)
+
+
+def settings_of(args: argparse.Namespace, num_blocks: int) -> Settings:
+    """The settings of the measures.
+
+    Raises:
+        ValueError: If there is no such measure or device, or the limit is no size.
+    """
+    try:
+        memory_limit = parse_size(args.memory_limit)
+    except ValueError as error:
+        raise ValueError(f'--memory-limit: {error}') from None
+    return Settings(
+        measures=chosen_measures(args.measures, num_blocks),
+        seed=args.seed,
+        centered=args.centered,
+        held_out=args.held_out,
+        device=device_of(args.device),
+        amp=args.amp,
+        memory_limit=memory_limit,
+        spill=args.spill,
+    )
+
+
+def analyze(args: argparse.Namespace, console: Console) -> None:
+    """Load, measure and write."""
+    args.out = args.out.expanduser().absolute()
+    check(args)
+    start = time.perf_counter()
+    images = find_images(args.data_root, args.first_per_class, args.num_images)
+    torch.manual_seed(args.seed)
+    loaded = load_model(
+        args.model,
+        args.checkpoint,
+        teacher=args.teacher,
+        ema=args.ema,
+        img_size=args.img_size,
+        allow_random=args.allow_random,
+    )
+    source = FeatureSource(loaded.model, blocks_of(args.blocks), args.final_norm)
+    settings = settings_of(args, len(source.names))
+    loaded.model.to(settings.device)
+    batches = ImageBatches(images, loaded.preprocess, args.batch_size, args.workers)
+    with new_folder(args.out, args.overwrite) as folder:
+        measured = run_passes(args, source, batches, images, settings, folder, console)
+        about = dict(
+            model=args.model,
+            checkpoint=args.checkpoint,
+            provenance=loaded.provenance,
+            random_weights=loaded.is_random,
+        )
+        options = dict(
+            blocks=[*map(str, source.names)],
+            final_norm=args.final_norm,
+            image_size=[*loaded.preprocess.size],
+            batch_size=args.batch_size,
+        )
+        report = report_of(
+            measured,
+            images,
+            sorted(batches.unreadable),
+            args.first_per_class,
+            settings,
+            about,
+            options,
+        )
+        report['seconds'] = time.perf_counter() - start
+        write_report(report, folder)
+        write_report_file(report, folder)
+    for path, reason in sorted(batches.unreadable.items()):
+        print(f'left out, as it cannot be read: {path}: {reason}')
+    print(f'{args.out}: wrote report.md, which is to be read first, report.json and figures')
+
+
+def run_passes(
+    args: argparse.Namespace,
+    source: FeatureSource,
+    batches: ImageBatches,
+    images: ImageList,
+    settings: Settings,
+    folder: Path,
+    console: Console,
+) -> Measured:
+    """Measure, with a bar a pass, and with files of features where they are wanted."""
+    files = FeatureFiles(folder / FOLDER, images.paths) if args.save_features else None
+    with image_bars(len(images), console) as watch, files or nullcontext():
+        return Passes(
+            source,
+            batches,
+            images.paths,
+            settings,
+            args.batch_size,
+            None if images.classes is None else len(images.classes),
+            watch,
+            files,
+        ).run()
+
+
+def main() -> None:
+    """Write a report, or say in a line why not."""
+    args = parse_args()
+    MMLogger.get_current_instance().setLevel('WARNING')
+    try:
+        analyze(args, Console(stderr=True))
+    except KeyboardInterrupt:
+        sys.exit('analyze_representation: interrupted; nothing was written.')
+    except (OSError, ValueError) as error:
+        sys.exit(f'analyze_representation: {error}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,118 @@
+"""Choose the layers to distil, as SpectralKD: `choose_layers.py TEACHER --student STUDENT`.
+
+TEACHER is a report of analyze_representation.py with `--blocks all` and the measure
+`spectrum`; STUDENT another one, or its number of blocks. What is printed goes into a config.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.analysis.layer_choice import NUM_PAIRS, LayerChoice, choose_layers
+from mmvitkd.representation.read_report import read_report
+
+# The key in a report, and the layer in `pairs`, of Lift's projected tokens.
+NECK, LIFTED = 'neck', 'neck.norm'
+MEASURED = '--blocks all --measures spectrum'
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('teacher', metavar='TEACHER', help='report.json, or its folder')
+    parser.add_argument(
+        '--student',
+        required=True,
+        metavar='STUDENT',
+        help='report.json, its folder, or how many blocks or stages it has',
+    )
+    parser.add_argument(
+        '--num-pairs',
+        type=int,
+        default=NUM_PAIRS,
+        metavar='N',
+        help=f'default: {NUM_PAIRS}, as published',
+    )
+    parser.add_argument(
+        '--first',
+        type=int,
+        metavar='N',
+        help='how many of them at the front (default: as the intensities say; published: 2)',
+    )
+    return parser.parse_args()
+
+
+def depth_of(report: dict[str, Any], path: str) -> int:
+    """How many blocks a report has.
+
+    Raises:
+        ValueError: If it has not all of them.
+    """
+    indices = [key for key in report['blocks'] if key.isdigit()]
+    if not indices or indices != [str(i) for i in range(len(indices))]:
+        found = ', '.join(report['blocks'])
+        raise ValueError(
+            f'{path}: blocks: found {found}, wanted all from 0; measure with {MEASURED}.'
+        )
+    return len(indices)
+
+
+def intensities_of(report: dict[str, Any], path: str) -> list[float]:
+    """Frequency intensity, block by block.
+
+    Raises:
+        ValueError: If a block has none.
+    """
+    intensities = []
+    for key in map(str, range(depth_of(report, path))):
+        value = report['blocks'][key].get('frequency_intensity')
+        if not isinstance(value, int | float):
+            raise ValueError(
+                f'{path}: blocks.{key}.frequency_intensity: found {value!r}, wanted a number; '
+                f'measure with {MEASURED}.'
+            )
+        intensities.append(float(value))
+    return intensities
+
+
+def student_of(word: str) -> tuple[int, bool]:
+    """How many blocks a student has, and whether it is a Lift."""
+    if word.isdigit():
+        return int(word), False
+    report = read_report(Path(word))
+    return depth_of(report, word), NECK in report['blocks']
+
+
+def snippet(choice: LayerChoice, teacher: str, depth: int, lift: bool) -> str:
+    """The pairs as lines of a config."""
+    pairs: list[tuple[int | str, int]] = list(choice.pairs)
+    lines = [
+        f'# {teacher}: the first {choice.first} and the last {choice.last} of {depth} blocks, '
+        f'which hold {choice.held:.0%} of',
+        f'# the frequency intensity that the {len(pairs)} most intense blocks do.',
+    ]
+    if lift and choice.last:
+        pairs[-1] = (LIFTED, pairs[-1][1])
+        lines.append(
+            f'# The student is a Lift: its lifted tokens ({LIFTED}) are the last layer.'
+        )
+    return '\n'.join([*lines, f'pairs={pairs},  # (student layer, teacher layer)'])
+
+
+def main() -> None:
+    """Print the pairs, or say in a line why not."""
+    args = parse_args()
+    try:
+        teacher = read_report(Path(args.teacher))
+        intensities = intensities_of(teacher, args.teacher)
+        depth, lift = student_of(args.student)
+        choice = choose_layers(intensities, depth, args.num_pairs, args.first)
+        print(snippet(choice, teacher['model'], len(intensities), lift))
+    except (OSError, ValueError) as error:
+        sys.exit(f'choose_layers: {error}')
+
+
+if __name__ == '__main__':
+    main()

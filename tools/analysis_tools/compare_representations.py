@@ -1,0 +1,217 @@
+"""Lay models side by side: `compare_representations.py REPORT REPORT... --out DIR`.
+
+REPORT is what analyze_representation.py wrote. With `--models MODEL[@CHECKPOINT]...` and
+`--data-root DIR` the models run on the same images, for linear CKA between them.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.apis.load_model import LoadedModel, load_model
+from mmvitkd.datasets.image_list import find_images
+from mmvitkd.representation.cka_matrix import cka_matrix
+from mmvitkd.representation.device import device_of
+from mmvitkd.representation.folder import REPORT, check_out, new_folder, write_report_file
+from mmvitkd.representation.progress import image_bars
+from mmvitkd.representation.read_report import block_of, read_report
+from mmvitkd.visualization.representation_comparison import Compared, write_comparison
+
+import torch
+from mmengine.logging import MMLogger
+from rich.console import Console
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument(
+        'reports', nargs='*', metavar='REPORT', help='report.json, or the folder it is in'
+    )
+    parser.add_argument(
+        '--models',
+        nargs='+',
+        default=[],
+        metavar='MODEL[@CHECKPOINT]',
+        help='config file, exported student or timm:NAME, and the weights',
+    )
+    parser.add_argument('--data-root', metavar='DIR', help='folder of images, for --models')
+    parser.add_argument(
+        '--first-per-class', action='store_true', help='the first image of each class alone'
+    )
+    parser.add_argument(
+        '--num-images', type=int, metavar='N', help='at most so many, spread over the folder'
+    )
+    parser.add_argument(
+        '--img-size', type=int, metavar='SIDE', help='build timm models for this size'
+    )
+    parser.add_argument(
+        '--allow-random', action='store_true', help='models may have random weights (seed 0)'
+    )
+    parser.add_argument(
+        '--device', help='for --models; default: cuda if there is a GPU, else cpu'
+    )
+    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
+    parser.add_argument(
+        '--workers', type=int, default=2, metavar='N', help='that read images; default: 2'
+    )
+    parser.add_argument(
+        '--block',
+        default='last',
+        metavar='BLOCK',
+        help="of each: 'last' (default), an index from 0, or a name such as neck",
+    )
+    parser.add_argument(
+        '--labels',
+        nargs='+',
+        metavar='LABEL',
+        help='of the reports, and then of the models (default: their folders; the models)',
+    )
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
+    parser.add_argument('--overwrite', action='store_true', help='replace a comparison')
+    return parser.parse_args()
+
+
+def check(args: argparse.Namespace) -> None:
+    """Check what nothing else would, or not before a long run.
+
+    Raises:
+        FileExistsError: If there is something in the way of the comparison.
+        ValueError: If there is nothing to compare, or arguments do not go together.
+    """
+    if len(args.reports) < 2 and len(args.models) < 2:
+        raise ValueError(
+            f'found {len(args.reports)} reports and {len(args.models)} --models, wanted two or '
+            'more of either.'
+        )
+    for name, found in (('REPORT', args.reports), ('--models', args.models)):
+        if len(found) == 1:
+            raise ValueError(f'{name}: found one, {found[0]!r}; wanted none, or two or more.')
+    if bool(args.models) != bool(args.data_root):
+        raise ValueError('--models and --data-root: wanted both or neither.')
+    for name, least in (('batch_size', 1), ('workers', 0)):
+        if getattr(args, name) < least:
+            key = name.replace('_', '-')
+            raise ValueError(f'--{key}: found {getattr(args, name)}, wanted {least} or more.')
+    check_out(args.out, args.overwrite)
+    if (args.out / REPORT).exists() and _is_of_a_model(args.out):
+        raise FileExistsError(
+            f'--out: {str(args.out)!r} has the report of a model: it is not replaced.'
+        )
+
+
+def _is_of_a_model(folder: Path) -> bool:
+    try:
+        read_report(folder)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def by_label(labels: list[str], items: list[str], option: str) -> dict[str, str]:
+    """Reports or models by their labels.
+
+    Raises:
+        ValueError: If two have the same.
+    """
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ValueError(f'{option}: two are called {label!r}; --labels names them.')
+    return dict(zip(labels, items, strict=True))
+
+
+def report_label(path: str) -> str:
+    """The folder that a report is in."""
+    found = Path(path).expanduser().absolute()
+    return found.name if found.is_dir() else found.parent.name
+
+
+def model_label(word: str) -> str:
+    """A name of timm's, or that of a config or a folder."""
+    model, _ = model_and_checkpoint(word)
+    return model if model.startswith('timm:') else Path(model).name.removesuffix('.py')
+
+
+def model_and_checkpoint(word: str) -> tuple[str, str | None]:
+    """``MODEL@CHECKPOINT``, in two parts; a file or folder may have an @ in its name."""
+    if Path(word).expanduser().exists() or '@' not in word:
+        return word, None
+    model, _, checkpoint = word.rpartition('@')
+    return model, checkpoint
+
+
+def load(word: str, args: argparse.Namespace) -> LoadedModel:
+    """A model with the weights that are named behind it."""
+    model, checkpoint = model_and_checkpoint(word)
+    torch.manual_seed(0)
+    return load_model(
+        model,
+        checkpoint,
+        img_size=args.img_size if model.startswith('timm:') else None,
+        allow_random=args.allow_random,
+    )
+
+
+def read(reports: dict[str, str], block: str) -> dict[str, Compared]:
+    """The reports, and the block of each that is compared."""
+    found = {}
+    for label, path in reports.items():
+        report = read_report(Path(path))
+        found[label] = Compared(report, block_of(report, block, path), path)
+    return found
+
+
+def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
+    """CKA between the models."""
+    images = find_images(args.data_root, args.first_per_class, args.num_images)
+    models = {label: load(word, args) for label, word in words.items()}
+    device = device_of(args.device)
+    block = int(args.block) if args.block.lstrip('-').isdigit() else args.block
+    with image_bars(len(images), Console(stderr=True)) as watch:
+        cka = cka_matrix(models, images, block, device, args.batch_size, args.workers, watch)
+    return {**cka, 'models': {label: model.provenance for label, model in models.items()}}
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Read, measure and write."""
+    args.out = args.out.expanduser().absolute()
+    check(args)
+    labels = args.labels or [*map(report_label, args.reports), *map(model_label, args.models)]
+    count = len(args.reports)
+    if len(labels) != count + len(args.models):
+        raise ValueError(
+            f'--labels: found {len(labels)}, wanted {count + len(args.models)}, one for each.'
+        )
+    reports = by_label(labels[:count], args.reports, 'REPORT')
+    words = by_label(labels[count:], args.models, '--models')
+    compared = read(reports, args.block)
+    cka = measure(args, words) if words else None
+    with new_folder(args.out, args.overwrite) as folder:
+        write_report_file(write_comparison(compared, cka, folder), folder)
+    print_left_out(cka['unreadable'].items() if cka else ())
+    print(f'{args.out}: wrote report.md, which is to be read first, {REPORT} and figures')
+
+
+def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:
+    """Say which images were not compared."""
+    for path, reason in sorted(unreadable):
+        print(f'left out, as it cannot be read: {path}: {reason}')
+
+
+def main() -> None:
+    """Compare, or say in a line why not."""
+    args = parse_args()
+    MMLogger.get_current_instance().setLevel('WARNING')
+    try:
+        compare(args)
+    except KeyboardInterrupt:
+        sys.exit('compare_representations: interrupted; nothing was written.')
+    except (OSError, ValueError) as error:
+        sys.exit(f'compare_representations: {error}')
+
+
+if __name__ == '__main__':
+    main()
