@@ -22,9 +22,11 @@ class RateColumn(ProgressColumn):
     """How many images a second."""
 
     def render(self, task: Task) -> Text:
-        """The rate of a task; empty at its start."""
-        speed = task.finished_speed or task.speed
-        return Text('' if speed is None else f'{speed:.3g} images/s')
+        """The mean rate of a task; empty at its start."""
+        seconds = task.finished_time or task.elapsed or 0.0
+        if not (task.completed and seconds):
+            return Text('')
+        return Text(f'{task.completed / seconds:.3g} images/s')
 
 
 @contextmanager

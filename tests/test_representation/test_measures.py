@@ -14,6 +14,9 @@ def test_all_and_default():
     assert chosen_measures(['default'], 2) == tuple(n for n in MEASURES if n != 'gradient')
     assert chosen_measures(['default'], 1) == tuple(n for n in MEASURES if n not in LONG)
     assert chosen_measures(['gradient', 'default'], 2) == tuple(MEASURES)
+    assert 'permutation' in chosen_measures(['all'], 3)
+    few = tuple(n for n in MEASURES if n not in ('gradient', 'permutation'))
+    assert chosen_measures(['default'], 3) == few
 
 
 def test_each_once_in_the_order_of_the_table():

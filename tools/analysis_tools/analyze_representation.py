@@ -80,7 +80,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=[DEFAULT],
         metavar='NAME',
-        help=f"see below; '{DEFAULT}' is all but gradient, and '{ALL}' all",
+        help=f"see below; '{ALL}', or '{DEFAULT}': without gradient, and without permutation "
+        'of more than two blocks',
     )
     parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
     parser.add_argument(

@@ -49,11 +49,21 @@ def tool():
     return load_tool('analysis_tools/analyze_representation')
 
 
+def undrawn(report, folder):
+    (folder / 'report.md').write_text('not drawn')
+
+
 @pytest.fixture
 def analyze(tool, images, tmp_path, monkeypatch, capsys):
-    """Run the tool; returns its report, what it printed, and the reason it gave for ending."""
+    """Run the tool; returns its report, what it printed, and the reason it gave for ending.
 
-    def run(model, *options, data_root=images, out=tmp_path / 'out'):
+    Figures, which have tests of their own, are only drawn on request.
+    """
+    drawn = tool.write_report
+
+    def run(model, *options, data_root=images, out=tmp_path / 'out', figures=False):
+        if tool.write_report in (drawn, undrawn):
+            monkeypatch.setattr(tool, 'write_report', drawn if figures else undrawn)
         given = [model, '--data-root', data_root, '--out', out, *options]
         if '--workers' not in options:
             given += ['--workers', 0]
@@ -87,7 +97,8 @@ def features_of(model, checkpoint, images, names=NAMES):
 
 def test_the_report_of_a_widelast_checkpoint(analyze, config, images, tmp_path):
     model, checkpoint = config('widelast')
-    report, printed, _ = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd', 'pca')
+    options = ['--checkpoint', checkpoint, '--measures', 'svd', 'pca']
+    report, printed, _ = analyze(model, *options, figures=True)
     assert (report['model'], report['checkpoint']) == (model, checkpoint)
     assert (report['num_images'], report['num_tokens'], report['embed_dims']) == (9, 16, 32)
     assert report['images'] == dict(
@@ -123,7 +134,7 @@ def test_the_report_of_a_widelast_checkpoint(analyze, config, images, tmp_path):
 
 def test_lift_before_and_after_its_projector(analyze, config):
     model, checkpoint = config('lift')
-    report, _, _ = analyze(model, '--checkpoint', checkpoint)
+    report, _, _ = analyze(model, '--checkpoint', checkpoint, figures=True)
     assert list(report['blocks']) == ['2', 'neck']
     widths = [entry['embed_dims'] for entry in report['blocks'].values()]
     assert widths == [16, 32] and report['embed_dims'] == 32
