@@ -1,10 +1,10 @@
 """A folder that is written whole or not at all, and replaces only one of its own kind."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from ..whole_folder import whole_folder
 
 # What an export can hold. A folder with anything else in it is not replaced.
 CARD = 'README.md'
@@ -42,8 +42,7 @@ def _has_card(folder: Path) -> bool:
     return card.is_file() and card.read_text(encoding='utf-8').startswith(MARK)
 
 
-@contextmanager
-def new_folder(out: Path, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Path]:
     """A folder to write an export into; it becomes ``out`` when all went well.
 
     Args:
@@ -53,18 +52,4 @@ def new_folder(out: Path, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         FileExistsError: See :func:`check_target`.
     """
-    check_target(out, overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as work:
-        new, old = Path(work, 'new'), Path(work, 'old')
-        new.mkdir()
-        yield new
-        if overwrite and out.exists():
-            check_target(out, overwrite)
-            os.rename(out, old)
-        try:
-            os.rename(new, out)
-        except OSError:
-            if old.exists():
-                os.rename(old, out)
-            raise
+    return whole_folder(out, lambda: check_target(out, overwrite))

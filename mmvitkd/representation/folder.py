@@ -2,11 +2,11 @@
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+from ..whole_folder import whole_folder
 
 REPORT = 'report.json'
 
@@ -40,8 +40,7 @@ def check_out(out: Path, overwrite: bool) -> None:
         )
 
 
-@contextmanager
-def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+def new_folder(out: Path, overwrite: bool) -> AbstractContextManager[Path]:
     """A folder to write a report into; it becomes ``out`` when all went well.
 
     Args:
@@ -51,21 +50,7 @@ def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         FileExistsError: See :func:`check_out`.
     """
-    check_out(out, overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{out.name}.', dir=out.parent) as work:
-        new, old = Path(work, 'new'), Path(work, 'old')
-        new.mkdir()
-        yield new
-        check_out(out, overwrite)
-        if out.exists():
-            os.rename(out, old)
-        try:
-            os.rename(new, out)
-        except OSError:
-            if old.exists():
-                os.rename(old, out)
-            raise
+    return whole_folder(out, lambda: check_out(out, overwrite))
 
 
 def write_report_file(report: dict[str, Any], folder: Path) -> None:
