@@ -14,6 +14,8 @@ from .representation_panels import LINE, NULL, Blocks, curve, having, legend, ti
 # Of the models; grey is for what has no structure.
 OF_MODELS = COLORS[1:]
 STYLES = ('-', '--', '-.')
+# More models have no band of a standard deviation each: it would hide the curves.
+BANDS = 4
 
 
 def overlay_energy(models: Blocks) -> Figure | None:
@@ -34,7 +36,11 @@ def overlay_energy(models: Blocks) -> Figure | None:
         for name, block, color, style in _lines(models, measure):
             shares = block[measure]
             x = range(1, len(shares['curve']) + 1)
-            curve(axes, x, shares['curve'], shares['std'], color, name, style)
+            if len(models) <= BANDS:
+                curve(axes, x, shares['curve'], shares['std'], color, name, style)
+            else:
+                percent = [100 * value for value in shares['curve']]
+                axes.plot(x, percent, color=color, label=name, lw=LINE, linestyle=style)
         axes.axhline(99, color=GREY, linewidth=0.8, linestyle=':')
         axes.set_xlim(left=0)
         axes.set_ylim(0, 101)
@@ -72,7 +78,8 @@ def overlay_rotation(models: Blocks) -> Figure | None:
         axes.set_yticks(range(0, 91, 15))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel('principal angle, the smallest first')
-        legend(axes, loc='lower right')
+        legend(axes, loc='upper left', bbox_to_anchor=(0, -0.18))  # curves may lie anywhere
+    figure.set_figheight(figure.get_figheight() + 0.2 * len(models))
     row[0].set_ylabel('mean principal angle, degrees')
     return figure
 
