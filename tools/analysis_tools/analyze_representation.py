@@ -16,6 +16,7 @@ from mmvitkd.analysis.feature_source import FeatureSource
 from mmvitkd.apis.load_model import load_model
 from mmvitkd.datasets.image_batches import ImageBatches
 from mmvitkd.datasets.image_list import ImageList, find_images
+from mmvitkd.models.blocks import blocks_of as module_names
 from mmvitkd.representation import (
     MEASURES,
     Measured,
@@ -186,6 +187,7 @@ def analyze(args: argparse.Namespace, console: Console) -> None:
             checkpoint=args.checkpoint,
             provenance=loaded.provenance,
             random_weights=loaded.is_random,
+            num_blocks=len(module_names(loaded.model)),
         )
         options = dict(
             blocks=[*map(str, source.names)],

@@ -51,7 +51,8 @@ def depth_of(report: dict[str, Any], path: str) -> int:
         ValueError: If it has not all of them.
     """
     indices = [key for key in report['blocks'] if key.isdigit()]
-    if not indices or indices != [str(i) for i in range(len(indices))]:
+    depth = report.get('num_blocks') or len(indices)
+    if not indices or indices != [str(i) for i in range(depth)]:
         found = ', '.join(report['blocks'])
         raise ValueError(
             f'{path}: blocks: found {found}, wanted all from 0; measure with {MEASURED}.'

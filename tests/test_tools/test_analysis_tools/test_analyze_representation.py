@@ -101,6 +101,7 @@ def test_the_report_of_a_widelast_checkpoint(analyze, config, images, tmp_path):
     report, printed, _ = analyze(model, *options, figures=True)
     assert (report['model'], report['checkpoint']) == (model, checkpoint)
     assert (report['num_images'], report['num_tokens'], report['embed_dims']) == (9, 16, 32)
+    assert report['num_blocks'] == 3
     assert report['images'] == dict(
         folder=str(images), found=9, num_classes=3, unreadable=[], first_per_class=False
     )

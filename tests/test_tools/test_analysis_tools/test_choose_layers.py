@@ -86,6 +86,7 @@ def test_a_lift_is_distilled_at_its_projected_tokens(choose):
             12,
             r'teacher: blocks\.1\.frequency_intensity: found None, wanted a number; measure',
         ),
+        (report(CAIT[:6]) | {'num_blocks': 24}, 12, r'blocks: found 0, .*, 5, wanted all from'),
         (report(CAIT), report([1.0], ['3']), r'student\.json: blocks: found 3, wanted all'),
         (report(CAIT), 'no.json', r'no\.json: there is no such report'),
         (report(CAIT), '0', r'student_depth=0'),
