@@ -37,3 +37,10 @@ OPTIM_WRAPPERS = Registry(
     scope='mmvitkd',
     locations=['mmvitkd.engine'],
 )
+# Which options of the optimizer each parameter gets.
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=root.OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmvitkd',
+    locations=['mmvitkd.engine'],
+)

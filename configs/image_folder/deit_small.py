@@ -11,7 +11,7 @@ model = dict(
     pretrained=True,
     num_classes=1000,  # a top-level num_classes sets it
     drop_path_rate=0.1,
-    loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+    loss=dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
 )
 
 # A pretrained model wants a lower rate and fewer epochs.

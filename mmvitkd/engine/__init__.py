@@ -6,10 +6,15 @@ from .hooks import (
     CheckpointHook,
     FiniteLossHook,
     RandomStateHook,
+    RuntimeInfoHook,
     SEPHook,
     StudentEMAHook,
     TeacherAccuracyHook,
     UnreadableImagesHook,
+)
+from .merged_groups import (
+    MergedLearningRateDecayOptimWrapperConstructor,
+    MergedOptimWrapperConstructor,
 )
 
 __all__ = [
@@ -17,7 +22,10 @@ __all__ = [
     'BF16OptimWrapper',
     'CheckpointHook',
     'FiniteLossHook',
+    'MergedLearningRateDecayOptimWrapperConstructor',
+    'MergedOptimWrapperConstructor',
     'RandomStateHook',
+    'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',
     'TeacherAccuracyHook',

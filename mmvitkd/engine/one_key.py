@@ -5,22 +5,24 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .fast import apply_fast
 from .student import student_config
 
 
 def apply_one_keys(cfg: Config) -> None:
-    """Write the top-level ``num_classes`` and ``data_root`` of a config to where they count.
+    """Write a config's top-level ``num_classes``, ``data_root``, ``fast`` to where they count.
 
     ``num_classes``: the student's head, the data preprocessors, and the losses and metrics
     that have such a key. The teacher keeps its own number, which is what its weights were
-    trained with. ``data_root``: the data sets of training, validation and test. A config
-    without these keys stays as it is.
+    trained with. ``data_root``: the data sets of training, validation and test. ``fast``:
+    see :func:`~mmvitkd.engine.fast.apply_fast`. A config without these keys stays as it is.
 
     Args:
         cfg: The config of a run, changed in place.
 
     Raises:
-        ValueError: If ``num_classes`` is not an int above 1, or ``data_root`` is no path.
+        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` no path, or ``fast``
+            no bool.
     """
     if 'num_classes' in cfg:
         number = cfg.num_classes
@@ -32,6 +34,7 @@ def apply_one_keys(cfg: Config) -> None:
             raise ValueError(f'data_root={cfg.data_root!r}: wanted the path of a folder.')
         for dataset in _datasets(cfg):
             dataset['data_root'] = cfg.data_root
+    apply_fast(cfg)
 
 
 def _set_num_classes(cfg: Config, number: int) -> None:

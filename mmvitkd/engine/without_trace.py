@@ -14,7 +14,8 @@ def without_trace(device: torch.device, seed: int) -> Iterator[None]:
 
     The generators of Python, numpy and torch are seeded in it, so that what draws numbers
     draws the same every time, and put back after it. Algorithms need not be deterministic
-    in it: a cumulated sum on CUDA has none that is.
+    in it: a cumulated sum on CUDA has none that is. Nothing runs compiled: these settings
+    and the size of the batch would be compiled for.
 
     Args:
         device: Where the training computes.
@@ -26,7 +27,11 @@ def without_trace(device: torch.device, seed: int) -> Iterator[None]:
     try:
         random_state.seed_everything(seed)
         torch.use_deterministic_algorithms(False)
-        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+        with (
+            torch.no_grad(),
+            torch.autocast(device.type, enabled=False),
+            torch.compiler.set_stance('force_eager'),
+        ):
             yield
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

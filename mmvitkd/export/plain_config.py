@@ -17,6 +17,7 @@ EQUIVALENT: dict[str, dict[str, Any]] = {
     'mmvitkd.VisionTransformer': dict(type='VisionTransformer'),
     'mmvitkd.LoadImage': dict(type='LoadImageFromFile', imdecode_backend='pillow'),
     'mmvitkd.Accuracy': dict(type='Accuracy'),
+    'mmvitkd.ClsDataPreprocessor': dict(type='ClsDataPreprocessor'),
 }
 # Where weights came from, or would be fetched from, before training.
 START = ('pretrained', 'checkpoint_path', 'init_cfg')

@@ -3,13 +3,16 @@
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
 from .connectors import ProjectorConnector, TokensToMap
-from .losses import FeatureMSELoss, SpectralLoss
+from .data_preprocessor import ClsDataPreprocessor
+from .losses import FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
 from .teachers import Teacher
 
 __all__ = [
+    'ClsDataPreprocessor',
     'FeatureDistill',
     'FeatureMSELoss',
+    'LabelSmoothLoss',
     'LiftProjector',
     'ProjectorConnector',
     'SpectralLoss',

@@ -6,6 +6,11 @@ from mmvitkd.engine import launch
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import FUNCTIONS
+from mmpretrain.registry import MODELS
+from toy import vit
+from toy_distillation import noise
 
 LOADERS = ['train_dataloader', 'val_dataloader', 'test_dataloader']
 
@@ -41,6 +46,27 @@ def test_the_config_has_the_last_word(name, cuda):
     assert cfg[name].persistent_workers is True
     assert cfg[name].pin_memory is False
     assert cfg[name].collate_fn == dict(type='mine')
+
+
+def test_the_loaders_batches_train_as_mmengines_to_the_bit():
+    """MMEngine's collate_fn gives a list of images, which are normalised one by one."""
+    trained = []
+    for cfg in (dict(collate_fn=dict(type='pseudo_collate')), {}):
+        cfg = _cfg(**cfg)
+        launch.set_dataloaders(cfg)
+        collate = FUNCTIONS.get(cfg.train_dataloader.collate_fn.type)
+        torch.manual_seed(0)
+        model = MODELS.build(vit())
+        wrapper = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=1e-2))
+        images = noise(12)
+        losses = [
+            model.train_step(collate(images[i : i + 4]), wrapper)['loss'].item()
+            for i in (0, 4, 8)
+        ]
+        trained.append((losses, model.state_dict()))
+    (wanted, weights), (found, ours) = trained
+    assert found == wanted
+    assert all(torch.equal(ours[name], value) for name, value in weights.items())
 
 
 def test_no_memory_is_pinned_where_it_is_not_wanted(cuda):

@@ -1,5 +1,6 @@
 # 5,000 MNIST digits as PNG files; tools/dataset_converters/mnist5k.py writes them.
 data_preprocessor = dict(
+    type='mmvitkd.ClsDataPreprocessor',
     num_classes=10,
     mean=[33.3, 33.3, 33.3],
     std=[78.6, 78.6, 78.6],

@@ -1,6 +1,7 @@
 # For a folder of some thousand images: AdamW, 100 epochs of 128 images a step, 5 of warm-up.
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
+    constructor='mmvitkd.MergedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=5e-4, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
 )

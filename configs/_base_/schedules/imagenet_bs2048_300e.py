@@ -2,6 +2,7 @@
 # iteration; the released code raises it once an epoch and trains two at the first rate.
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
+    constructor='mmvitkd.MergedOptimWrapperConstructor',
     optimizer=dict(
         type='AdamW', lr=5e-4 * 2048 / 512, weight_decay=0.05, eps=1e-8, betas=(0.9, 0.999)
     ),

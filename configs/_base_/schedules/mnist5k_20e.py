@@ -1,5 +1,6 @@
 # For the demo: AdamW, 20 epochs of 125 steps, 2 of them warm-up, in float32.
 optim_wrapper = dict(
+    constructor='mmvitkd.MergedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=2e-3, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
 )

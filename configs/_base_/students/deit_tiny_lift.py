@@ -15,6 +15,6 @@ student = dict(
         num_classes=1000,
         in_channels=384,
         init_cfg=None,  # PyTorch's own, as published
-        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        loss=dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
     ),
 )

@@ -12,6 +12,6 @@ student = dict(
         num_classes=1000,
         in_channels=192,
         init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
-        loss=dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
+        loss=dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
     ),
 )

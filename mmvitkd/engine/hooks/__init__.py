@@ -1,8 +1,9 @@
-"""Hooks: checkpoints, random state, EMA, losses, unreadable images, teacher, SEP."""
+"""Hooks: checkpoints, random state, log, EMA, losses, unreadable images, teacher, SEP."""
 
 from .checkpoint_hook import CheckpointHook
 from .finite_loss_hook import FiniteLossHook
 from .random_state_hook import RandomStateHook
+from .runtime_info_hook import RuntimeInfoHook
 from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
@@ -12,6 +13,7 @@ __all__ = [
     'CheckpointHook',
     'FiniteLossHook',
     'RandomStateHook',
+    'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',
     'TeacherAccuracyHook',

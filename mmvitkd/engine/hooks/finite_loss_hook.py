@@ -56,8 +56,9 @@ class FiniteLossHook(Hook):
             self._first_bad = torch.full((), -1, device=terms.device)
         newly_bad = ~terms.isfinite().all() & (self._first_bad < 0)
         self._terms = torch.where(newly_bad, terms, self._terms)
-        self._first_bad = torch.where(newly_bad, runner.iter, self._first_bad)
-        if self.every_n_train_iters(runner, self.interval):
+        # torch.where would copy the number to the device, and wait for it.
+        self._first_bad = self._first_bad.masked_fill(newly_bad, runner.iter)
+        if self.every_n_inner_iters(batch_idx, self.interval):  # as the LoggerHook counts
             self._check(runner)
 
     def after_train_epoch(self, runner) -> None:

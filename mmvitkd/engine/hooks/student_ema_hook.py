@@ -9,6 +9,7 @@ from mmengine.runner import BaseLoop
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from ...registry import HOOKS
+from ..averaged_model import MomentumAnnealingEMA
 
 
 @HOOKS.register_module()
@@ -27,7 +28,7 @@ class StudentEMAHook(EMAHook):
     """
 
     def __init__(self, momentum: float = 4e-5, gamma: int = 10, **kwargs: Any) -> None:
-        super().__init__('MomentumAnnealingEMA', momentum=momentum, gamma=gamma, **kwargs)
+        super().__init__(MomentumAnnealingEMA, momentum=momentum, gamma=gamma, **kwargs)
 
     def before_run(self, runner) -> None:
         """Copy the student."""

@@ -1,6 +1,7 @@
-"""Feature losses, called by a distiller as ``loss(preds_S, preds_T)``."""
+"""Feature losses, called by a distiller as ``loss(preds_S, preds_T)``; one of labels."""
 
 from .feature_mse_loss import FeatureMSELoss
+from .label_smooth_loss import LabelSmoothLoss
 from .spectral_loss import SpectralLoss
 
-__all__ = ['FeatureMSELoss', 'SpectralLoss']
+__all__ = ['FeatureMSELoss', 'LabelSmoothLoss', 'SpectralLoss']

@@ -155,6 +155,8 @@ def make_runner(tmp_path, monkeypatch):
         scores=None,
         checkpoint=None,
         log_interval=2,
+        ignore_last=True,
+        runtime_info='mmvitkd.RuntimeInfoHook',
         resume=None,
         **kwargs,
     ) -> Runner:
@@ -175,7 +177,8 @@ def make_runner(tmp_path, monkeypatch):
             val_cfg=dict(), val_dataloader=loader(30, 10, False, 0.0), val_evaluator=metric
         )
         hooks = dict(
-            logger=dict(type='LoggerHook', interval=log_interval),
+            runtime_info=dict(type=runtime_info),
+            logger=dict(type='LoggerHook', interval=log_interval, ignore_last=ignore_last),
             checkpoint=dict(type='mmvitkd.CheckpointHook', interval=1, by_epoch=iters is None)
             | (checkpoint or {}),
             random_state=dict(type='mmvitkd.RandomStateHook'),

@@ -144,6 +144,25 @@ def test_the_log_goes_on(make_runner, scalars, length, name):
         assert [x.dtype for x in ours.data] == [x.dtype for x in buffer.data], key
 
 
+def test_a_fused_optimizer_with_merged_groups_goes_on_to_the_bit(make_runner, scalars):
+    wrapper = dict(
+        type='mmvitkd.BF16OptimWrapper',
+        constructor='mmvitkd.MergedOptimWrapperConstructor',
+        optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.05, fused=True),
+        paramwise_cfg=dict(bias_decay_mult=0.0),
+        clip_grad=dict(max_norm=0.5),
+    )
+    whole = make_runner('whole', optim_wrapper=wrapper)
+    whole.train()
+    path = f'{whole.work_dir}/epoch_1.pth'
+    resumed = make_runner('resumed', optim_wrapper=wrapper, resume=path)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+    assert len(scalars(whole)['train/grad_norm']) == 12
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value)
+
+
 class StopsInThirdEpoch(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         if runner.iter == 9:
