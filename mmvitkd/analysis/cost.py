@@ -1,11 +1,11 @@
 """What a model and its distillation cost: parameters and multiply-accumulates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from mmpretrain.structures import DataSample
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -26,7 +26,8 @@ class DistillationCost(NamedTuple):
 
     Attributes:
         student: Its forward pass.
-        teacher: Its forward pass, at the image size it is run at.
+        teacher: Its forward pass, at the image size it is run at, and as far as it is run:
+            it ends where all that is recorded is there.
         losses: The connectors and losses, forward.
         teacher_size: (H, W) of the teacher's images, in pixels.
     """
@@ -60,13 +61,11 @@ def cost_of(model: nn.Module, image_size: Sequence[int]) -> Cost:
     image = torch.zeros(1, 3, *image_size, device=parameter.device, dtype=parameter.dtype)
     training = model.training
     model.eval()
-    # Fused attention is one opaque kernel; the math backend shows its products.
-    unfused = sdpa_kernel(SDPBackend.MATH)
     # Without gradients torch's counter trips over CaiT's class token, an expanded parameter.
-    with torch.enable_grad(), unfused, FlopCounterMode(display=False) as flops:
-        model(image)
+    with torch.enable_grad():
+        macs = _macs_of(model, image)
     model.train(training)
-    return Cost(_parameters(model), flops.get_total_flops() // 2)
+    return Cost(_parameters(model), macs)
 
 
 def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> DistillationCost:
@@ -79,8 +78,8 @@ def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> Distillat
         algorithm: A ``FeatureDistill`` with its teacher.
         image_size: H and W of the student's images, in pixels.
     """
-    student, distiller = algorithm.student, algorithm.distiller
-    height, width = algorithm.teacher.input_size or image_size
+    student, distiller, teacher = algorithm.student, algorithm.distiller, algorithm.teacher
+    height, width = teacher.input_size or image_size
     parameter = next(student.parameters())
     image = torch.zeros(1, 3, *image_size, device=parameter.device, dtype=parameter.dtype)
     training = algorithm.training
@@ -91,10 +90,18 @@ def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> Distillat
     algorithm.train(training)
     return DistillationCost(
         student=cost_of(student, image_size),
-        teacher=cost_of(algorithm.teacher.model, (height, width)),
+        teacher=Cost(_parameters(teacher.model), _macs_of(teacher, image)),
         losses=Cost(_parameters(distiller), flops.get_total_flops() // 2),
         teacher_size=(height, width),
     )
+
+
+def _macs_of(run: Callable[[Tensor], Any], image: Tensor) -> int:
+    # Fused attention is one opaque kernel, as is compiled code; this shows their products.
+    eager, unfused = torch.compiler.set_stance('force_eager'), sdpa_kernel(SDPBackend.MATH)
+    with eager, unfused, FlopCounterMode(display=False) as flops:
+        run(image)
+    return flops.get_total_flops() // 2
 
 
 def _parameters(model: nn.Module) -> int:

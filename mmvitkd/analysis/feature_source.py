@@ -99,7 +99,10 @@ class FeatureSource:
         try:
             for module in modes:
                 module.training = False
-            yield self.model(images), outputs
+            # What was compiled before does not see these hooks.
+            with torch.compiler.set_stance('force_eager'):
+                output = self.model(images)
+            yield output, outputs
         finally:
             for hook in hooks:
                 hook.remove()

@@ -91,7 +91,8 @@ def test_a_distillation_by_hand():
     algorithm = build(toy.vit(toy.WIDE_ARCH), projector)
     before = {k: v.clone() for k, v in algorithm.state_dict().items()}
     cost = distillation_cost_of(algorithm, (32, 32))
-    student, teacher, losses = vit_macs(16, 3, 32), vit_macs(32, 4, 64), 16 * 16 * 32
+    student, losses = vit_macs(16, 3, 32), 16 * 16 * 32
+    teacher = vit_macs(32, 4, 64, classes=0)  # it ends at its last block
     assert cost.student.macs == student
     assert cost.teacher.macs == teacher
     assert cost.losses == (16 * 32 + 32, losses)
@@ -101,11 +102,26 @@ def test_a_distillation_by_hand():
     assert all(v.equal(before[k]) for k, v in algorithm.state_dict().items())
 
 
+def test_a_teacher_counts_as_far_as_it_runs():
+    options = dict(
+        type='mmvitkd.FeatureDistill',
+        architecture=toy.vit(),
+        teacher=toy.vit(toy.WIDE_ARCH),
+        allow_random_teacher=True,
+        pairs=[(0, 1)],
+        pair_loss=dict(type='mmvitkd.FeatureMSELoss'),
+        compile_student=True,
+    )
+    cost = distillation_cost_of(MODELS.build(options), (32, 32))
+    assert cost.teacher.macs == vit_macs(32, 2, 64, classes=0)
+    assert cost.student.macs == vit_macs(16, 3, 32)
+
+
 def test_a_teacher_counts_at_the_size_it_runs_at():
     teacher = toy.vit(toy.WIDE_ARCH)
     teacher['backbone']['img_size'] = 64
     algorithm = build(teacher, dict(type='mmvitkd.TokensToMap'))
     cost = distillation_cost_of(algorithm, (32, 32))
     assert cost.teacher_size == (64, 64)
-    assert cost.teacher.macs == vit_macs(32, 4, 64, side=64)
+    assert cost.teacher.macs == vit_macs(32, 4, 64, side=64, classes=0)
     assert cost.losses.parameters == 0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from mmpretrain.structures import DataSample
 from mmrazor.models.algorithms import BaseAlgorithm
 from mmrazor.models.utils import add_prefix
@@ -14,6 +15,8 @@ from ...registry import MODELS
 from ..checks import build_distiller, check_extra_tokens, check_mappings, check_sources
 from ..students import Fill, narrow_start
 from ..teachers import Teacher, build_teacher
+from ..teachers.options import check_options
+from .deliveries import compile_student_of, options_beside
 from .given_records import GivenRecords
 from .pairs import Pair, expand_pairs
 from .rehearsal import rehearse
@@ -47,11 +50,17 @@ class FeatureDistill(BaseAlgorithm):
             :class:`~mmvitkd.models.connectors.ProjectorConnector`.
         data_preprocessor: The config of the student's data preprocessor.
         init_cfg: The weight initialisation of the whole.
+        teacher_options: How the teacher computes: ``stop_early``, ``precision``, ``compile``
+            and ``own_stream`` of :class:`~mmvitkd.models.teachers.Teacher`.
+        compile_student: Whether the student's backbone is compiled, to train; see
+            :func:`~mmvitkd.models.compilation.compile_student`.
+        channels_last: Whether both models and their images are laid out in memory with their
+            channels last.
 
     Raises:
         FileNotFoundError: If ``teacher_ckpt`` or ``student_ckpt`` does not exist.
-        ValueError: If one of them does not fit, or a recorder, mapping, pair or loss does
-            not fit the two models. One image is sent through both to find out.
+        ValueError: If one of them does not fit, or a recorder, mapping, pair, loss or
+            option does not fit the two models. One image is sent through both to find out.
     """
 
     def __init__(
@@ -67,16 +76,21 @@ class FeatureDistill(BaseAlgorithm):
         pair_projector: dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
+        teacher_options: dict | None = None,
+        compile_student: bool = False,
+        channels_last: bool = False,
     ) -> None:
         if isinstance(architecture, dict) and data_preprocessor is not None:
             # The student gets it, and lends it to the algorithm: there is only one.
             architecture = {'data_preprocessor': data_preprocessor, **architecture}
             data_preprocessor = None
         super().__init__(architecture, data_preprocessor, init_cfg)
+        options = check_options(teacher_options, 'teacher_options.')
         self.distillation_stopped = False  # what MMRazor's StopDistillHook sets
         self._start: Fill | None = None
         if student_ckpt is not None:
             self._start = narrow_start(self.student, student_ckpt)
+        self._channels_last = False
         self.teacher: Any = None
         if teacher is None:
             return
@@ -88,6 +102,11 @@ class FeatureDistill(BaseAlgorithm):
             raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
         if isinstance(teacher, str | dict | nn.Module):
             teacher = build_teacher(teacher, teacher_ckpt, allow_random_teacher)
+        elif options:
+            raise ValueError(
+                f'teacher_options={options!r}: they are for a model that is made a teacher '
+                f'here, and this {type(teacher).__name__} is one; leave them out.'
+            )
         if pairs and pair_loss:
             distiller = expand_pairs(
                 distiller, pairs, pair_loss, self.student, teacher, pair_projector
@@ -105,9 +124,16 @@ class FeatureDistill(BaseAlgorithm):
         recorders = self.distiller.teacher_recorders
         self.distiller.teacher_recorders = GivenRecords(list(recorders.recorders))
         if isinstance(teacher, nn.Module):
-            teacher = Teacher(teacher, recorders, self.data_preprocessor)
+            options = options_beside(self.distiller, options)
+            teacher = Teacher(teacher, recorders, self.data_preprocessor, **options)
         self.teacher = teacher
-        rehearse(self)
+        with torch.compiler.set_stance('force_eager'):
+            rehearse(self)
+        if channels_last:
+            self._channels_last = True
+            self.to(memory_format=torch.channels_last)
+        if compile_student:
+            compile_student_of(self.distiller, self.student)
 
     @property
     def student(self) -> nn.Module:
@@ -120,6 +146,17 @@ class FeatureDistill(BaseAlgorithm):
         if self._start is not None:
             self._start.load(self.student)
             self._start = None  # the tensors would be copied with the model
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None = None,
+        mode: str = 'tensor',
+    ) -> Any:
+        """Compute what the mode says, as MMRazor's, with images laid out as asked for."""
+        if self._channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return super().forward(inputs, data_samples, mode)
 
     def loss(
         self, inputs: Tensor, data_samples: list[DataSample] | None = None
@@ -149,10 +186,11 @@ class FeatureDistill(BaseAlgorithm):
         try:
             distiller.set_deliveries_override(False)
             with distiller.deliveries:
-                distiller.teacher_recorders.give(self.teacher(inputs))
+                outputs = _started(self.teacher, inputs)
             distiller.set_deliveries_override(True)
             with distiller.student_recorders, distiller.deliveries:
                 student_losses = self.student(inputs, data_samples, mode='loss')
+            distiller.teacher_recorders.give(outputs())
             yield student_losses
         finally:
             # They hold the activations and their graph, which would live on until the next
@@ -177,3 +215,11 @@ class FeatureDistill(BaseAlgorithm):
         if self.teacher is not None:
             self.teacher.apply(fn)
         return self
+
+
+def _started(teacher: Any, images: Tensor) -> Callable[[], Mapping[str, Any]]:
+    """What hands over the teacher's tensors, whose computation may still run on a GPU."""
+    if hasattr(teacher, 'start'):
+        return teacher.start(images)
+    outputs = teacher(images)
+    return lambda: outputs

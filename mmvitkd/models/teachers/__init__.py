@@ -1,5 +1,6 @@
 """Teachers: images in, named tensors out."""
 
-from .teacher import Teacher, build_teacher
+from .build import build_teacher
+from .teacher import Teacher
 
 __all__ = ['Teacher', 'build_teacher']

@@ -117,7 +117,7 @@ def test_building_it_leaves_the_running_statistics_alone(config):
 def test_a_trainable_projector_moves(config):
     model = build(config)
     wrapper = build_optim_wrapper(model, config.optim_wrapper)
-    decays = {id(g['params'][0]): g['weight_decay'] for g in wrapper.param_groups}
+    decays = {id(p): g['weight_decay'] for g in wrapper.param_groups for p in g['params']}
     connector = model.distiller.connectors['student']
     assert decays[id(connector.proj.weight)] == 0.05
     assert decays[id(connector.norm.weight)] == 0
