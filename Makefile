@@ -10,12 +10,13 @@ STAMP := $(VENV)/.stamp-$(shell { pwd; cat requirements/pinned.txt setup.py; } |
 # whose half-written packages pip would take for installed.
 UNFINISHED := $(VENV)/.unfinished
 
-.PHONY: help env test demo lint clean
+.PHONY: help env test demo bench lint clean
 
 help:
 	@echo 'make env    set up $(VENV) (every target below does that by itself)'
 	@echo 'make test   lint, then run all tests'
 	@echo 'make demo   distil a small ViT on 5,000 MNIST digits, from data to table'
+	@echo 'make bench  speed of a training step, the data pipeline and the measures (some minutes)'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make clean  remove caches and build output; keeps $(VENV), data, work_dirs'
 	@echo 'Another Python (3.11 or newer): make PYTHON=python3.12 test'
@@ -47,6 +48,20 @@ test: lint
 demo: env
 	@echo '==> tools/demo.py'
 	@$(RUN) tools/demo.py
+
+bench: env
+	@echo '==> benchmarks/train_step.py'
+	@$(RUN) benchmarks/train_step.py --iterations 7 --warm-up 2 --contestants \
+	  limit limit-again mmrazor timm-logits ours ours-bf16-teacher ours-fast
+	@echo '==> benchmarks/train_step.py --first-block'
+	@$(RUN) benchmarks/train_step.py --first-block --iterations 7 --warm-up 2 --contestants \
+	  alone-again ours
+	@echo '==> benchmarks/data_pipeline.py'
+	@$(RUN) benchmarks/data_pipeline.py
+	@echo '==> benchmarks/analysis.py'
+	@$(RUN) benchmarks/analysis.py --rounds 3
+	@echo '==> benchmarks/sep_hook.py'
+	@$(RUN) benchmarks/sep_hook.py --num-images 64 --steps 3
 
 lint: env
 	@echo '==> ruff check'

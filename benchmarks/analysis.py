@@ -6,8 +6,6 @@ block with the forward passes that they need.
 """
 
 import argparse
-import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -21,18 +19,16 @@ from mmvitkd.analysis import (
     TokenEntropy,
     ValueRange,
 )
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
-from mmvitkd.experiments.circumstances import commit_of, hardware, versions
 from mmvitkd.visualization.tables import markdown_table
 
 import numpy as np
 import timm
 import torch
+from timing import seconds_of, write_run
 from torch import Tensor
 
 THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
 BINS = 100
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def parse_args() -> argparse.Namespace:
@@ -119,15 +115,6 @@ PEERS: dict[str, tuple[Callable[[np.ndarray], Any], Callable[[Tensor], Any]]] = 
 }
 
 
-def seconds_of(function: Callable[[Any], Any], argument: Any) -> float:
-    """Wall-clock seconds of a call, what it queued on a GPU included."""
-    start = time.perf_counter()
-    function(argument)
-    if isinstance(argument, Tensor) and argument.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def rounds(features: Tensor, number: int) -> Iterator[dict[str, float]]:
     """Seconds of each measure, naive and ours by turns; the first round is not given."""
     array = features.cpu().double().numpy()
@@ -198,15 +185,7 @@ def main() -> None:
         model_times = list(model_rounds(images, max(args.rounds // 2, 1), args.device))
         print(model_table(model_times, images))
     if args.json is not None:
-        content = dict(
-            settings={key: str(value) for key, value in vars(args).items()},
-            seconds=times,
-            model_seconds=model_times,
-            commit=commit_of(ROOT),
-            versions=versions(),
-            hardware=hardware(),
-        )
-        AtomicLocalBackend().put((json.dumps(content, indent=1) + '\n').encode(), args.json)
+        write_run(args.json, args, seconds=times, model_seconds=model_times)
 
 
 if __name__ == '__main__':

@@ -6,18 +6,14 @@ workers read beside it.
 """
 
 import argparse
-import json
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
 from mmvitkd.analysis import distillation_cost_of
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
 from mmvitkd.engine.hooks import SEPHook
-from mmvitkd.experiments.circumstances import commit_of, hardware, versions
 
 import numpy as np
 import torch
@@ -30,10 +26,10 @@ from mmengine.visualization import Visualizer
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
 from PIL import Image
+from timing import ROOT, seconds_of, write_run
 from torch import nn
 from torch.utils.data import DataLoader
 
-ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs/cait_s24_deit_tiny_widelast.py'
 SIDE = 224
 EPOCH = 1_281_167  # images
@@ -77,12 +73,7 @@ def seconds_of_a_step(model: Any, cfg: Config, batch_size: int, steps: int) -> f
     ]
     batch = default_collate(samples)
     model.train()
-    found = []
-    for _ in range(steps + 1):
-        start = time.perf_counter()
-        model.train_step(batch, optim_wrapper)
-        _synchronize()
-        found.append(time.perf_counter() - start)
+    found = [seconds_of(model.train_step, batch, optim_wrapper) for _ in range(steps + 1)]
     return median(found[1:])
 
 
@@ -94,10 +85,7 @@ def seconds_of_looks(model: Any, cfg: Config, num_images: int) -> list[float]:
         hook.before_train(run)
         found = []
         for run.epoch in range(2):
-            start = time.perf_counter()
-            hook.after_train_epoch(run)
-            _synchronize()
-            found.append(time.perf_counter() - start)
+            found.append(seconds_of(hook.after_train_epoch, run))
         return found
 
 
@@ -124,11 +112,6 @@ def _run_of(model: Any, cfg: Config, num_images: int, folder: Path) -> Any:
         epoch=0,
         max_epochs=2,
     )
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
 
 
 def counted(model: Any, num_images: int) -> str:
@@ -168,16 +151,7 @@ def main() -> None:
     for name, seconds in zip(('first', 'later'), looks, strict=True):
         print(f'{name} look: {seconds:.2f} s, {100 * seconds / epoch:.4f} % of an epoch')
     if args.json is not None:
-        content = dict(
-            settings={key: str(value) for key, value in vars(args).items()},
-            step_seconds=step,
-            epoch_seconds=epoch,
-            look_seconds=looks,
-            commit=commit_of(ROOT),
-            versions=versions(),
-            hardware=hardware(),
-        )
-        AtomicLocalBackend().put((json.dumps(content, indent=1) + '\n').encode(), args.json)
+        write_run(args.json, args, step_seconds=step, epoch_seconds=epoch, look_seconds=looks)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,14 @@
 
 from .image_folder import ImageFolder
 from .load_image import LoadImage
+from .load_random_resized_crop import LoadRandomResizedCrop
 from .repeat_aug_sampler import RepeatAugSampler
 from .timm_rand_augment import TimmRandAugment
 
-__all__ = ['ImageFolder', 'LoadImage', 'RepeatAugSampler', 'TimmRandAugment']
+__all__ = [
+    'ImageFolder',
+    'LoadImage',
+    'LoadRandomResizedCrop',
+    'RepeatAugSampler',
+    'TimmRandAugment',
+]

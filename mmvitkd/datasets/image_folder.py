@@ -20,10 +20,11 @@ class ImageFolder(BaseDataset):
     The classes are training's folders in sorted order. Where there is no `val`, a seeded
     share of each class is held out for it. Where there is no `test`, it is `val`.
 
-    An image that ``mmvitkd.LoadImage`` cannot read is replaced: in training by another one,
-    drawn at random; in validation and test by a black one of the size of another image, with
-    the true label. The data sample then has ``unreadable``, a dict of paths and reasons,
-    which ``mmvitkd.UnreadableImagesHook`` and ``mmvitkd.Accuracy`` count.
+    An image that ``mmvitkd.LoadImage`` or ``mmvitkd.LoadRandomResizedCrop`` cannot read is
+    replaced: in training by another one, drawn at random; in validation and test by a black one
+    of the size of another image, with the true label. The data sample then has ``unreadable``,
+    a dict of paths and reasons, which ``mmvitkd.UnreadableImagesHook`` and ``mmvitkd.Accuracy``
+    count.
 
     Args:
         data_root: The folder.

@@ -1,15 +1,19 @@
 """Reads an image of any kind as 8-bit BGR, or says why it cannot be read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
-import mmcv
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..registry import TRANSFORMS
+
+LA_CANVAS = (124, 117, 104)  # mmcv's, under transparent grey
 
 
 class UnreadableImageError(ValueError):
@@ -72,14 +76,31 @@ def read_image(path: str, backend_args: dict[str, Any] | None = None) -> np.ndar
         UnreadableImageError: If there is no such file, or it is empty, truncated, no image,
             suspiciously large, or of pixels without a known range.
     """
+    content = read_content(path, backend_args)
+    with named_unreadable(path):
+        return decode(content)
+
+
+def read_content(path: str, backend_args: dict[str, Any] | None = None) -> bytes:
+    """Read the bytes of an image's file.
+
+    Raises:
+        UnreadableImageError: If there is no such file, or it is empty.
+    """
     try:
         content = fileio.get(path, backend_args=backend_args)
     except OSError as error:
         raise UnreadableImageError(path, error.strerror or str(error)) from error
     if not content:
         raise UnreadableImageError(path, 'the file is empty')
+    return content
+
+
+@contextmanager
+def named_unreadable(path: str) -> Iterator[None]:
+    """What fails while an image is decoded becomes an ``UnreadableImageError`` of its file."""
     try:
-        return _decode(content)
+        yield
     except UnidentifiedImageError as error:
         raise UnreadableImageError(path, 'not an image that Pillow knows') from error
     except MemoryError:
@@ -88,13 +109,27 @@ def read_image(path: str, backend_args: dict[str, Any] | None = None) -> np.ndar
         raise UnreadableImageError(path, str(error) or type(error).__name__) from error
 
 
-def _decode(content: bytes) -> np.ndarray:
+def decode(content: bytes) -> np.ndarray:
+    """Decode a file's bytes to (H, W, 3), uint8, BGR; raises whatever Pillow raises."""
     with Image.open(BytesIO(content)) as image:
         # Pillow opens 16-bit PGM files as 32-bit integers.
-        if image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM'):
-            high_byte = np.asarray(ImageOps.exif_transpose(image)) >> 8
-            return np.repeat(high_byte.astype(np.uint8)[..., None], 3, axis=-1)
-        if image.mode in ('I', 'F'):
+        wide = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
+        if not wide and image.mode in ('I', 'F'):
             kind = 'floating point' if image.mode == 'F' else '32-bit integer'
             raise ValueError(f'{kind} pixels have no known range; convert it to 8 or 16 bits')
-    return mmcv.imfrombytes(content, backend='pillow')
+        ImageOps.exif_transpose(image, in_place=True)
+        if wide:
+            high_byte = (np.asarray(image) >> 8).astype(np.uint8)
+            return np.repeat(high_byte[..., None], 3, axis=-1)
+        return cv2.cvtColor(np.asarray(_as_rgb(image)), cv2.COLOR_RGB2BGR)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """As mmcv does it, which would open the file once more."""
+    if image.mode == 'RGB':
+        return image
+    if image.mode != 'LA':
+        return image.convert('RGB')
+    canvas = Image.new('RGB', image.size, LA_CANVAS)
+    canvas.paste(image.convert('RGBA'), mask=image.getchannel('A'))
+    return canvas

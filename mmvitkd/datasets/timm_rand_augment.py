@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
@@ -69,8 +70,8 @@ class TimmRandAugment(BaseTransform):
                 f'TimmRandAugment: the image is {image.dtype} of shape {image.shape}; '
                 'wanted uint8, (H, W, 3).'
             )
-        augmented = self.augment(Image.fromarray(np.ascontiguousarray(image[..., ::-1])))
-        results['img'] = np.ascontiguousarray(np.asarray(augmented)[..., ::-1])
+        augmented = self.augment(Image.fromarray(_reversed_channels(image)))
+        results['img'] = _reversed_channels(np.asarray(augmented))
         return results
 
     def __repr__(self) -> str:
@@ -78,3 +79,11 @@ class TimmRandAugment(BaseTransform):
             f'{type(self).__name__}(policy={self.policy!r}, fill_color={self.fill_color}, '
             f'interpolation={self.interpolation!r})'
         )
+
+
+def _reversed_channels(image: np.ndarray) -> np.ndarray:
+    """RGB of BGR and the other way round, contiguous."""
+    if image.flags.c_contiguous:
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    # A flipped view: OpenCV would copy it first, in the order that is slow.
+    return np.ascontiguousarray(image[..., ::-1])

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 from ..compat import SUPPORTED, installed_version
@@ -33,8 +34,9 @@ def commit_of(folder: Path) -> str | None:
 def versions() -> dict[str, str | None]:
     """The versions of Python, mmvitkd and what it stands on."""
     found = {package.module: installed_version(package) for package in SUPPORTED}
-    numeric = {name: metadata.version(name) for name in ('numpy', 'scipy')}
-    return {'python': platform.python_version(), 'mmvitkd': __version__, **found, **numeric}
+    others = ('numpy', 'scipy', 'pillow')
+    found |= {name: metadata.version(name) for name in others} | {'opencv': cv2.__version__}
+    return {'python': platform.python_version(), 'mmvitkd': __version__, **found}
 
 
 def hardware() -> dict[str, Any]:

@@ -32,6 +32,8 @@ def test_a_folder_of_images(tmp_path):
         for sample in (dataset[i] for i in range(len(dataset))):
             assert sample['inputs'].shape == (3, 224, 224)
             assert sample['inputs'].dtype == torch.uint8
-    preprocessor = MODELS.build(dict(type='ClsDataPreprocessor', **config.data_preprocessor))
+    preprocessor = MODELS.build(
+        dict(dict(type='ClsDataPreprocessor'), **config.data_preprocessor)
+    )
     batch = preprocessor(dict(inputs=sample['inputs'][None]))
     assert batch['inputs'].shape == (1, 3, 224, 224)

@@ -161,6 +161,13 @@ def test_its_arguments_are_checked():
         LoadImage(imdecode_backend='cv2')
 
 
+@pytest.mark.parametrize('name', ['image.png', 'image.jpg'])
+def test_a_file_is_opened_once(save, monkeypatch, name):
+    path, opened, open_image = save(RGB, name), [], Image.open
+    monkeypatch.setattr(Image, 'open', lambda file: opened.append(file) or open_image(file))
+    assert read_image(path).flags['C_CONTIGUOUS'] and len(opened) == 1
+
+
 # Unreadable ---------------------------------------------------------------------------
 
 

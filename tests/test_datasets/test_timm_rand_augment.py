@@ -101,6 +101,15 @@ def test_seed_for_seed_it_is_what_timm_trains_with():
     assert 40 < changed < 80
 
 
+def test_a_flipped_view_is_the_image_that_it_shows():
+    ours = TimmRandAugment('rand-m9-mstd0.5-inc1-p1')
+    flipped = bgr(smooth_image()).copy()[:, ::-1]
+    seed(0)
+    expected = ours(dict(img=flipped.copy()))['img']
+    seed(0)
+    np.testing.assert_array_equal(ours(dict(img=flipped))['img'], expected)
+
+
 def test_its_operations():
     augment = TimmRandAugment().augment
     assert [op.name for op in augment.ops] == list(DEFINITIONS)

@@ -1,5 +1,6 @@
 # A folder of images at 224 px, with light augmentation. Set data_root and num_classes.
 data_preprocessor = dict(
+    type='mmvitkd.ClsDataPreprocessor',
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
     to_rgb=True,
@@ -8,12 +9,10 @@ bgr_mean = data_preprocessor['mean'][::-1]
 bgr_std = data_preprocessor['std'][::-1]
 
 train_pipeline = [
-    dict(type='mmvitkd.LoadImage'),
     dict(
-        type='RandomResizedCrop',
+        type='mmvitkd.LoadRandomResizedCrop',
         scale=224,
         crop_ratio_range=(0.25, 1.0),
-        backend='pillow',
         interpolation='bicubic',
     ),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),

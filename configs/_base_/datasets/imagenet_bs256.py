@@ -1,5 +1,6 @@
 # ImageNet-1K at 224 px: RandAugment, random erasing, repeated augmentation, no mixup.
 data_preprocessor = dict(
+    type='mmvitkd.ClsDataPreprocessor',
     num_classes=1000,
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
@@ -9,8 +10,7 @@ bgr_mean = data_preprocessor['mean'][::-1]
 bgr_std = data_preprocessor['std'][::-1]
 
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=224, backend='pillow', interpolation='bicubic'),
+    dict(type='mmvitkd.LoadRandomResizedCrop', scale=224, interpolation='bicubic'),
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     dict(
         type='mmvitkd.TimmRandAugment',

@@ -1,0 +1,63 @@
+"""The arithmetic of the limit: what a training step multiplies, and what the machine can."""
+
+from typing import Any
+
+from mmvitkd.analysis import distillation_cost_of
+from mmvitkd.analysis.cost import PASSES_OF_A_STEP, DistillationCost
+
+import torch
+from mmpretrain.registry import MODELS
+from timing import seconds_of
+from training_pair import TrainingPair
+
+# The side of a matrix product that is close to what the machine can do at best.
+SIDE = dict(cpu=2048, cuda=8192)
+DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
+
+
+def cost_of_pair(pair: TrainingPair) -> DistillationCost:
+    """Count the multiply-accumulates of the pair's networks for one image."""
+    preprocessor = {'type': 'ClsDataPreprocessor', **pair.cfg.data_preprocessor}
+    model: Any = MODELS.build(
+        {
+            **pair.cfg.model.to_dict(),
+            'teacher': pair.teacher(),
+            'data_preprocessor': preprocessor,
+        }
+    )
+    return distillation_cost_of(model, tuple(pair.images.shape[2:]))
+
+
+def macs_of_a_step(cost: DistillationCost) -> int:
+    """Multiply-accumulates of a training step for one image."""
+    return PASSES_OF_A_STEP * (cost.student.macs + cost.losses.macs) + cost.teacher.macs
+
+
+def told(cost: DistillationCost, batch_size: int, peak: float) -> str:
+    """The arithmetic in words.
+
+    Args:
+        cost: Of the pair.
+        batch_size: Images of a step.
+        peak: FLOP/s of a large matrix product.
+    """
+    step = macs_of_a_step(cost)
+    student, losses, teacher, whole = (
+        f'{macs / 1e9:.3g}'
+        for macs in (cost.student.macs, cost.losses.macs, cost.teacher.macs, step)
+    )
+    return (
+        f'GMACs an image: {PASSES_OF_A_STEP} x ({student} student + {losses} losses), forward '
+        f'and backward, + {teacher} teacher = {whole}; the teacher is '
+        f'{100 * cost.teacher.macs / step:.0f} % of it\n'
+        f'a large matrix product: {peak / 1e12:.3f} TFLOP/s; all of a step at that rate: '
+        f'{1e3 * 2 * step * batch_size / peak:.0f} ms'
+    )
+
+
+def rate_of_products(device: str, dtype: str) -> float:
+    """FLOP/s of one large matrix product, the best of some: a measured peak."""
+    side = SIDE[device]
+    matrix = torch.randn(side, side, device=device, dtype=DTYPES[dtype])
+    best = min(seconds_of(torch.mm, matrix, matrix) for _ in range(7))
+    return 2 * side**3 / best

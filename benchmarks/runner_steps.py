@@ -1,0 +1,187 @@
+"""Training steps as MMEngine's Runner takes them, with all hooks: ours and MMRazor's."""
+
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any, ClassVar
+
+from mmvitkd.engine.one_key import apply_one_keys
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmpretrain.models import TimmClassifier
+from mmpretrain.registry import MODELS
+from torch.utils.data import DataLoader, Dataset
+from training_pair import TrainingPair
+
+EPOCH = 1000  # iterations, so that none ends while the clock runs
+STOCK_HOOKS = ('logger', 'param_scheduler')  # the others are MMEngine's by default
+
+
+class Noise(Dataset):
+    """Stands where a data set is expected: nothing is read, its length sets the schedule."""
+
+    metainfo: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class PausedLoop(EpochBasedTrainLoop):
+    """Stops before the first iteration: the benchmark calls ``run_iter``."""
+
+    def run(self) -> None:
+        """What comes before an epoch's iterations."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+
+
+class BF16AnywhereOptimWrapper(OptimWrapper):
+    """bfloat16 autocast on the CPU too, where neither MMEngine nor we have a wrapper."""
+
+    @contextmanager
+    def optim_context(self, model: Any):
+        """The context of a forward pass."""
+        device = next(model.parameters()).device.type
+        with super().optim_context(model), torch.autocast(device, torch.bfloat16):
+            yield
+
+
+class RunnerStep:
+    """``runner.train_loop.run_iter`` on a fixed batch.
+
+    Args:
+        pair: What to train.
+        name: The experiment's, unlike all others.
+        cfg: The config of the run, but for the model.
+        model: The algorithm; its student gets the pair's weights.
+        bf16: The config of the optimizer wrapper for bfloat16 on a GPU.
+    """
+
+    def __init__(
+        self, pair: TrainingPair, name: str, cfg: Config, model: Any, bf16: dict[str, Any]
+    ) -> None:
+        self.pair = pair
+        self.runner = _start(pair, name, cfg, model, _optim_wrapper(pair, cfg, bf16))
+        model.student.load_state_dict(pair.weights)
+        self._iteration = 0
+
+    def batch(self) -> dict[str, Any]:
+        """What the loader hands over."""
+        return self.pair.packed_batch()
+
+    def step(self, batch: dict[str, Any]) -> None:
+        """Train on a batch."""
+        self.runner.train_loop.run_iter(self._iteration, batch)
+        self._iteration += 1
+
+    def loss(self) -> float:
+        """The loss of the batch, without a step."""
+        model: Any = self.runner.model
+        with self.runner.optim_wrapper.optim_context(model):
+            data = model.data_preprocessor(self.batch(), True)
+            losses = model(**data, mode='loss')
+        return model.parse_losses(losses)[0].item()
+
+
+def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
+    """A step of FeatureDistill, by its config.
+
+    Args:
+        pair: What to train.
+        name: The contestant's.
+        options: Changes of the config, with dots in their keys. ``average`` keeps the
+            moving average of the weights, which nobody else has.
+    """
+    cfg, options = deepcopy(pair.cfg), dict(options)
+    if not options.pop('average', False):
+        hooks = cfg.get('custom_hooks') or []
+        cfg.custom_hooks = [hook for hook in hooks if 'EMA' not in str(hook['type'])]
+    cfg.merge_from_dict(options)
+    apply_one_keys(cfg)
+    model = cfg.model.to_dict()
+    model.update(teacher=pair.teacher(), data_preprocessor=_preprocessor(cfg))
+    bf16 = dict(type='mmvitkd.BF16OptimWrapper')
+    return RunnerStep(pair, name, cfg, MODELS.build(model), bf16)
+
+
+def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
+    """A step of MMRazor's SingleTeacherDistill, with MMEngine's hooks and optimizer wrapper.
+
+    Connector and feature loss are ours: MMRazor has none for the tokens of a ViT.
+    """
+    cfg = deepcopy(pair.cfg)
+    cfg.custom_hooks = []
+    cfg.default_hooks = {k: v for k, v in cfg.default_hooks.items() if k in STOCK_HOOKS}
+    cfg.optim_wrapper.pop('constructor', None)
+    cfg.optim_wrapper.optimizer.pop('fused', None)
+    cfg.optim_wrapper.type = 'OptimWrapper'
+    # Ours compute the same; theirs wait for a GPU.
+    preprocessor, loss = _preprocessor(cfg), cfg.model.architecture.head.get('loss') or {}
+    for part in (preprocessor, loss):
+        if 'type' in part:
+            part['type'] = part['type'].removeprefix('mmvitkd.')
+    distiller, teacher = deepcopy(pair.distiller), pair.teacher()
+    for recorder in distiller['teacher_recorders'].values():
+        if recorder['source'] == '':
+            # MMRazor asks the teacher for its loss, so that its output is no logits.
+            recorder['source'] = 'model' if isinstance(teacher, TimmClassifier) else 'head'
+    model = MODELS.build(
+        dict(
+            type='mmrazor.SingleTeacherDistill',
+            architecture=cfg.model.architecture.to_dict(),
+            teacher=teacher,
+            distiller={'_scope_': 'mmrazor', 'type': 'ConfigurableDistiller', **distiller},
+            data_preprocessor=preprocessor,
+        )
+    )
+    bf16 = dict(type='AmpOptimWrapper', dtype='bfloat16')
+    step = RunnerStep(pair, name, cfg, model, bf16)
+    # The runner has initialised it anew.
+    model.teacher.load_state_dict(pair.first_teacher.state_dict())
+    return step
+
+
+def _preprocessor(cfg: Config) -> dict[str, Any]:
+    return {'type': 'ClsDataPreprocessor', **cfg.data_preprocessor}
+
+
+def _start(
+    pair: TrainingPair, name: str, cfg: Config, model: Any, optim_wrapper: dict[str, Any]
+) -> Runner:
+    """A runner that has done all of ``Runner.train`` but the iterations."""
+    size = len(pair.images)
+    runner = Runner(
+        model=model,
+        work_dir=str(pair.work_dir / name),
+        train_dataloader=DataLoader(Noise(EPOCH * size), size, drop_last=True),
+        train_cfg=dict(type=PausedLoop, max_epochs=cfg.train_cfg.max_epochs),
+        optim_wrapper=optim_wrapper,
+        param_scheduler=cfg.get('param_scheduler'),
+        default_hooks=cfg.default_hooks,
+        custom_hooks=cfg.get('custom_hooks'),
+        default_scope=cfg.default_scope,
+        randomness=cfg.get('randomness', dict(seed=0)),
+        experiment_name=f'{name}_{pair.work_dir.name}',
+        log_level='ERROR',
+    )
+    runner.model.to(pair.device)  # MMEngine takes a GPU wherever there is one
+    runner.train()
+    return runner
+
+
+def _optim_wrapper(pair: TrainingPair, cfg: Config, bf16: dict[str, Any]) -> dict[str, Any]:
+    """The config's, in the precision that was asked for; without CUDA its own is float32."""
+    wrapper = cfg.optim_wrapper.to_dict()
+    if pair.dtype == 'bf16':
+        cpu = dict(type=BF16AnywhereOptimWrapper)
+        return {**wrapper, **(cpu if pair.device.type == 'cpu' else bf16)}
+    return wrapper if pair.device.type == 'cpu' else {**wrapper, 'type': 'OptimWrapper'}

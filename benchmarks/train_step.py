@@ -1,0 +1,152 @@
+"""A training step against a bare PyTorch loop, MMRazor and timm, interleaved: `train_step.py`.
+
+One process, the same two networks and images for all. A peer that does not do the same work
+is listed with what it leaves out. Nobody keeps a moving average, but for `ours-average`.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import mmvitkd  # noqa: F401
+
+import torch
+from arithmetic import cost_of_pair, macs_of_a_step, rate_of_products, told
+from contestants import ENTRIES, chosen
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from starters import Starters, seconds_of_steps
+from step_report import columns, content, notes
+from timing import ROOT, circumstances, interleaved, summary_table, write_run
+from training_pair import training_pair
+
+CONFIG = ROOT / 'configs/cait_s24_deit_tiny_widelast.py'
+CLOCKS = dict(wall=time.perf_counter, processor=time.process_time)
+ON_A_GPU = """
+No GPU here. On one, with torch 2.11:
+  python benchmarks/train_step.py --device cuda --dtype bf16 --batch-size 256 \\
+      --iterations 30 --warm-up 5 --json train_step_gpu.json
+Wanted there: ours-fast at least 1.5 x the images/s of timm-logits, at most 1.05 x the time of
+limit-compiled."""
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or '').splitlines()[0],
+        epilog='contestants: ' + '; '.join(f'{k}: {e.what}' for k, e in ENTRIES.items()),
+    )
+    parser.add_argument('--device', default='cpu', choices=['cpu', 'cuda'])
+    parser.add_argument('--dtype', default='fp32', choices=['fp32', 'bf16'])
+    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--img-size', type=int, metavar='PIXELS', help="the config's (224)")
+    parser.add_argument('--pair', type=Path, default=CONFIG, metavar='CONFIG')
+    parser.add_argument('--iterations', type=int, default=15, help='rounds (15)')
+    parser.add_argument('--warm-up', type=int, default=3, help='steps before them (3)')
+    parser.add_argument(
+        '--steps', type=int, help='in a turn: 1 on the CPU, 10 on a GPU, whose queue must fill'
+    )
+    parser.add_argument(
+        '--clock',
+        default='wall',
+        choices=CLOCKS,
+        help='processor: of this process alone, for a CPU that others use too; of all its '
+        'threads, so set OMP_NUM_THREADS=1',
+    )
+    parser.add_argument('--contestants', nargs='+', metavar='NAME')
+    parser.add_argument(
+        '--first-block',
+        action='store_true',
+        help='distil the features of the first blocks only, against the student alone',
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
+    args = parser.parse_args()
+    for key in ('batch_size', 'iterations', 'warm_up'):
+        if getattr(args, key) < 1:
+            parser.error(f'--{key.replace("_", "-")}: wanted 1 or more')
+    if args.device == 'cuda' and not torch.cuda.is_available():
+        parser.error('--device cuda: torch finds no GPU')
+    if args.device == 'cuda' and args.clock != 'wall':
+        parser.error(f'--clock {args.clock} says nothing about --device cuda')
+    try:
+        args.contestants = chosen(args.contestants, args.device, args.first_block)
+    except ValueError as error:
+        parser.error(str(error))
+    args.steps = args.steps or (10 if args.device == 'cuda' else 1)
+    return args
+
+
+def run(args: argparse.Namespace, work_dir: Path) -> None:
+    """Count, start, time, print, write."""
+    torch.manual_seed(0)
+    sizes = (args.batch_size, args.img_size, args.device, args.dtype, args.first_block)
+    try:
+        pair = training_pair(Config.fromfile(args.pair), work_dir, *sizes)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f'{args.pair}: {error}') from error
+    cost = cost_of_pair(pair)
+    peak = rate_of_products(args.device, args.dtype)
+    head(args, tuple(pair.images.shape))
+    if not args.first_block:  # there the teacher stops, and few of its products are needed
+        print(told(cost, args.batch_size, peak))
+    starters = Starters(pair, args.warm_up)
+    terms = ' + '.join(f'{name} {term:.6f}' for name, term in starters.expected.items())
+    print(f'loss, by hand: {terms}\n', flush=True)
+    for name in args.contestants:
+        starters.add(name)
+    base = args.contestants[0]
+    if base in starters.failed:
+        raise SystemExit(f'{base} failed, and the others are measured by it.')
+    turns = {
+        name: partial(seconds_of_steps, contestant, args.steps, CLOCKS[args.clock])
+        for name, contestant in starters.ready.items()
+    }
+    seconds = interleaved(turns, args.iterations)
+    macs = None if args.first_block else macs_of_a_step(cost)
+    more = columns(starters, seconds, args.batch_size, macs, peak)
+    print(f'\n{summary_table(seconds, base, more)}\n')
+    print('\n'.join(notes(starters)))
+    if args.device == 'cpu':
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f'peak memory of all together: {memory:.1f} GiB; on a CPU not told apart')
+        print(ON_A_GPU if not torch.cuda.is_available() else '')
+    if args.json is not None:
+        write_run(args.json, args, **content(starters, seconds, cost, peak))
+
+
+def head(args: argparse.Namespace, shape: tuple[int, ...]) -> None:
+    """Print what is run, and on what."""
+    found = circumstances()
+    machine = found['hardware']
+    print(f'{args.pair.stem}{", first blocks only" if args.first_block else ""}')
+    print(f'batch {shape}, {args.device}, {args.dtype}, {found["threads"]} threads,')
+    print(
+        f'{args.iterations} rounds of {args.steps} step(s), {args.warm_up} to warm up, '
+        f'{args.clock} clock'
+    )
+    print(
+        f'{machine["processor"]}, {machine["cores"]} cores; GPUs: {machine["gpus"] or "none"}'
+    )
+    print(', '.join(f'{name} {version}' for name, version in found['versions'].items()))
+    print(f'commit {found["commit"]}')
+
+
+def main() -> None:
+    """Run it in a folder that goes away."""
+    args = parse_args()
+    MMLogger.get_instance('train_step', log_level='ERROR')
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # All compile the same functions in this one process; past 8 times torch gives up.
+        torch._dynamo.config.patch(recompile_limit=64),
+        DefaultScope.overwrite_default_scope('mmpretrain'),
+    ):
+        run(args, Path(folder))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,166 @@
+"""The pair that all contestants train: two networks, their weights, a batch, the losses."""
+
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmvitkd.engine.one_key import apply_one_keys
+from mmvitkd.models.algorithms.pairs import expand_pairs
+from mmvitkd.models.input_size import input_size_of
+from mmvitkd.models.teachers import build_teacher
+from mmvitkd.models.teachers.config import teacher_config
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmpretrain.registry import MODELS
+from mmpretrain.structures import DataSample
+from recipe import Recipe, recipe_of
+from torch import Tensor, nn
+
+SIDE = 224  # pixels, for a student that takes any size
+
+
+@dataclass
+class TrainingPair:
+    """What a contestant is built from; see :func:`training_pair`.
+
+    Attributes:
+        cfg: The config, with the image size set and a random teacher.
+        distiller: The full config of MMRazor's distiller.
+        recipe: The same as numbers.
+        weights: The student's, the same for every contestant.
+        first_teacher: Every contestant trains with a copy, and meets no other's hooks.
+        images: (B, 3, H, W), uint8, BGR, as a loader hands them over.
+        labels: (B,).
+        device: Where it is trained.
+        dtype: 'fp32', or 'bf16' for autocast.
+        work_dir: Where runners may write.
+    """
+
+    cfg: Config
+    distiller: dict[str, Any]
+    recipe: Recipe
+    weights: dict[str, Tensor]
+    first_teacher: nn.Module
+    images: Tensor
+    labels: Tensor
+    device: torch.device
+    dtype: str
+    work_dir: Path
+
+    def __post_init__(self) -> None:
+        if self.device.type == 'cuda':
+            self.images, self.labels = self.images.pin_memory(), self.labels.pin_memory()
+        self._rgb = self.images.flip(1)
+        if self.images.is_pinned():
+            self._rgb = self._rgb.pin_memory()
+
+    def student(self) -> nn.Module:
+        """A student of one's own, in training mode, on the CPU."""
+        student = MODELS.build(deepcopy(self.cfg.model.architecture))
+        student.load_state_dict(self.weights)
+        student.train()
+        return student
+
+    def teacher(self) -> nn.Module:
+        """A teacher of one's own, frozen, in eval mode, on the CPU."""
+        return deepcopy(self.first_teacher)
+
+    def autocast(self) -> AbstractContextManager:
+        """The context of every forward pass."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == 'bf16')
+
+    def plain_batch(self) -> tuple[Tensor, Tensor]:
+        """RGB images and labels, as a hand-written loader would give them."""
+        return self._rgb, self.labels
+
+    def packed_batch(self) -> dict[str, Any]:
+        """The same as MMPretrain's loader gives it: BGR, and a ``DataSample`` an image."""
+        samples = [DataSample().set_gt_label(label) for label in self.labels.tolist()]
+        return dict(inputs=self.images, data_samples=samples)
+
+    def normalization(self) -> tuple[Tensor, Tensor]:
+        """Mean and std (1, 3, 1, 1) of RGB pixels between 0 and 255."""
+        numbers = (self.cfg.data_preprocessor[key] for key in ('mean', 'std'))
+        mean, std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in numbers)
+        return mean, std
+
+
+def training_pair(
+    cfg: Config,
+    work_dir: Path,
+    batch_size: int,
+    image_size: int | None = None,
+    device: str = 'cpu',
+    dtype: str = 'fp32',
+    first_block: bool = False,
+) -> TrainingPair:
+    """Build the pair of a config, with random weights and a random batch.
+
+    Args:
+        cfg: The config of a distillation by logits, by ``FeatureMSELoss``, or by both.
+        work_dir: Where runners may write.
+        batch_size: Images of a batch.
+        image_size: Side of the square images, in pixels; None for what the student takes.
+        device: 'cpu' or 'cuda'.
+        dtype: 'fp32' or 'bf16'.
+        first_block: Whether to distil the features of both first blocks and nothing else.
+
+    Raises:
+        ValueError: If the bare loop does not write out one of the losses.
+    """
+    cfg = deepcopy(cfg)
+    apply_one_keys(cfg)
+    model = cfg.model
+    if first_block:
+        model.pop('distiller', None)
+        model.pairs = [(0, 0)]
+        if model.architecture.head.get('loss') is not None:
+            model.architecture.head.loss.loss_weight = 1.0
+    if model.get('pair_projector'):
+        raise ValueError('--pair: the config has a pair_projector, and the bare loop has none.')
+    for key in ('teacher_ckpt', 'student_ckpt'):
+        model.pop(key, None)
+    model.allow_random_teacher = True
+    model.teacher = ConfigDict(_random(teacher_config(model.teacher, allow_random=True)))
+    if image_size is not None:
+        _set_image_size(model.architecture, image_size)
+        _set_image_size(model.teacher, image_size)
+    teacher = build_teacher(model.teacher.to_dict(), allow_random=True)
+    teacher.eval().requires_grad_(False)
+    student = MODELS.build(deepcopy(model.architecture))
+    student.init_weights()
+    pairs, loss = model.get('pairs') or [], model.get('pair_loss') or {}
+    distiller = expand_pairs(model.get('distiller'), pairs, loss, student, teacher)
+    height, width = input_size_of(student) or (image_size or SIDE,) * 2
+    return TrainingPair(
+        cfg=cfg,
+        distiller=distiller,
+        recipe=recipe_of(cfg, distiller),
+        weights=deepcopy(student.state_dict()),
+        first_teacher=teacher,
+        images=torch.randint(0, 256, (batch_size, 3, height, width), dtype=torch.uint8),
+        labels=torch.randint(0, int(model.architecture.head.num_classes), (batch_size,)),
+        device=torch.device(device),
+        dtype=dtype,
+        work_dir=work_dir,
+    )
+
+
+def _random(teacher: dict[str, Any]) -> dict[str, Any]:
+    """The config of a teacher that downloads and loads nothing."""
+    names = 'pretrained' in teacher or 'model_name' in teacher
+    return {**teacher, 'pretrained': False} if names else dict(teacher)
+
+
+def _set_image_size(config: ConfigDict, side: int) -> None:
+    """Give a model's config another image size, wherever it states one."""
+    if 'model_name' in config:
+        config.img_size = side
+    for key, value in config.items():
+        if key == 'img_size':
+            config[key] = side
+        elif isinstance(value, dict):
+            _set_image_size(value, side)

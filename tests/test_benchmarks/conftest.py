@@ -1,0 +1,6 @@
+"""What the tests of the benchmarks share: their folder, from which they import each other."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
