@@ -67,13 +67,17 @@ def block_report(features, entropy):
             'folded': measured(SEP('folded'), features),
             'permuted': measured(permutation, features),
             'null': null_sep(features.shape[2], num_tokens=256),
+            'null_folded': null_sep(features.shape[2], 'folded', num_tokens=256),
         },
         'sorted_energy': measured(SortedChannelEnergy(), features),
         'participation_ratio': measured(ParticipationRatio(), features),
         **measured(ChannelSpectrum(), features),
         'entropy': measured(entropy, features),
         'activation_magnitude': measured(Magnitude(), features),
-        'gradient_magnitude': measured(Magnitude(), features.flip(0) / 1e3),
+        'gradient_magnitude': {
+            **measured(Magnitude(), features.flip(0) / 1e3),
+            'score': 'predictions',
+        },
     }
 
 
@@ -121,7 +125,7 @@ def report(blocks=('0', '1', '2'), widths=None, seed=0, model='timm:toy', **size
         'num_images': sizes['num_images'],
         'num_tokens': sizes['num_tokens'],
         'embed_dims': entries[blocks[-1]]['embed_dims'],
-        'settings': {'blocks': [*blocks], 'measures': ['svd', 'pca'], 'seed': seed},
+        'settings': {'blocks': [*blocks], 'measures': ['svd', 'pca'], 'seed': 2026},
         'versions': {'torch': '2'},
         'images': {'folder': 'data/images', 'found': sizes['num_images'], 'unreadable': []},
         'blocks': entries,

@@ -1,5 +1,7 @@
 """Any model for the analyses: loaded, with what makes an image file its input."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,11 @@ from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student
 
 RANDOM = 'random weights'
+# What errors of teachers call arguments of load_model.
+OF_TEACHERS = {
+    'teacher_ckpt=': 'checkpoint=',
+    'teacher.pretrained=False and allow_random_teacher=True': 'allow_random=True',
+}
 
 
 class LoadedModel(NamedTuple):
@@ -107,7 +114,8 @@ def _timm_model(
 ) -> LoadedModel:
     config = dict(type=name) if img_size is None else dict(type=name, img_size=img_size)
     try:
-        model = build_teacher(config, checkpoint, allow_random)
+        with _errors_in_terms({'teacher: ': f'model={name!r}: ', **OF_TEACHERS}):
+            model = build_teacher(config, checkpoint, allow_random)
     except TypeError as error:
         if 'img_size' not in str(error):
             raise
@@ -116,6 +124,19 @@ def _timm_model(
     weights = RANDOM if is_random else f'weights of {checkpoint or "timm"}'
     transform = TimmTransform(model, img_size)
     return LoadedModel(model, transform, f'{name}, {weights}', is_random)
+
+
+@contextmanager
+def _errors_in_terms(terms: Mapping[str, str]) -> Iterator[None]:
+    """A context whose errors have their words replaced, where they name others' arguments."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        message = str(error)
+        for theirs, ours in terms.items():
+            message = message.replace(theirs, ours)
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(message) from error
 
 
 def _export(folder: str) -> LoadedModel:
@@ -146,9 +167,11 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
     given = distillation.get('teacher')
     if given is None:
         raise ValueError(f'teacher=True: {path!r} is no distillation, it has no teacher.')
+    terms = OF_TEACHERS if checkpoint else {}  # else the config names it
     checkpoint = checkpoint or distillation.get('teacher_ckpt')
     config = teacher_config(given, allow_random)
-    model = build_teacher(config, checkpoint, allow_random)
+    with _errors_in_terms(terms):
+        model = build_teacher(config, checkpoint, allow_random)
     own = config.get('pretrained') or 'Pretrained' in str(config.get('init_cfg'))
     is_random = not checkpoint and not own
     weights = RANDOM if is_random else f'weights of {checkpoint or "its config"}'

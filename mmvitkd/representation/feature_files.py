@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ..analysis.feature_source import Key
+from .full_disk import full_disk_named
 from .kept_features import FeatureBatch
 
 FOLDER, IMAGES = 'features', 'images.json'
@@ -37,7 +38,15 @@ class FeatureFiles:
         return self
 
     def put(self, batch: FeatureBatch) -> None:
-        """Add a batch's features."""
+        """Add a batch's features.
+
+        Raises:
+            OSError: If the disk is full; names the folder.
+        """
+        with full_disk_named(self._folder):
+            self._put(batch)
+
+    def _put(self, batch: FeatureBatch) -> None:
         self._indices += batch.indices.tolist()
         for key, tokens in batch.features.items():
             if tokens.itemsize < 4:

@@ -43,6 +43,8 @@ STREAMS: dict[str, dict[str, Callable[[Settings], Stream]]] = {
     'magnitude': {'activation_magnitude': lambda settings: Magnitude()},
 }
 OF_SEP = ('full', 'folded', 'permuted')
+# Random tokens, in the mode that each is read beside.
+NULLS = {'null': 'full', 'null_folded': 'folded'}
 
 
 class FirstLook:
@@ -87,12 +89,14 @@ class FirstLook:
             entry |= {k: part for k, part in parts.items() if k in self._settings.measures}
         sep = {mode: found.pop(mode) for mode in OF_SEP if mode in found}
         if 'full' in sep:
-            sep['null'] = _null(len(sep['full']['curve']), self._settings.seed)
+            width = len(sep['full']['curve'])
+            for name, mode in NULLS.items():
+                sep[name] = _null(width, mode, self._settings.seed)
         entry |= dict(sep=sep) if sep else {}
         return {**entry, **found.pop('spectrum', {}), **found}
 
 
 @cache
-def _null(embed_dims: int, seed: int) -> dict[str, Any]:
+def _null(embed_dims: int, mode: str, seed: int) -> dict[str, Any]:
     """SEP of Gaussian tokens: the same for all blocks of a width."""
-    return null_sep(embed_dims, seed=seed)
+    return null_sep(embed_dims, mode, seed=seed)

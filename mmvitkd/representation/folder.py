@@ -2,11 +2,13 @@
 
 import json
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..whole_folder import whole_folder
+from .full_disk import full_disk_named
 
 REPORT = 'report.json'
 
@@ -40,7 +42,8 @@ def check_out(out: Path, overwrite: bool) -> None:
         )
 
 
-def new_folder(out: Path, overwrite: bool) -> AbstractContextManager[Path]:
+@contextmanager
+def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
     """A folder to write a report into; it becomes ``out`` when all went well.
 
     Args:
@@ -49,8 +52,10 @@ def new_folder(out: Path, overwrite: bool) -> AbstractContextManager[Path]:
 
     Raises:
         FileExistsError: See :func:`check_out`.
+        OSError: If the disk is full; names ``out``.
     """
-    return whole_folder(out, lambda: check_out(out, overwrite))
+    with full_disk_named(out), whole_folder(out, lambda: check_out(out, overwrite)) as folder:
+        yield folder
 
 
 def write_report_file(report: dict[str, Any], folder: Path) -> None:

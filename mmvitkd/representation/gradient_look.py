@@ -10,6 +10,7 @@ from ..analysis.gradients import feature_gradients, scores_of
 from ..analysis.magnitude import Magnitude
 from ..datasets.image_batches import ImageBatch
 from .forward import Forward, split_batches
+from .memory_plan import GRADIENT_SHARE
 from .memory_sizes import size_text
 
 # What a backward pass takes, in what the forward pass saves for it.
@@ -67,9 +68,11 @@ class GradientLook:
             self._with_labels = logits.shape[1] == self._num_classes
         taken = PEAK * saved_bytes(self._source, image)
         if taken > self._budget:
+            wanted = 1.01 * taken / GRADIENT_SHARE  # the text is rounded
             raise ValueError(
                 f'memory_limit: gradients take {size_text(taken)} an image, and only '
-                f'{size_text(self._budget)} are left for them.'
+                f'{size_text(self._budget)} are left for them, {100 * GRADIENT_SHARE:g} % of '
+                f'the limit. Wanted {size_text(wanted)} or more, or measures without gradient.'
             )
         self._images = int(self._budget // max(taken, 1))
 

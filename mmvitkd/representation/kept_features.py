@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..analysis.feature_source import Key
+from .full_disk import full_disk_named
 from .memory_plan import MEMORY, SPILL
 
 
@@ -91,7 +92,7 @@ def kept_features(where: str, folder: str | None) -> Iterator[KeptFeatures | Non
             the process ends.
     """
     if where == SPILL:
-        with tempfile.TemporaryFile(dir=folder) as file:
+        with full_disk_named(folder), tempfile.TemporaryFile(dir=folder) as file:
             yield Spilled(file)
     else:
         yield InMemory() if where == MEMORY else None

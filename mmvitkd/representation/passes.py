@@ -171,10 +171,9 @@ class Passes:
 
     def _check_count(self) -> None:
         """Raise ValueError if there are too few images."""
-        found, wanted = len(self._indices), 2
-        if self._settings.held_out and self._settings.basis:
-            wanted = 4  # 2 to fit a basis to, 2 to judge
-        if found < wanted:
-            raise ValueError(
-                f'of {len(self._paths)} images {found} can be read; wanted {wanted} or more.'
-            )
+        found = len(self._indices)
+        of_all = f'of {len(self._paths)} images {found} can be read; wanted'
+        if found < 2:
+            raise ValueError(f'{of_all} 2 or more.')
+        if found < 4 and self._settings.held_out and self._settings.basis:
+            raise ValueError(f'held_out: {of_all} 4 or more, 2 to fit PCA to and 2 to judge.')

@@ -7,11 +7,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from .figure import save
-from .representation_channels import draw_sep, draw_sorted_energy, draw_spectrum
+from .representation_channels import draw_sep, draw_sorted_energy
 from .representation_depth import draw_in_use, draw_intensity, draw_layers, draw_u_shape
 from .representation_energy import draw_dimensions, draw_energy
 from .representation_panels import Blocks
 from .representation_rotation import draw_rotation
+from .representation_spectrum import draw_spectrum
 from .representation_tables import write_tables
 from .representation_text import report_text
 

@@ -1,15 +1,14 @@
-"""Figures of energy over channels and their frequencies: SEP, sorted energy, spectrum."""
+"""Figures of energy over channels and their frequencies: SEP, sorted energy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from ..analysis.channel_energy import SortedChannelEnergy
 from ..analysis.sep_null import null_tokens
-from .figure import COLORS, GREY, plain
+from .figure import GREY, plain
 from .representation_panels import (
     BAND,
     LINE,
@@ -17,21 +16,24 @@ from .representation_panels import (
     OTHER,
     OWN,
     Blocks,
+    coloured,
     curve,
     having,
     legend,
+    legend_below,
     named,
+    one_panel,
     shown,
     title,
 )
 
-SEP_CURVES = {
-    'permuted': (OTHER, '--', 'channels permuted'),
-    'null': (NULL, ':', 'random tokens'),
+PERMUTED = (OTHER, '--', 'channels permuted')
+RANDOM = (NULL, ':', 'random tokens')
+# What each mode is shown beside.
+MODES = {
+    'full': {'permuted': PERMUTED, 'null': RANDOM},
+    'folded': {'null_folded': RANDOM},
 }
-MODES = ('full', 'folded')
-# Colours of blocks that share a panel.
-OF_BLOCKS = COLORS[2], COLORS[3], COLORS[1]
 NULLS = {None: ('--', 'Gaussian'), 8: (':', '8-sparse')}
 
 
@@ -70,18 +72,15 @@ def draw_sep(blocks: Blocks) -> Figure | None:
 
 def _draw_sep(above: Axes, below: Axes, sep: Mapping[str, Any], mode: str) -> None:
     own = sep[mode]
-    size = len(own['curve'])
-    share = [100 * (k + 1) / size for k in range(size)]
+    share = shares_of(len(own['curve']))
     label = f'as it is, {b90(own)}'
     curve(above, share, own['curve'], own['std'], OWN, label)
     below.plot(share, above_diagonal(own['curve']), color=OWN, linewidth=LINE)
-    for name, (color, style, label) in SEP_CURVES.items():
-        other = sep.get(name)
-        if other is None or len(other['curve']) != size:  # of the other mode
+    for name, (color, style, label) in MODES[mode].items():
+        if name not in sep:
             continue
-        label = f'{label}, {b90(other)}'
-        percent = [100 * value for value in other['curve']]
-        above.plot(share, percent, color=color, linewidth=LINE, linestyle=style, label=label)
+        other = sep[name]
+        plot_percent(above, other, f'{label}, {b90(other)}', color, style)
         rest = above_diagonal(other['curve'])
         below.plot(share, rest, color=color, linewidth=LINE, linestyle=style)
         if name == 'permuted':
@@ -103,58 +102,42 @@ def draw_sorted_energy(blocks: Blocks) -> Figure | None:
     chosen = shown(having(blocks, 'sorted_energy'))
     if not chosen:
         return None
-    figure = Figure(figsize=(5.4, 3.6), layout='constrained')
-    axes = plain(figure.add_subplot())
-    for color, (key, block) in zip(_colors(chosen), chosen.items(), strict=True):
+    figure, axes = one_panel(5.4, 3.4)
+    for color, key, block in coloured(chosen):
         energy = block['sorted_energy']
-        width = len(energy['curve'])
-        percent = [100 * value for value in energy['curve']]
-        label = f'{named(key)}, {b90(energy)}'
-        axes.plot(shares_of(width), percent, color=color, linewidth=LINE, label=label)
+        plot_percent(axes, energy, f'{named(key)}, {b90(energy)}', color)
+    widths = {len(block['sorted_energy']['curve']) for block in chosen.values()}
+    width = len(energy['curve'])
+    kind = f', D = {width}' if len(widths) > 1 else ' tokens'
     for active, (style, name) in NULLS.items():
         energy = sorted_null(width, active)
-        percent = [100 * value for value in energy['curve']]
-        label = f'{name} tokens, {b90(energy)}'
-        axes.plot(shares_of(width), percent, color=NULL, linestyle=style, label=label)
+        label = f'{name}{kind}, {b90(energy)}'
+        plot_percent(axes, energy, label, NULL, style)
+    label_sorted(axes, '' if len(widths) > 1 else f' of {width}')
+    return figure
+
+
+def plot_percent(
+    axes: Axes, shares: Mapping[str, Any], label: str, color: str, style: str = '-'
+) -> None:
+    """Draw a cumulated curve over the shares of its parts, both in percent."""
+    percent = [100 * value for value in shares['curve']]
+    x = shares_of(len(percent))
+    axes.plot(x, percent, color=color, lw=LINE, linestyle=style, label=label)
+
+
+def label_sorted(axes: Axes, of_width: str = '') -> None:
+    """The axes and the legend of sorted energy, over the logarithm of the channels' share."""
     axes.axhline(90, color=GREY, linewidth=0.8, linestyle=':')
     axes.set_xscale('log')
     axes.xaxis.set_major_formatter('{x:g}')
     axes.set_xlim(right=100)
     axes.set_ylim(0, 101)
-    axes.set_xlabel(f'share of the channels, those with most energy first, % of {width}')
+    axes.set_xlabel(f'share of the channels, those with most energy first, %{of_width}')
     axes.set_ylabel("share of a token's energy, %")
-    legend(axes, loc='lower right')
-    return figure
-
-
-def draw_spectrum(blocks: Blocks) -> Figure | None:
-    """Mean amplitude at each frequency over the channels.
-
-    Args:
-        blocks: Of a report.
-
-    Returns:
-        None if it was not measured.
-    """
-    chosen = shown(having(blocks, 'spectrum'))
-    if not chosen:
-        return None
-    figure = Figure(figsize=(5.4, 3.4), layout='constrained')
-    axes = plain(figure.add_subplot())
-    for color, (key, block) in zip(_colors(chosen), chosen.items(), strict=True):
-        spectrum = block['spectrum']
-        half = spectrum[: len(spectrum) // 2 + 1]  # the rest mirrors it
-        frequencies = [k / len(spectrum) for k in range(len(half))]
-        axes.plot(frequencies, half, color=color, linewidth=1, label=named(key))
-    axes.set_yscale('log')
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_formatter('')
-    axes.set_xlim(0, 0.5)
-    axes.set_xlabel('frequency, cycles per channel')
-    axes.set_ylabel("mean amplitude |FFT| / C, features' unit")
-    legend(axes, loc='lower left', bbox_to_anchor=(0, 1), ncols=len(chosen))
-    return figure
+    legend_below(axes, ncols=2)
+    figure = axes.get_figure()
+    figure.set_figheight(figure.get_figheight() + 0.1 * len(axes.lines))  # type: ignore[union-attr]
 
 
 def sorted_null(width: int, active_channels: int | None) -> dict[str, Any]:
@@ -178,8 +161,3 @@ def above_diagonal(values: Sequence[float]) -> list[float]:
 def shares_of(width: int) -> list[float]:
     """Where the points of a cumulated curve lie, in percent of its parts."""
     return [100 * (k + 1) / width for k in range(width)]
-
-
-def _colors(blocks: Blocks) -> tuple[str, ...]:
-    """A colour a block; the last block's is always the same."""
-    return OF_BLOCKS[len(OF_BLOCKS) - len(blocks) :]

@@ -1,6 +1,6 @@
 """Several models side by side: a table of their blocks' numbers, figures, CKA."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,18 @@ UNITS = (
     "bins of the entropy lie between each report's own smallest and largest value: their "
     'heights do not compare.'
 )
+
+
+# Settings that a number depends on, and the measures that do; none for all.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    'image_size': (),
+    'final_norm': (),
+    'amp': (),
+    'first_per_class': (),
+    'centered': ('pca', 'rotation'),
+    'held_out': ('pca', 'rotation'),
+    'seed': ('rotation', 'permuted'),
+}
 
 
 class Compared(NamedTuple):
@@ -51,7 +63,8 @@ def write_comparison(
 
     Args:
         models: By their labels; there may be none if there is CKA.
-        cka: What ``cka_matrix`` gives.
+        cka: What ``cka_matrix`` gives; 'models', in words by their labels; and
+            'random_weights', the labels of those whose weights are.
         out: The folder.
 
     Returns:
@@ -93,7 +106,7 @@ def _about(label: str, model: Compared) -> list[str]:
     tokens = block.get('num_tokens', report['num_tokens'])
     return [
         label,
-        f'`{report["model"]}`',
+        f'`{report.get("provenance", report["model"])}`',
         named(model.key).removeprefix('block '),
         str(report['num_images']),
         str(tokens),
@@ -110,12 +123,38 @@ def _differences(models: Mapping[str, Compared]) -> list[str]:
     folders = {model.report.get('images', {}).get('folder', '') for model in models.values()}
     if len(folders) > 1:
         different.append(f'folders of images ({", ".join(f"`{f}`" for f in sorted(folders))})')
-    if not different:
-        return []
-    return [
-        f'**Not measured alike: the reports differ in {" and ".join(different)}.** Dimensions '
-        'grow with the tokens, and 99th percentiles with the images.'
-    ]
+    different += _different_settings(models)
+    notes = _random([n for n, model in models.items() if model.report.get('random_weights')])
+    if different:
+        notes.append(
+            f'**Not measured alike: the reports differ in {" and ".join(different)}.** '
+            'Dimensions grow with the tokens, and 99th percentiles with the images.'
+        )
+    return notes
+
+
+def _different_settings(models: Mapping[str, Compared]) -> list[str]:
+    """Settings that change numbers of a block and are not the same; older reports lack some."""
+    different = []
+    for key, measures in SETTINGS.items():
+        found = {}
+        for label, model in models.items():
+            settings = {**model.report.get('images', {}), **model.report.get('settings', {})}
+            if key in settings and (not measures or _has(model.block, measures)):
+                found[label] = settings[key]
+        if len(set(map(str, found.values()))) > 1:
+            each = ', '.join(f'{label}: {value}' for label, value in found.items())
+            different.append(f'`{key}` ({each})')
+    return different
+
+
+def _has(block: Mapping[str, Any], measures: Iterable[str]) -> bool:
+    return any(name in block or name in block.get('sep', {}) for name in measures)
+
+
+def _random(labels: Sequence[str]) -> list[str]:
+    """Whose weights are random."""
+    return [f'**The weights are random** of {", ".join(labels)}.'] if labels else []
 
 
 def _alignment(cka: Mapping[str, Any]) -> list[str]:
@@ -132,6 +171,8 @@ def _alignment(cka: Mapping[str, Any]) -> list[str]:
     parts = [
         '## Linear CKA between the models',
         '![Linear CKA between the models](figures/cka.png)',
+        markdown_table(['', 'model'], [[n, f'`{m}`'] for n, m in cka['models'].items()], 2),
+        *_random(cka['random_weights']),
         f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
         *tables,
         'The null is its value of shuffled rows: with few rows next to the channels CKA is '
@@ -148,6 +189,7 @@ def _content(models: Mapping[str, Compared], cka: Mapping[str, Any] | None) -> d
         label: {
             'report': model.file,
             'model': model.report['model'],
+            'provenance': model.report.get('provenance', model.report['model']),
             'block': model.key,
             'numbers': numbers_of(model.block),
         }

@@ -16,7 +16,8 @@ from .representation_panels import (
     Blocks,
     depth_axis,
     having,
-    legend,
+    legend_below,
+    one_panel,
     title,
 )
 
@@ -48,8 +49,7 @@ def draw_layers(blocks: Blocks) -> Figure | None:
     }
     if sum(map(bool, chosen.values())) < 2:
         return None
-    figure = Figure(figsize=(6.0, 3.8), layout='constrained')
-    axes = plain(figure.add_subplot())
+    figure, axes = one_panel(6.0, 3.8)
     for measure, (color, label) in DIMENSIONS.items():
         keys = [key for key, block in chosen.items() if measure in block]
         summaries = [chosen[key][measure][THRESHOLD] for key in keys]
@@ -67,9 +67,9 @@ def draw_layers(blocks: Blocks) -> Figure | None:
                 fontsize=SMALL,
                 color=color,
             )
-    axes.set_ylim(bottom=0)
+    _from_zero(axes)
     axes.set_ylabel('directions for 99 % of the energy')
-    legend(axes, title='median and quartiles of images', title_fontsize=SMALL)
+    legend_below(axes, title='median and quartiles of images', ncols=2)
     return figure
 
 
@@ -96,7 +96,7 @@ def draw_in_use(blocks: Blocks) -> Figure | None:
     """
     figure = _draw_means(blocks, IN_USE)
     for axes in () if figure is None else figure.axes:
-        axes.set_ylim(bottom=0)
+        _from_zero(axes)
     return figure
 
 
@@ -112,12 +112,11 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     chosen = having(blocks, 'frequency_intensity')
     if len(chosen) < 2:
         return None
-    figure = Figure(figsize=(5.4, 3.2), layout='constrained')
-    axes = plain(figure.add_subplot())
+    figure, axes = one_panel(5.4, 3.2)
     values = [block['frequency_intensity'] for block in chosen.values()]
     places = depth_axis(axes, list(chosen))
     axes.plot(places, values, 'o-', color=OWN, ms=4, linewidth=LINE)
-    axes.set_ylim(bottom=0)
+    _from_zero(axes)
     axes.set_ylabel("frequency intensity, features' unit")
     return figure
 
@@ -137,8 +136,15 @@ def _draw_means(blocks: Blocks, measures: dict[str, tuple[str, str]]) -> Figure 
         summaries = [block[name] for block in found.values()]
         _draw_summaries(axes, places, summaries, 'mean', OWN, 'mean and quartiles of images')
         axes.set_ylabel(unit)
-    legend(row[0])
+    legend_below(row[0])
     return figure
+
+
+def _from_zero(axes: Axes) -> None:
+    """Begin at 0, with room for the highest marker."""
+    axes.update_datalim([(0, 0)], updatex=False)
+    axes.margins(y=0.08)
+    axes.set_ylim(bottom=0)
 
 
 def _draw_summaries(

@@ -8,8 +8,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .figure import COLORS, GREY, plain
-from .representation_channels import NULLS, above_diagonal, b90, shares_of, sorted_null
-from .representation_panels import LINE, NULL, Blocks, curve, having, legend, title
+from .representation_channels import (
+    NULLS,
+    above_diagonal,
+    b90,
+    label_sorted,
+    plot_percent,
+    shares_of,
+    sorted_null,
+)
+from .representation_panels import (
+    LINE,
+    NULL,
+    Blocks,
+    curve,
+    having,
+    legend,
+    one_panel,
+    title,
+)
 
 # Of the models; grey is for what has no structure.
 OF_MODELS = COLORS[1:]
@@ -123,24 +140,16 @@ def overlay_sorted_energy(models: Blocks) -> Figure | None:
     """
     if not having(models, 'sorted_energy'):
         return None
-    figure = Figure(figsize=(5.4, 3.6), layout='constrained')
-    axes = plain(figure.add_subplot())
+    figure, axes = one_panel(5.4, 3.4)
     width = 0
     for name, block, color, style in _lines(models, 'sorted_energy'):
         energy = block['sorted_energy']
         width = max(width, len(energy['curve']))
-        _plot_percent(axes, energy, f'{name}, {b90(energy)}', color, style)
+        plot_percent(axes, energy, f'{name}, {b90(energy)}', color, style)
     style, null = NULLS[None]
     energy = sorted_null(width, None)
-    _plot_percent(axes, energy, f'{null} tokens, {b90(energy)}', NULL, style)
-    axes.axhline(90, color=GREY, linewidth=0.8, linestyle=':')
-    axes.set_xscale('log')
-    axes.xaxis.set_major_formatter('{x:g}')
-    axes.set_xlim(right=100)
-    axes.set_ylim(0, 101)
-    axes.set_xlabel('share of the channels, those with most energy first, %')
-    axes.set_ylabel("share of a token's energy, %")
-    legend(axes, loc='lower right')
+    plot_percent(axes, energy, f'{null} tokens, {b90(energy)}', NULL, style)
+    label_sorted(axes)
     return figure
 
 
@@ -178,17 +187,9 @@ OVERLAYS: dict[str, Callable[[Blocks], Figure | None]] = {
 def _draw_sep(
     left: Axes, right: Axes, sep: dict[str, Any], name: str, color: str, style: str
 ) -> None:
-    _plot_percent(left, sep, f'{name}, {b90(sep)}', color, style)
+    plot_percent(left, sep, f'{name}, {b90(sep)}', color, style)
     share = shares_of(len(sep['curve']))
     right.plot(share, above_diagonal(sep['curve']), color=color, lw=LINE, linestyle=style)
-
-
-def _plot_percent(
-    axes: Axes, shares: dict[str, Any], label: str, color: str, style: str
-) -> None:
-    percent = [100 * value for value in shares['curve']]
-    x = shares_of(len(percent))
-    axes.plot(x, percent, color=color, lw=LINE, linestyle=style, label=label)
 
 
 def _lines(models: Blocks, measure: str) -> Iterator[tuple[str, Any, str, str]]:

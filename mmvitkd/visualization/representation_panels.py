@@ -1,6 +1,6 @@
 """What the figures of a report share: which blocks they show, and where on the axis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,6 +14,10 @@ Blocks = Mapping[str, Mapping[str, Any]]
 OWN, OTHER, NULL = COLORS[1], COLORS[2], COLORS[0]
 LINE, BAND = 1.6, 0.2
 SMALL = 8
+# Colours of blocks that share a panel.
+OF_BLOCKS = COLORS[2], COLORS[3], COLORS[1]
+# Blocks up to which each has a tick.
+MOST_TICKS = 10
 
 
 def named(key: str) -> str:
@@ -42,6 +46,19 @@ def panels(names: Sequence[str], height: float = 3.2) -> tuple[Figure, list[Axes
     return figure, list(row)
 
 
+def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of a single panel."""
+    figure = Figure(figsize=(width, height), layout='constrained')
+    return figure, plain(figure.add_subplot())
+
+
+def coloured(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Colour, key and block of those that share a panel; the last one's is always the same."""
+    colors = OF_BLOCKS[len(OF_BLOCKS) - len(blocks) :]
+    for color, (key, block) in zip(colors, blocks.items(), strict=True):
+        yield color, key, block
+
+
 def title(axes: Axes, text: str) -> None:
     """Say what a panel shows."""
     axes.set_title(text, loc='left', fontsize=10, color=INK)
@@ -50,6 +67,22 @@ def title(axes: Axes, text: str) -> None:
 def legend(axes: Axes, **where: Any) -> None:
     """Name the curves, without a frame."""
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, **where)
+
+
+def legend_below(axes: Axes, **how: Any) -> None:
+    """Name the curves below all panels, where there is nothing that they could hide."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.get_figure().legend(  # type: ignore[union-attr]
+        handles,
+        labels,
+        loc='outside lower left',
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=INK,
+        title_fontsize=SMALL,
+        alignment='left',
+        **how,
+    )
 
 
 def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
@@ -61,12 +94,25 @@ def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
     indices = [int(key) for key in keys if key.isdigit()]
     others = [key for key in keys if not key.isdigit()]
     behind = max(indices, default=-1) + 1
-    axes.set_xlabel('block, counted from 0')
-    steps = range(0, behind, 1 + behind // 9)
-    ticks = [*steps, *range(behind, behind + len(others))]
-    axes.set_xticks(ticks, [*map(str, steps), *others])
     places = dict(zip(others, range(behind, behind + len(others)), strict=True))
-    return [places.get(key, int(key) if key.isdigit() else 0) for key in keys]
+    found = [places.get(key, int(key) if key.isdigit() else 0) for key in keys]
+    axes.set_xlabel('block or stage, counted from 0')
+    if len(indices) > MOST_TICKS:
+        indices = [*range(0, behind, 1 + behind // 9), behind - 1]
+    indices = _apart(indices, (max(found) - min(found)) / 14)
+    # Names in a row of their own, as they are wider than the steps.
+    names = [f'\n{name}' for name in places]
+    axes.set_xticks([*indices, *places.values()], [*map(str, indices), *names])
+    return found
+
+
+def _apart(ticks: Sequence[int], least: float) -> list[int]:
+    """The last of some ticks, and of the others those that do not touch the next one."""
+    kept: list[int] = []
+    for tick in sorted(set(ticks), reverse=True):
+        if not kept or kept[-1] - tick >= least:
+            kept.append(tick)
+    return kept[::-1]
 
 
 def curve(

@@ -58,7 +58,8 @@ READING = {
     'spectrum': (
         'Channel spectrum',
         'Mean amplitude at each frequency over the channels (arXiv 2511.06848); half of it, '
-        'the other half mirrors it. It is in the unit of the features and grows with them.',
+        'the other half mirrors it. It is in the unit of the features and grows with them. '
+        'Behind a LayerNorm it is nearly 0 at frequency 0, where the curve leaves the axis.',
     ),
     'intensity': (
         'Frequency intensity',

@@ -18,7 +18,7 @@ from .representation_panels import (
     SMALL,
     Blocks,
     having,
-    legend,
+    legend_below,
     named,
     shown,
     title,
@@ -48,7 +48,8 @@ def draw_rotation(blocks: Blocks) -> Figure | None:
         _draw_overlaps(plain(below), rotation)
     grid[0, 0].set_ylabel('principal angle, degrees')
     grid[1, 0].set_ylabel('pairs, or images')
-    legend(grid[0, 0], loc='lower right', title='mean and s.d. of', title_fontsize=SMALL)
+    # Curves may lie anywhere.
+    legend_below(grid[0, 0], title='mean and s.d. of', ncols=min(3, len(chosen) + 1))
     return figure
 
 
@@ -92,4 +93,5 @@ def _draw_overlaps(axes: Axes, rotation: Mapping[str, Any]) -> None:
         color=NULL,
     )
     axes.set_xlim(0, 1)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel('overlap: mean squared cosine')

@@ -19,6 +19,7 @@ PUBLISHED = {
     },
 }
 THRESHOLDS = ('0.80', '0.90', '0.95', '0.99')
+SCORES = {'labels': "an image's label", 'predictions': 'the class that the model predicts'}
 MEASURES = {'svd': "image's own (SVD)", 'pca': "dataset's (PCA)"}
 
 
@@ -30,11 +31,12 @@ def report_text(report: Mapping[str, Any], drawn: Iterable[str]) -> str:
         drawn: The figures there are, as named in ``READING``.
     """
     sections = [
-        f'# The representation of {report["model"]}',
+        f'# The representation of {report.get("provenance", report["model"])}',
         *_facts(report),
         '## Numbers',
         markdown_table(*number_table(_rows(report['blocks']))),
         COLUMNS,
+        *_score(report['blocks']),
         *_dimensions(report),
         *_alignment(report['blocks']),
     ]
@@ -73,7 +75,40 @@ def _facts(report: Mapping[str, Any]) -> list[str]:
                 f'**{block["zero_tokens"]} tokens of {named(key)} are zero**: they have no '
                 'share of energy, and are left out of SEP and of the channels.'
             )
+    return [*facts, *_held_out(report)]
+
+
+def _held_out(report: Mapping[str, Any]) -> list[str]:
+    """Which images PCA and rotation are of, if not of all, and whether they suffice."""
+    total = report['num_images']
+    facts: list[str] = []
+    for key, block in report['blocks'].items():
+        of_basis = block.get('pca') or block.get('rotation') or {}
+        if not of_basis.get('held_out'):
+            continue
+        judged = of_basis['num_images']
+        if not facts:
+            facts.append(
+                f'PCA and rotation: {judged} of {total} images, judged by the directions of '
+                f'the other {total - judged}. SVD and all others: all {total} images.'
+            )
+        tokens = (total - judged) * block['num_tokens']
+        if tokens < block['embed_dims']:
+            facts.append(
+                f'**The directions of {named(key)} are fitted to {tokens} tokens, fewer than '
+                f'its {block["embed_dims"]} channels**: those beyond are arbitrary, and '
+                'dimensions that reach them say nothing. Take more images.'
+            )
     return facts
+
+
+def _score(blocks: Mapping[str, Any]) -> list[str]:
+    """What the gradient is of."""
+    for block in blocks.values():
+        if 'gradient_magnitude' in block:
+            score = SCORES[block['gradient_magnitude']['score']]
+            return [f'The gradient is that of the logit of {score}.']
+    return []
 
 
 def _dimensions(report: Mapping[str, Any]) -> list[str]:
@@ -90,7 +125,7 @@ def _dimensions(report: Mapping[str, Any]) -> list[str]:
                 rows.append([f'{name}, published', *map(str, published[measure])])
     if not rows:
         return []
-    header = [f'{named(key)}, 99th percentile', *(f'{float(t):.0%}' for t in THRESHOLDS)]
+    header = [f'{named(key)}, 99th percentile', *(f'{100 * float(t):g} %' for t in THRESHOLDS)]
     parts = [markdown_table(header, rows)]
     if published:
         parts.append(
@@ -121,10 +156,11 @@ def _permutation(blocks: Mapping[str, Any]) -> list[str]:
     header = [named(key), 'as it is', 'permuted', 'change', 'p']
     return [
         markdown_table(header, rows),
-        f'Change: permuted less as it is, with the {permuted["confidence"]:.0%} interval of a '
-        f'paired bootstrap over images ({permuted["num_resamples"]} resamples): would other '
-        f'images say the same? p: the share of {permuted["num_orders"]} random orders, and the '
-        'own one, that lie as far from their mean: is the own order unlike a random one?',
+        'Change: permuted less as it is, with the '
+        f'{100 * permuted["confidence"]:g} % interval of a paired bootstrap over images '
+        f'({permuted["num_resamples"]} resamples): would other images say the same? p: '
+        f'the share of {permuted["num_orders"]} random orders, and the own one, that lie as '
+        'far from their mean: is the own order unlike a random one?',
     ]
 
 

@@ -293,7 +293,7 @@ def test_timms_own_weights_are_asked_for(monkeypatch):
         (
             'timm:test_vt',
             dict(allow_random=True),
-            "has no model 'test_vt'. Close to it: test_vi",
+            "^model='timm:test_vt': timm .* has no model 'test_vt'. Close to it: test_vi",
         ),
         ('test_vit', {}, r"wanted 'timm:NAME', the folder .*did you mean 'timm:test_vit'\?"),
         ('gone', {}, r"model='gone': wanted 'timm:NAME'.*'mmpretrain::PATH'\.$"),
@@ -315,7 +315,15 @@ def test_a_checkpoint_that_does_not_fit(training, tmp_path):
     config, _, _ = training('ours')
     torch.save(dict(x=torch.ones(1)), tmp_path / 'other.pth')
     for model in (config, SMALL):
-        with pytest.raises(ValueError, match=r'other\.pth.*does not fit the model'):
+        with pytest.raises(ValueError, match=r'^checkpoint=.*other\.pth.*does not fit the m'):
             load_model(model, str(tmp_path / 'other.pth'))
-        with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
+        with pytest.raises(FileNotFoundError, match=r'^checkpoint=.*gone\.pth'):
             load_model(model, str(tmp_path / 'gone.pth'))
+
+
+def test_a_teachers_weights_are_called_what_they_were_given_as(training, tmp_path):
+    config, _, _ = training('ours', teacher_ckpt=str(tmp_path / 'gone.pth'))
+    with pytest.raises(FileNotFoundError, match=r'^teacher_ckpt=.*gone\.pth'):
+        load_model(config, teacher=True)
+    with pytest.raises(FileNotFoundError, match=r'^checkpoint=.*lost\.pth'):
+        load_model(config, str(tmp_path / 'lost.pth'), teacher=True)

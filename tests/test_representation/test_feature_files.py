@@ -1,6 +1,7 @@
 """Files of features, read by NumPy."""
 
 import json
+from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.representation.feature_files import FeatureFiles
@@ -38,3 +39,18 @@ def test_files_are_closed_after_an_error(tmp_path):
         opened = files._files[0]
         raise KeyboardInterrupt
     assert opened.closed and not (tmp_path / 'features' / 'images.json').exists()
+
+
+@pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
+def test_the_folder_of_a_full_disk_is_named(tmp_path, monkeypatch):
+    batch = FeatureBatch({0: torch.ones(1, 200, 300)}, torch.tensor([0]))
+    with FeatureFiles(tmp_path / 'features', ['0.png']) as files:
+        with (
+            open('/dev/full', 'w+b', buffering=0) as full,
+            monkeypatch.context() as patch,
+            pytest.raises(OSError, match='No space left') as error,
+        ):
+            patch.setattr(Path, 'open', lambda path, mode: full)
+            files.put(batch)
+        files._files.clear()
+    assert error.value.filename == str(tmp_path / 'features')

@@ -1,9 +1,12 @@
 """Gradient magnitude against autograd, and within its memory."""
 
+import re
+
 import mmvitkd  # noqa: F401
 from mmvitkd.representation import gradient_look
 from mmvitkd.representation.forward import Forward
 from mmvitkd.representation.gradient_look import PEAK, GradientLook, saved_bytes
+from mmvitkd.representation.memory_sizes import parse_size
 from mmvitkd.representation.settings import Settings
 
 import pytest
@@ -66,8 +69,14 @@ def test_as_many_images_at_a_time_as_fit(images, batches, forward, source, monke
         results.append(look.result())
     assert sizes == [1, 4, 4, 1, 1, 2, 2, 2, 2, 1]  # the first is to see what it takes
     assert results[0][0]['mean'] == pytest.approx(results[1][0]['mean'], rel=1e-12)
-    with pytest.raises(ValueError, match=r'memory_limit: gradients take .* KiB are left'):
+    with pytest.raises(
+        ValueError, match=r'memory_limit: gradients take .* KiB are left .* 50 %'
+    ) as error:
         GradientLook(forward, 5, one).update(batches()[0])
+    (wanted,) = re.findall(
+        r'Wanted (.*) or more, or measures without gradient', str(error.value)
+    )
+    GradientLook(forward, 5, parse_size(wanted) // 2).update(batches()[0])
 
 
 def test_saved_bytes_are_those_of_activations(source, images):

@@ -1,6 +1,9 @@
 """How the memory limit is divided."""
 
+from pathlib import Path
+
 import mmvitkd  # noqa: F401
+from mmvitkd.representation.measures import chosen_measures
 from mmvitkd.representation.memory_plan import Shape, plan_memory
 from mmvitkd.representation.settings import Settings
 
@@ -78,3 +81,12 @@ def test_what_measures_gather_is_counted(measures, num_blocks, least):
 def test_a_limit_that_is_too_low_is_told():
     with pytest.raises(ValueError, match=r'memory_limit: found 1 MiB; .* 1 block take'):
         plan(MIB)
+
+
+@pytest.mark.parametrize(('num_images', 'held'), [(100, '127 MiB'), (1000, '408 MiB')])
+def test_the_document_says_what_cait_takes(num_images, held):
+    measures = chosen_measures(['default'], 24)
+    with pytest.raises(ValueError, match=rf'of 24 blocks take {held} and 12\.7 MiB an image'):
+        plan(9 * MIB, measures, 24, num_images=num_images)
+    document = (Path(__file__).parents[2] / 'docs' / 'analyses.md').read_text()
+    assert held in document and '12.7 MiB' in document

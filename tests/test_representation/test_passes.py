@@ -84,6 +84,7 @@ def by_hand(features, i, seed, centered=False, judged=slice(None), fitted=slice(
             'folded': fed(SEP('folded'), own),
             'permuted': fed(SEPPermutation(seed=seed), own),
             'null': null_sep(32, seed=seed),
+            'null_folded': null_sep(32, 'folded', seed=seed),
         },
         'sorted_energy': fed(SortedChannelEnergy(), own),
         'participation_ratio': fed(ParticipationRatio(), own),
@@ -135,8 +136,8 @@ def test_each_measure_alone(name, source, batches):
     about = {'module', 'num_tokens', 'embed_dims', 'zero_tokens'}
     assert found.keys() - about == set(MEASURES[name].entries)
     if 'sep' in found:
-        modes = ['permuted'] if name == 'permutation' else ['full', 'folded', 'null']
-        assert list(found['sep']) == modes
+        modes = ['full', 'folded', 'null', 'null_folded']
+        assert list(found['sep']) == (['permuted'] if name == 'permutation' else modes)
 
 
 @pytest.mark.parametrize('size', [1, 3, 9])
@@ -240,8 +241,9 @@ def test_zero_tokens_are_counted_and_left_out(source, batches, model):
     model.model.blocks[1].register_forward_hook(hook)
     blocks = run(source, batches(), ('sep', 'energy', 'permutation')).blocks
     assert [blocks[i]['zero_tokens'] for i in range(4)] == [0, 9, 0, 0]
-    for part in (*blocks[1]['sep'].values(), blocks[1]['sorted_energy']):
-        assert part['zero_tokens'] == (0 if part is blocks[1]['sep']['null'] else 9)
+    parts = {**blocks[1]['sep'], 'sorted_energy': blocks[1]['sorted_energy']}
+    for name, part in parts.items():
+        assert part['zero_tokens'] == (0 if name.startswith('null') else 9)
     assert blocks[1]['sep']['full']['num_tokens'] == 9 * 15
 
 
@@ -265,7 +267,7 @@ def test_too_few_images(source, batches, images):
     with pytest.raises(ValueError, match=r'of 9 images 1 can be read; wanted 2 or more'):
         run(source, batches(of=images[:1]))
     assert run(source, batches(of=images[:2])).indices == [0, 1]
-    with pytest.raises(ValueError, match=r'of 9 images 3 can be read; wanted 4 or more'):
+    with pytest.raises(ValueError, match=r'held_out: of 9 images 3 can be read; wanted 4'):
         run(source, batches(of=images[:3]), held_out=True)
     assert run(source, batches(of=images[:4]), ('rotation',), held_out=True)
     assert run(source, batches(of=images[:3]), ('svd',), held_out=True)

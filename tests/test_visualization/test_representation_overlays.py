@@ -96,6 +96,15 @@ def test_many_models_are_told_apart_by_colour_or_style(models):
     assert len(looks) == 16  # with the null
 
 
+def test_no_legend_lies_on_the_sorted_energy(models):
+    for count in (2, 15):
+        figure = overlay_sorted_energy({str(i): models['plain'] for i in range(count)})
+        figure.draw_without_rendering()
+        (axes,), (names,) = figure.axes, figure.legends
+        assert not names.get_window_extent().overlaps(axes.get_window_extent())
+        assert axes.get_window_extent().height > 0.5 * axes.get_window_extent().width
+
+
 @pytest.mark.parametrize('draw', OVERLAYS.values())
 def test_nothing_is_drawn_of_nothing(draw):
     assert draw({'a': {'num_tokens': 4}, 'b': {'num_tokens': 4}}) is None

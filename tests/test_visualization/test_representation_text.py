@@ -61,7 +61,7 @@ def test_the_last_blocks_dimensions_at_every_share():
     content = report()
     last = content['blocks']['2']
     header, _, svd, pca = table(report_text(content, ()), '| block 2, 99th percentile')
-    assert header[1:] == ['80%', '90%', '95%', '99%']
+    assert header[1:] == ['80 %', '90 %', '95 %', '99 %']
     for row, measure in ((svd, 'svd'), (pca, 'pca')):
         wanted = [last[measure][t]['p99'] for t in ('0.80', '0.90', '0.95', '0.99')]
         assert [float(cell) for cell in row[1:]] == pytest.approx(wanted, rel=1e-3)
@@ -119,6 +119,56 @@ def test_cka_to_the_last_block():
         assert row[0] == f'block {key}' and row[3] == 'tokens'
         wanted = [cka['to']['2'], cka['null']['2']]
         assert [float(cell) for cell in row[1:3]] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_the_heading_says_whose_report_it_is():
+    content = report(model='configs/distill.py')
+    content['provenance'] = 'teacher of configs/distill.py, timm:cait_s24_224'
+    heading = report_text(content, ()).splitlines()[0]
+    assert heading == f'# The representation of {content["provenance"]}'
+
+
+def held_out(judged, total, num_tokens=16):
+    """A report of one block, 24 wide, whose basis is of every second image."""
+    content = report(blocks=('11',))
+    content['num_images'] = total
+    block = content['blocks']['11']
+    block['num_tokens'] = num_tokens
+    for measure in ('pca', 'rotation'):
+        block[measure] |= dict(held_out=True, num_images=judged)
+    return content
+
+
+def test_half_of_the_images_kept_apart():
+    text = report_text(held_out(6, 13), ())
+    assert (
+        'PCA and rotation: 6 of 13 images, judged by the directions of the other 7. SVD and '
+        'all others: all 13 images.'
+    ) in text
+    assert 'PCA and rotation:' not in report_text(report(), ())
+
+
+@pytest.mark.parametrize(('judged', 'total', 'enough'), [(2, 5, True), (2, 4, False)])
+def test_too_few_tokens_for_the_directions(judged, total, enough):
+    """Of 8 tokens an image, 24 channels take 3 images."""
+    text = report_text(held_out(judged, total, num_tokens=8), ())
+    warning = '**The directions of block 11 are fitted to 16 tokens, fewer than its 24 channels'
+    assert (warning in text) is not enough
+    assert ('are fitted to' in text) is not enough
+
+
+@pytest.mark.parametrize(
+    ('score', 'words'),
+    [('labels', "an image's label."), ('predictions', 'the class that the model predicts.')],
+)
+def test_what_the_gradient_is_of(score, words):
+    content = report()
+    for block in content['blocks'].values():
+        block['gradient_magnitude']['score'] = score
+    assert f'The gradient is that of the logit of {words}' in report_text(content, ())
+    for block in content['blocks'].values():
+        del block['gradient_magnitude']
+    assert 'The gradient is that' not in report_text(content, ())
 
 
 def test_settings_and_versions_are_listed():

@@ -6,7 +6,6 @@ their frequencies, entropy, magnitudes. Features are not kept, unless they are a
 """
 
 import argparse
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,6 +30,7 @@ from mmvitkd.representation.folder import check_out, new_folder, write_report_fi
 from mmvitkd.representation.measures import ALL, DEFAULT
 from mmvitkd.representation.memory_sizes import parse_size
 from mmvitkd.representation.progress import image_bars
+from mmvitkd.representation.told_in_a_line import told_in_a_line
 from mmvitkd.visualization.representation import write_report
 
 import torch
@@ -38,6 +38,15 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 
 MEANINGS = '\n'.join(f'  {name:15} {measure.meaning}' for name, measure in MEASURES.items())
+
+# How what errors name is typed.
+OPTIONS = {'model': 'MODEL'} | {
+    key: f'--{key.replace("_", "-")}'
+    for key in (
+        *('checkpoint', 'ema', 'teacher', 'img_size', 'allow_random', 'blocks', 'measures'),
+        *('held_out', 'memory_limit'),
+    )
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -193,6 +202,9 @@ def analyze(args: argparse.Namespace, console: Console) -> None:
             blocks=[*map(str, source.names)],
             final_norm=args.final_norm,
             image_size=[*loaded.preprocess.size],
+            teacher=args.teacher,
+            ema=args.ema,
+            img_size=args.img_size,
             batch_size=args.batch_size,
         )
         report = report_of(
@@ -240,12 +252,8 @@ def main() -> None:
     """Write a report, or say in a line why not."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
-    try:
+    with told_in_a_line('analyze_representation', OPTIONS):
         analyze(args, Console(stderr=True))
-    except KeyboardInterrupt:
-        sys.exit('analyze_representation: interrupted; nothing was written.')
-    except (OSError, ValueError) as error:
-        sys.exit(f'analyze_representation: {error}')
 
 
 if __name__ == '__main__':

@@ -91,7 +91,7 @@ def snippet(choice: LayerChoice, teacher: str, depth: int, lift: bool) -> str:
     pairs: list[tuple[int | str, int]] = list(choice.pairs)
     lines = [
         f'# {teacher}: the first {choice.first} and the last {choice.last} of {depth} blocks, '
-        f'which hold {choice.held:.0%} of',
+        f'which hold {100 * choice.held:.0f} % of',
         f'# the frequency intensity that the {len(pairs)} most intense blocks do.',
     ]
     if lift and choice.last:

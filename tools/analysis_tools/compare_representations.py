@@ -5,7 +5,6 @@ REPORT is what analyze_representation.py wrote. With `--models MODEL[@CHECKPOINT
 """
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,20 @@ from mmvitkd.representation.device import device_of
 from mmvitkd.representation.folder import REPORT, check_out, new_folder, write_report_file
 from mmvitkd.representation.progress import image_bars
 from mmvitkd.representation.read_report import block_of, read_report
+from mmvitkd.representation.told_in_a_line import told_in_a_line
 from mmvitkd.visualization.representation_comparison import Compared, write_comparison
 
 import torch
 from mmengine.logging import MMLogger
 from rich.console import Console
+
+# How what errors name is typed.
+OPTIONS = {
+    'model': 'MODEL',
+    'checkpoint': 'CHECKPOINT',
+    'img_size': '--img-size',
+    'allow_random': '--allow-random',
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -172,7 +180,11 @@ def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
     block = int(args.block) if args.block.lstrip('-').isdigit() else args.block
     with image_bars(len(images), Console(stderr=True)) as watch:
         cka = cka_matrix(models, images, block, device, args.batch_size, args.workers, watch)
-    return {**cka, 'models': {label: model.provenance for label, model in models.items()}}
+    return {
+        **cka,
+        'models': {label: model.provenance for label, model in models.items()},
+        'random_weights': [label for label, model in models.items() if model.is_random],
+    }
 
 
 def compare(args: argparse.Namespace) -> None:
@@ -205,12 +217,8 @@ def main() -> None:
     """Compare, or say in a line why not."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
-    try:
+    with told_in_a_line('compare_representations', OPTIONS):
         compare(args)
-    except KeyboardInterrupt:
-        sys.exit('compare_representations: interrupted; nothing was written.')
-    except (OSError, ValueError) as error:
-        sys.exit(f'compare_representations: {error}')
 
 
 if __name__ == '__main__':

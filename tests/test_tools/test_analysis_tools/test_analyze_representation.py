@@ -3,8 +3,11 @@
 import errno
 import json
 import os
+import re
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.pca import PCADimensions, SecondMoment
@@ -12,6 +15,7 @@ from mmvitkd.analysis.singular_values import SVDDimensions
 from mmvitkd.apis.load_model import load_model
 from mmvitkd.representation import MEASURES
 from mmvitkd.representation import passes as passes_module
+from mmvitkd.representation.memory_plan import SPILL, Plan
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ import toy_students
 from folders import touch, write_noise
 from tokens import numbers
 from tool_modules import load_tool
+from toy import WIDE_ARCH, vit
 
 NAMES = [f'{c}/{i}.png' for c in ('ant', 'bee', 'cat') for i in range(3)]
 SMALL = 'timm:test_vit'  # 160 x 160 pixels, 64 wide, 6 blocks
@@ -143,7 +148,20 @@ def test_lift_before_and_after_its_projector(analyze, config):
     for key, entry in report['blocks'].items():
         assert entry.keys() >= entries and 'gradient_magnitude' not in entry
         assert list(entry['cka']['to']) == ['neck' if key == '2' else '2']
-        assert entry['sep'].keys() == {'full', 'folded', 'permuted', 'null'}
+        assert entry['sep'].keys() == {*('full', 'folded', 'permuted', 'null', 'null_folded')}
+
+
+def test_whose_report_it_is(analyze, config, tmp_path):
+    model, _ = config('ours')
+    teacher = str(tmp_path / 'teacher.pth')
+    torch.save(toy_students.build(vit(WIDE_ARCH)).state_dict(), teacher)
+    options = ['--checkpoint', teacher, '--measures', 'svd', '--teacher']
+    report, _, _ = analyze(model, *options, figures=True)
+    settings = report['settings']
+    assert (settings['teacher'], settings['ema'], settings['img_size']) == (True, False, None)
+    heading = (tmp_path / 'out' / 'report.md').read_text().splitlines()[0]
+    assert heading == f'# The representation of {report["provenance"]}'
+    assert report['provenance'].startswith(f'teacher of {model}, ')
 
 
 def test_any_model_of_timm(analyze):
@@ -170,6 +188,13 @@ def test_stages_of_a_config_in_bfloat16(analyze, config):
     assert first['cka']['rows'] == 'images' and report['settings']['amp']
     assert second['gradient_magnitude']['mean'] > 0
     assert second['gradient_magnitude']['score'] == 'predictions'  # 3 classes are not its 5
+
+
+def test_the_document_names_every_option(analyze, capsys):
+    _, help_text, _ = analyze(SMALL, '--help')
+    options = set(re.findall(r'--[a-z][a-z-]+', help_text)) - {'--help'}
+    document = (Path(__file__).parents[3] / 'docs' / 'analyses.md').read_text()
+    assert len(options) > 20 and options <= set(re.findall(r'--[a-z][a-z-]+', document))
 
 
 def test_workers_and_batches_change_nothing(analyze, config):
@@ -206,31 +231,64 @@ def broken(kind, images, tmp_path):
     """Arguments, and a part of the line that says what is wrong with them."""
     random = ['--allow-random']
     return {
-        'unknown model': (['timm:vit_tinny_patch16_224', *random], 'vit_tiny_patch16_224'),
+        'unknown model': (
+            ['timm:vit_tinny_patch16_224', *random],
+            "analyze_representation: MODEL='timm:vit_tinny_patch16_224': timm ",
+        ),
         'no such config': (['no/where.py', *random], 'no/where.py'),
-        'no weights': (['ours'], 'checkpoint: none is given'),
+        'no weights': (['ours'], ': --checkpoint: none is given'),
         'unknown block': (['ours', *random, '--blocks', 'layer.2'], "'layer.2' is no module"),
         'no such block': (['ours', *random, '--blocks', '0', '7'], 'there is no 7'),
         'unknown measure': (['ours', *random, '--measures', 'svdd'], 'did you mean svd?'),
+        'typed measure': (['ours', *random, '--measures', 'x'], ': --measures: there is no'),
         'cka of one': (['ours', *random, '--measures', 'cka'], 'compares blocks'),
         'no checkpoint': (['ours', '--checkpoint', tmp_path / 'no.pth'], 'no.pth'),
+        'no timm checkpoint': (
+            [SMALL, '--checkpoint', tmp_path / 'no.pth'],
+            f": --checkpoint='{tmp_path / 'no.pth'}'",
+        ),
+        'no teacher checkpoint': (
+            ['ours', '--teacher', '--checkpoint', tmp_path / 'no.pth'],
+            f": --checkpoint='{tmp_path / 'no.pth'}'",
+        ),
+        'few held out': (
+            ['ours', *random, '--num-images', '3', '--held-out', '--measures', 'pca'],
+            ': --held-out: of 3 images 3 can be read; wanted 4 or more',
+        ),
+        'little for gradients': (
+            [
+                SMALL,
+                *random,
+                '--measures',
+                'gradient',
+                '--memory-limit',
+                '3500KiB',
+                '--blocks',
+                '0',
+            ],
+            ': --memory-limit: gradients take ',
+        ),
         'one image': (['ours', *random, '--num-images', '1'], 'wanted two or more'),
         'no size': (
             ['ours', *random, '--memory-limit', 'much'],
             "--memory-limit: found 'much'",
         ),
-        'little memory': (['ours', *random, '--memory-limit', '9KiB'], 'found 9 KiB'),
+        'little memory': (
+            ['ours', *random, '--memory-limit', '9KiB'],
+            ': --memory-limit: found 9 KiB',
+        ),
         'no device': (['ours', *random, '--device', 'abacus'], "--device: 'abacus'"),
         'no spill': (['ours', *random, '--spill', tmp_path / 'no'], '--spill: '),
         'no batch': (['ours', *random, '--batch-size', '0'], '--batch-size: found 0'),
-        'img size': (['ours', *random, '--img-size', '64'], 'img_size=64 is for timm:NAME'),
+        'img size': (['ours', *random, '--img-size', '64'], ': --img-size=64 is for timm:N'),
     }[kind]
 
 
 KINDS = [
     *('unknown model', 'no such config', 'no weights', 'unknown block', 'no such block'),
     *('unknown measure', 'cka of one', 'no checkpoint', 'one image', 'no size'),
-    *('little memory', 'no device', 'no spill', 'no batch', 'img size'),
+    *('little memory', 'no device', 'no spill', 'no batch', 'img size', 'typed measure'),
+    *('no timm checkpoint', 'no teacher checkpoint', 'few held out', 'little for gradients'),
 ]
 
 
@@ -331,5 +389,59 @@ def test_a_full_disk_leaves_nothing(analyze, config, tool, tmp_path, monkeypatch
     there = sorted(os.listdir(tmp_path))
     monkeypatch.setattr(tool, place, full)
     _, _, error = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd')
-    assert error.startswith('analyze_representation: ') and 'No space left on device' in error
+    assert error.startswith('analyze_representation: ')
+    assert error.endswith(f'No space left on device: {str(tmp_path / "out")!r}')
     assert sorted(os.listdir(tmp_path)) == there
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+@pytest.mark.parametrize('what', ['spill', 'features'])
+def test_the_disk_that_is_full_is_named(analyze, config, tmp_path, monkeypatch, what):
+    model, checkpoint = config('ours')
+    (tmp_path / 'spill').mkdir()
+    options = ['--checkpoint', checkpoint, '--measures', 'pca', '--blocks', 'all']
+    full = '/dev/full'
+    if what == 'spill':
+        place = tmp_path / 'spill'
+        monkeypatch.setattr(tempfile, 'TemporaryFile', lambda dir: open(full, 'w+b'))  # noqa: SIM115
+        monkeypatch.setattr(passes_module, 'plan_memory', lambda *args: Plan(4, 4, SPILL, 0))
+        options += ['--spill', place]
+    else:
+        place = tmp_path / 'out'
+        monkeypatch.setattr(Path, 'open', lambda path, mode: open(full, mode))  # noqa: SIM115
+        options += ['--save-features']
+    _, _, error = analyze(model, *options)
+    assert error.endswith(f'No space left on device: {str(place)!r}')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_process_that_reads_images_is_killed(analyze, config, tmp_path, monkeypatch):
+    model, checkpoint = config('ours')
+
+    def killed(path):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    own = passes_module.Passes.run
+
+    def run(self):
+        self._batches._loader.dataset.preprocess = killed
+        return own(self)
+
+    monkeypatch.setattr(passes_module.Passes, 'run', run)
+    _, _, error = analyze(model, '--checkpoint', checkpoint, '--workers', 1)
+    assert error.startswith('analyze_representation: DataLoader worker (pid')
+    assert error.endswith(
+        'nothing was written. If memory was short, fewer --workers take less.'
+    )
+    assert '\n' not in error and not (tmp_path / 'out').exists()
+
+
+def test_errors_of_ours_are_not_hidden(analyze, config, monkeypatch):
+    model, checkpoint = config('ours')
+
+    def wrong(self):
+        raise RuntimeError('shapes do not fit')
+
+    monkeypatch.setattr(passes_module.Passes, 'run', wrong)
+    with pytest.raises(RuntimeError, match='shapes do not fit'):
+        analyze(model, '--checkpoint', checkpoint)

@@ -54,7 +54,7 @@ def test_the_published_layers_of_cait(choose):
     assert pairs(printed) == SPECTRALKD
     share = sum(CAIT[:2] + CAIT[-6:]) / sum(sorted(CAIT)[-8:])
     assert '# timm:cait_s24_224: the first 2 and the last 6 of 24 blocks' in printed
-    assert f'which hold {share:.0%} of' in printed
+    assert f'which hold {100 * share:.0f} % of' in printed
 
 
 def test_a_student_is_a_depth_or_a_report(choose):

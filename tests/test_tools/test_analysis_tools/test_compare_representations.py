@@ -101,8 +101,8 @@ def test_the_same_role_of_models_and_another_block(compare, no_figures):
     assert [each['block'] for each in content['compared'].values()] == ['1', 'neck']
     _, rows = rows_of(text, '|  | model')
     assert rows == {
-        'big teacher': ['`timm:toy`', '1', '12', '16'],
-        'Lift': ['`timm:toy`', 'neck', '12', '16'],
+        'big teacher': ['`timm:toy, made up`', '1', '12', '16'],
+        'Lift': ['`timm:toy, made up`', 'neck', '12', '16'],
     }
     _, content, _ = compare('teacher', 'lift', '--block', 0, out='other')
     assert [each['block'] for each in content['compared'].values()] == ['0', '0']
@@ -117,6 +117,62 @@ def test_what_was_not_measured_alike_is_said(compare, folder, no_figures):
     text, _, _ = compare('teacher', 'few', out='other')
     assert 'differ in numbers of images (5, 12) and numbers of tokens an image (9, 16)' in text
     assert '`data/images`, `data/others`' in text
+
+
+@pytest.mark.parametrize(
+    ('key', 'values'),
+    [
+        ('centered', (False, True)),
+        ('held_out', (False, True)),
+        ('final_norm', (False, True)),
+        ('amp', (False, True)),
+        ('image_size', ([224, 224], [160, 160])),
+        ('seed', (1, 2)),
+    ],
+)
+def test_settings_that_differ_are_said(compare, folder, no_figures, key, values):
+    for name, value in zip(KEPT, values, strict=True):
+        content = report(blocks=('0', '1'))
+        content['settings'][key] = value
+        write(folder / name, content)
+    text, _, _ = compare('teacher', 'plain')
+    said = f'**Not measured alike: the reports differ in `{key}` (teacher: {values[0]}, plain: '
+    assert f'{said}{values[1]}).**' in text
+
+
+def test_settings_that_matter_to_nothing_or_are_unknown_are_not(compare, folder, no_figures):
+    for name, seed in zip(KEPT, (1, 2), strict=True):
+        content = report(blocks=('0', '1'))
+        content['settings'] |= dict(seed=seed, centered=bool(seed - 1), device=f'cuda:{seed}')
+        if name == 'plain':
+            content['settings']['amp'] = True  # of the other it is not known
+        for block in content['blocks'].values():
+            del block['rotation'], block['pca'], block['sep']['permuted']
+        write(folder / name, content)
+    assert 'Not measured alike' not in compare('teacher', 'plain')[0]
+
+
+def test_first_of_each_class_against_all(compare, folder, no_figures):
+    for name, first in zip(KEPT, (True, False), strict=True):
+        content = report(blocks=('0', '1'))
+        content['images']['first_per_class'] = first
+        write(folder / name, content)
+    text, _, _ = compare('teacher', 'plain')
+    assert 'differ in `first_per_class` (teacher: True, plain: False).' in text
+
+
+def test_whose_report_it_is_and_random_weights(compare, folder, no_figures):
+    content = report(blocks=('0', '1'), model='c.py')
+    content |= dict(provenance='teacher of c.py, random weights', random_weights=True)
+    write(folder / 'teacher', content)
+    text, written, _ = compare('teacher', 'plain')
+    _, rows = rows_of(text, '|  | model')
+    assert rows['teacher'][0] == '`teacher of c.py, random weights`'
+    assert '**The weights are random** of teacher.' in text
+    assert written['compared']['teacher']['model'] == 'c.py'
+    assert written['compared']['teacher']['provenance'] == 'teacher of c.py, random weights'
+    write(folder / 'teacher', report(blocks=('0', '1')))
+    assert 'random**' not in compare('teacher', 'plain', out='other')[0]
 
 
 def test_measures_that_a_report_lacks_are_empty(compare, folder, no_figures):
@@ -147,6 +203,10 @@ def test_models_on_the_same_images(compare):
     assert (cka['rows'], cka['num_images'], cka['num_rows']) == ('tokens', 3, 12)
     assert cka['labels'] == list(TIMM) and cka['blocks'] == ['11', '11']
     assert cka['models'][TIMM[0]] == f'{TIMM[0]}, random weights'
+    _, rows = rows_of(text, '|  | model')
+    assert rows == {name: [f'`{name}, random weights`'] for name in TIMM}
+    assert f'**The weights are random** of {TIMM[0]}, {TIMM[1]}.' in text
+    assert cka['random_weights'] == list(TIMM)
     between = cka['matrix'][0][1]
     assert 0 < between <= 1
     for key in ('CKA', 'null'):
@@ -205,6 +265,14 @@ def test_the_report_of_a_model_is_never_replaced(compare, folder):
         ),
         (['--models', *TIMM, '--data-root', 'nowhere'], 'nowhere.*there is no such folder'),
         (['--models', 'no.py@a.pth', TIMM[0], '--data-root', 'images', *SMALL], 'no.py'),
+        (
+            ['--models', f'{TIMM[0]}@no.pth', TIMM[1], '--data-root', 'images', *SMALL],
+            "CHECKPOINT='no.pth'",
+        ),
+        (
+            ['--models', 'timm:vit_tinny', TIMM[1], '--data-root', 'images', *SMALL],
+            "MODEL='timm:vit_tinny': timm .* has no model",
+        ),
         (
             ['--models', *TIMM, '--data-root', 'images', *SMALL, '--block', '40'],
             f'{TIMM[0]}: blocks: there is no 40',

@@ -1,0 +1,46 @@
+"""How a tool ends early: with a line that names what was typed."""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+# What torch says of a process that reads images and is no more.
+WORKER = 'DataLoader worker'
+
+
+@contextmanager
+def told_in_a_line(tool: str, options: Mapping[str, str]) -> Iterator[None]:
+    """A context that ends the process for what a user can mend, without a traceback.
+
+    Args:
+        tool: Its name, for the beginning of the line.
+        options: How a user types arguments, by their names: ``{'img_size': '--img-size'}``.
+
+    Raises:
+        SystemExit: With the line.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(f'{tool}: interrupted; nothing was written.')
+    except (OSError, ValueError) as error:
+        sys.exit(f'{tool}: {as_typed(str(error), options)}')
+    except RuntimeError as error:
+        if not str(error).startswith(WORKER):
+            raise
+        reason = str(error).splitlines()[0].rstrip('. ')
+        sys.exit(
+            f'{tool}: {reason}; nothing was written. If memory was short, fewer --workers '
+            'take less.'
+        )
+
+
+def as_typed(message: str, options: Mapping[str, str]) -> str:
+    """A message whose ``key=`` and, at its beginning, ``key:`` are as a user types them."""
+    keys = '|'.join(options)
+    return re.sub(
+        rf'^({keys})(?=[=:])|(?<= )({keys})(?==)',
+        lambda found: options[found[0]],
+        message,
+    )

@@ -1,0 +1,46 @@
+"""Errors name what was typed."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.representation.told_in_a_line import as_typed, told_in_a_line
+
+import pytest
+
+OPTIONS = {'model': 'MODEL', 'checkpoint': '--checkpoint', 'memory_limit': '--memory-limit'}
+
+
+@pytest.mark.parametrize(
+    ('message', 'typed'),
+    [
+        ('memory_limit: found 1 KiB', '--memory-limit: found 1 KiB'),
+        ("checkpoint='a' is not for model='b'.", "--checkpoint='a' is not for MODEL='b'."),
+        # A path stays as it is.
+        ('/a/checkpoint=3: no such file', '/a/checkpoint=3: no such file'),
+    ],
+)
+def test_arguments_become_options(message, typed):
+    assert as_typed(message, OPTIONS) == typed
+
+
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (KeyboardInterrupt(), 'tool: interrupted; nothing was written.'),
+        (ValueError('memory_limit: none'), 'tool: --memory-limit: none'),
+        (OSError('no folder'), 'tool: no folder'),
+        (
+            RuntimeError('DataLoader worker (pid 7) is killed by signal: Killed. '),
+            'tool: DataLoader worker (pid 7) is killed by signal: Killed; nothing was written. '
+            'If memory was short, fewer --workers take less.',
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_told_in_a_line(error, line):
+    with pytest.raises(SystemExit) as end, told_in_a_line('tool', OPTIONS):
+        raise error
+    assert end.value.code == line
+
+
+@pytest.mark.parametrize('error', [RuntimeError('other'), KeyError('x')])
+def test_other_errors_are_as_they_were(error):
+    with pytest.raises(type(error)), told_in_a_line('tool', OPTIONS):
+        raise error
