@@ -32,8 +32,8 @@ class Starters:
         self.losses: dict[str, float] = {}
         self.warm_up_seconds: dict[str, float] = {}
         self.peaks: dict[str, int] = {}
-        torch.manual_seed(0)
         bare = BareLoop(pair)
+        torch.manual_seed(0)
         self.expected = {k: term.item() for k, term in bare.losses(bare.batch()).items()}
 
     def add(self, name: str) -> None:

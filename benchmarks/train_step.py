@@ -38,13 +38,14 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=(__doc__ or '').splitlines()[0],
-        epilog='contestants: ' + '; '.join(f'{k}: {e.what}' for k, e in ENTRIES.items()),
+        epilog='\n'.join(['contestants:', *(f'  {k:22} {e.what}' for k, e in ENTRIES.items())]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--device', default='cpu', choices=['cpu', 'cuda'])
     parser.add_argument('--dtype', default='fp32', choices=['fp32', 'bf16'])
-    parser.add_argument('--batch-size', type=int, default=8)
+    parser.add_argument('--batch-size', type=int, default=8, help='images (8)')
     parser.add_argument('--img-size', type=int, metavar='PIXELS', help="the config's (224)")
-    parser.add_argument('--pair', type=Path, default=CONFIG, metavar='CONFIG')
+    parser.add_argument('--pair', type=Path, default=CONFIG, metavar='CONFIG', help=CONFIG.name)
     parser.add_argument('--iterations', type=int, default=15, help='rounds (15)')
     parser.add_argument('--warm-up', type=int, default=3, help='steps before them (3)')
     parser.add_argument(
@@ -57,7 +58,7 @@ def parse_args() -> argparse.Namespace:
         help='processor: of this process alone, for a CPU that others use too; of all its '
         'threads, so set OMP_NUM_THREADS=1',
     )
-    parser.add_argument('--contestants', nargs='+', metavar='NAME')
+    parser.add_argument('--contestants', nargs='+', metavar='NAME', help='see below (all)')
     parser.add_argument(
         '--first-block',
         action='store_true',
@@ -65,8 +66,8 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
     args = parser.parse_args()
-    for key in ('batch_size', 'iterations', 'warm_up'):
-        if getattr(args, key) < 1:
+    for key in ('batch_size', 'iterations', 'warm_up', 'steps', 'img_size'):
+        if getattr(args, key) is not None and getattr(args, key) < 1:
             parser.error(f'--{key.replace("_", "-")}: wanted 1 or more')
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: torch finds no GPU')

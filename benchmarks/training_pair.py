@@ -113,7 +113,9 @@ def training_pair(
     """
     cfg = deepcopy(cfg)
     apply_one_keys(cfg)
-    model = cfg.model
+    model = cfg.get('model') or {}
+    if not model.get('teacher'):
+        raise ValueError('--pair: the config has no model with a teacher.')
     if first_block:
         model.pop('distiller', None)
         model.pairs = [(0, 0)]

@@ -48,8 +48,9 @@ class LoadRandomResizedCrop(RandomResizedCrop):
     """MMPretrain's ``LoadImageFromFile`` and ``RandomResizedCrop`` in one step, and faster.
 
     The crops are MMPretrain's: the same boxes, drawn from numpy's generator, for the same
-    seed. Files are read as by ``mmvitkd.LoadImage``, with the same errors. Resizing is
-    antialiased and sees no pixel outside the crop, as in MMPretrain with Pillow and in timm.
+    seed, but for what ``reduced_decoding`` says. Files are read as by ``mmvitkd.LoadImage``,
+    with the same errors. Resizing is antialiased and sees no pixel outside the crop, as in
+    MMPretrain with Pillow and in timm.
 
     Required keys: ``img_path``. Added keys: ``img`` (h, w, 3) uint8, BGR, ``img_shape``,
     ``ori_shape``. Of a sample that has an ``img``, (H, W, 3) uint8, that is cropped. A sample
@@ -65,9 +66,9 @@ class LoadRandomResizedCrop(RandomResizedCrop):
             (70 dB), and takes a fraction of the time.
         reduced_decoding: Whether JPEG images are decoded at 1/2, 1/4 or 1/8 of their scale
             where the crop is still twice as large as the result on each side. The crop's
-            edges then move up and to the left by less than 2, 4 or 8 pixels of the image.
-            Photographs stay within 43 dB of those decoded in full; noise without any
-            structure does not (35 dB).
+            edges then move to multiples of 2, 4 or 8 pixels of the image. Photographs stay
+            within 43 dB of the same, moved crop decoded in full; noise without any structure
+            does not (35 dB).
         backend_args: MMEngine's file backend, by default the one that the path asks for.
 
     Raises:
@@ -123,8 +124,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         if not (is_jpeg and self.reduced_decoding):
             return CropBox(top, left, height, width, reduction=1)
         r = reduction_of((height, width), self.scale, RESERVE)
-        bottom, right = (top + height) // r * r, (left + width) // r * r
-        top, left = top // r * r, left // r * r
+        top, bottom = _nearest((top, top + height), shape[0], r)
+        left, right = _nearest((left, left + width), shape[1], r)
         return CropBox(top, left, bottom - top, right - left, reduction=r)
 
     def resize(self, crop: np.ndarray) -> np.ndarray:
@@ -157,6 +158,11 @@ class LoadRandomResizedCrop(RandomResizedCrop):
             f'{super().__repr__()[:-1]}, reduced_decoding={self.reduced_decoding}, '
             f'backend_args={self.backend_args})'
         )
+
+
+def _nearest(edges: tuple[int, int], side: int, r: int) -> list[int]:
+    """Edges at the nearest multiples of r that the side of an image has."""
+    return [min(round(edge / r) * r, side // r * r) for edge in edges]
 
 
 def _check(key: str, value: str, wanted: Sequence[str] | dict[str, Any]) -> None:

@@ -28,10 +28,11 @@ def apply_fast(cfg: Config) -> None:
     if not fast:
         return
     model = cfg.get('model') or {}
-    if model.get('type') == 'mmvitkd.FeatureDistill':
+    if str(model.get('type')).split('.')[-1] == 'FeatureDistill':
         _complete(model, MODEL)
-        if model.get('teacher') is not None:
-            model['teacher_options'] = {**TEACHER, **(model.get('teacher_options') or {})}
+        options = model.get('teacher_options') or {}
+        if model.get('teacher') is not None and isinstance(options, dict):
+            model['teacher_options'] = {**TEACHER, **options}
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     if optimizer.get('type') in FUSED and 'foreach' not in optimizer:  # one or the other
         _complete(optimizer, OPTIMIZER)

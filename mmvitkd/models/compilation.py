@@ -58,7 +58,8 @@ def compile_student(student: nn.Module) -> None:
     """Compile a student's backbone, or timm's model; its parameters keep their names.
 
     Once for training, once for validation, and for another size of batches once more. Copies
-    of the student, such as its moving average, are not compiled.
+    of the student, such as its moving average, are not compiled. Dropout and drop path draw
+    other numbers when compiled; all else is the same but for rounding.
 
     Raises:
         ValueError: If the student has neither.

@@ -86,6 +86,7 @@ class FeatureDistill(BaseAlgorithm):
             data_preprocessor = None
         super().__init__(architecture, data_preprocessor, init_cfg)
         options = check_options(teacher_options, 'teacher_options.')
+        _check_switches(compile_student=compile_student, channels_last=channels_last)
         self.distillation_stopped = False  # what MMRazor's StopDistillHook sets
         self._start: Fill | None = None
         if student_ckpt is not None:
@@ -215,6 +216,12 @@ class FeatureDistill(BaseAlgorithm):
         if self.teacher is not None:
             self.teacher.apply(fn)
         return self
+
+
+def _check_switches(**switches: Any) -> None:
+    for key, value in switches.items():
+        if not isinstance(value, bool):
+            raise ValueError(f'{key}={value!r}: wanted True or False.')
 
 
 def _started(teacher: Any, images: Tensor) -> Callable[[], Mapping[str, Any]]:

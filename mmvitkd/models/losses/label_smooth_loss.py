@@ -19,5 +19,5 @@ class LabelSmoothLoss(_LabelSmoothLoss):
         """(B,), (B, 1) -> (B, classes), float; what is one-hot already stays."""
         if label.dim() == 1 or label.shape[1:] == (1,):
             classes = label.new_zeros(len(label), self.num_classes)
-            label = classes.scatter_(1, label.view(-1, 1), 1)
+            label = classes.scatter_(1, label.view(-1, 1).long(), 1)
         return label.float()

@@ -36,9 +36,10 @@ class Teacher:
         data_preprocessor: What normalised the images: the student's preprocessor. Where
             the teacher's mean, std or channel order differ, images are re-normalised.
         stop_early: Whether the forward pass ends where all that is recorded is there. The
-            first one is whole and finds out where that is. The tensors are the same to the
-            bit. Where a function or a method is recorded, or the model is compiled as a
-            whole, every forward pass is whole.
+            first one is whole and finds out where that is: the same place for all images,
+            as in all models of timm and MMPretrain. The tensors are the same to the bit.
+            Where a function or a method is recorded, or the model is compiled as a whole,
+            every forward pass is whole.
         precision: 'bf16' runs the model alone under bfloat16 autocast, 'fp32' under none,
             and what it hands over is float32; None leaves it to the autocast around it.
         compile: Whether the model's blocks are compiled, see

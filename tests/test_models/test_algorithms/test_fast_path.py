@@ -353,3 +353,9 @@ def test_an_exported_student_knows_nothing_of_it(tmp_path):
     torch.save(dict(state_dict=MODELS.build(student('ours')).state_dict()), path)
     exported = read_student(cfg, path)
     assert 'compile' not in str(exported.config) and 'channels_last' not in str(exported.config)
+
+
+@pytest.mark.parametrize('key', ['compile_student', 'channels_last'])
+def test_a_switch_that_is_no_bool(key):
+    with pytest.raises(ValueError, match=rf"{key}='no': wanted True or False"):
+        MODELS.build(distillation(**{key: 'no'}))
