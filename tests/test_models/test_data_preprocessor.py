@@ -8,10 +8,10 @@ from mmvitkd.models import ClsDataPreprocessor
 import numpy as np
 import pytest
 import torch
+from copies import Copies
 from mmengine.dataset import default_collate, pseudo_collate
 from mmpretrain.models import ClsDataPreprocessor as MMPretrains
 from mmpretrain.structures import DataSample
-from torch.utils._python_dispatch import TorchDispatchMode
 from toy import MEAN, STD
 
 
@@ -61,21 +61,6 @@ def test_it_is_mmpretrains_to_the_bit(collate, labels, options, non_blocking):
 def test_images_alone_are_enough():
     inputs = batch()['inputs']
     assert ClsDataPreprocessor()(dict(inputs=inputs))['data_samples'] is None
-
-
-class Copies(TorchDispatchMode):
-    """Whether copies between devices wait."""
-
-    def __init__(self):
-        super().__init__()
-        self.waited = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        device = kwargs.get('device')
-        if func is torch.ops.aten._to_copy.default and device not in (None, args[0].device):
-            self.waited.append(not kwargs.get('non_blocking', False))
-        return func(*args, **kwargs)
 
 
 @pytest.mark.parametrize('non_blocking', [True, False])

@@ -3,28 +3,12 @@
 import mmvitkd  # noqa: F401
 
 import pytest
-import torch
+from copies import Copies
 from mmengine.dataset import default_collate
 from mmengine.optim import build_optim_wrapper
 from mmpretrain.registry import MODELS
-from torch.utils._python_dispatch import TorchDispatchMode
 from toy import PREPROCESSOR, vit
 from toy_distillation import distillation, logits_and, noise
-
-
-class Copies(TorchDispatchMode):
-    """Whether the copies to another device wait."""
-
-    def __init__(self):
-        super().__init__()
-        self.waited = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        device = kwargs.get('device')
-        if func is torch.ops.aten._to_copy.default and device not in (None, args[0].device):
-            self.waited.append(not kwargs.get('non_blocking', False))
-        return func(*args, **kwargs)
 
 
 def student():
