@@ -85,7 +85,8 @@ def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> Distillat
     training = algorithm.training
     algorithm.eval()
     records = algorithm.records(image, [DataSample().set_gt_label(0)])
-    with torch.no_grad(), records, FlopCounterMode(display=False) as flops:
+    eager = torch.compiler.set_stance('force_eager')
+    with eager, torch.no_grad(), records, FlopCounterMode(display=False) as flops:
         distiller.compute_distill_losses()
     algorithm.train(training)
     return DistillationCost(
