@@ -30,8 +30,8 @@ ON_A_GPU = """
 No GPU here. On one, with torch 2.11:
   python benchmarks/train_step.py --device cuda --dtype bf16 --batch-size 256 \\
       --iterations 30 --warm-up 5 --json train_step_gpu.json
-Wanted there: ours-fast at least 1.5 x the images/s of timm-logits, at most 1.05 x the time of
-limit-compiled."""
+The project's goal there: ours-fast at least 1.5 x the images/s of timm-logits, and at most
+1.05 x the time of limit-compiled."""
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,7 +58,12 @@ def parse_args() -> argparse.Namespace:
         help='processor: of this process alone, for a CPU that others use too; of all its '
         'threads, so set OMP_NUM_THREADS=1',
     )
-    parser.add_argument('--contestants', nargs='+', metavar='NAME', help='see below (all)')
+    parser.add_argument(
+        '--contestants',
+        nargs='+',
+        metavar='NAME',
+        help='see below (all); the one that the others are measured by always runs',
+    )
     parser.add_argument(
         '--first-block',
         action='store_true',

@@ -37,8 +37,18 @@ def told_in_a_line(tool: str, options: Mapping[str, str]) -> Iterator[None]:
 
 
 def as_typed(message: str, options: Mapping[str, str]) -> str:
-    """A message whose ``key=`` and, at its beginning, ``key:`` are as a user types them."""
+    """A message whose ``key=`` and, at its beginning, ``key:`` are as a user types them.
+
+    So is its advice: ``key=True`` becomes ``--key``, and ``key="FILE"`` becomes ``--key FILE``.
+    """
     keys = '|'.join(options)
+    message = re.sub(
+        rf'(?<= )({keys})=(?:True|"(FILE)")(?!\w)',
+        lambda found: ' '.join(
+            [options[found[1]], *([found[2]] if found[2] and '--' in options[found[1]] else [])]
+        ),
+        message,
+    )
     return re.sub(
         rf'^({keys})(?=[=:])|(?<= )({keys})(?==)',
         lambda found: options[found[0]],

@@ -29,7 +29,7 @@ from .representation_panels import (
 )
 
 # Of the models; grey is for what has no structure.
-OF_MODELS = COLORS[1:]
+OF_MODELS = (*COLORS[1:], '#d55e00', '#7a4f9a')
 STYLES = ('-', '--', '-.')
 # More models have no band of a standard deviation each: it would hide the curves.
 BANDS = 4
@@ -160,13 +160,13 @@ def draw_matrix(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> Fig
         labels: The models.
         matrix: (models, models), in [0, 1].
     """
-    side = 1.8 + 0.75 * len(labels)
-    figure = Figure(figsize=(side + 0.8, side), layout='constrained')
+    side = 1.2 + 0.75 * len(labels) + 0.07 * max(map(len, labels))  # inches; labels take some
+    figure = Figure(figsize=(side + 1.2, side), layout='constrained')
     axes = figure.add_subplot()
     image = axes.imshow(matrix, vmin=0, vmax=1, cmap='cividis')
     for i, row in enumerate(matrix):
         for j, value in enumerate(row):
-            ink = 'black' if value > 0.5 else 'white'
+            ink = 'black' if value > 0.45 else 'white'
             axes.text(j, i, f'{value:.2f}', ha='center', va='center', color=ink, fontsize=9)
     places = range(len(labels))
     axes.set_xticks(places, labels, rotation=45, ha='right', rotation_mode='anchor')

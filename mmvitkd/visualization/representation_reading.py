@@ -41,7 +41,10 @@ READING = {
         'its null.** The spectrum of a real token is symmetric, so b50 is about 0.5 of any '
         'input; and in an arbitrary order of the channels one-hot, sparse and Gaussian tokens '
         'all have b90 near 0.90. Only what leaves the band of the permutations says anything '
-        'about the order, and only the sorted energy whether a token uses few channels.',
+        'about the order, and only the sorted energy whether a token uses few channels. (That '
+        'band, of 2 s.d., is drawn where `--measures` has `permutation`, which is left out by '
+        'default where there are more than two blocks; the band of the own curve is 1 s.d. of '
+        'the images.)',
     ),
     'sorted_energy': (
         'Sorted channel energy',

@@ -5,7 +5,12 @@ from mmvitkd.representation.told_in_a_line import as_typed, told_in_a_line
 
 import pytest
 
-OPTIONS = {'model': 'MODEL', 'checkpoint': '--checkpoint', 'memory_limit': '--memory-limit'}
+OPTIONS = {
+    'model': 'MODEL',
+    'checkpoint': '--checkpoint',
+    'allow_random': '--allow-random',
+    'memory_limit': '--memory-limit',
+}
 
 
 @pytest.mark.parametrize(
@@ -13,6 +18,10 @@ OPTIONS = {'model': 'MODEL', 'checkpoint': '--checkpoint', 'memory_limit': '--me
     [
         ('memory_limit: found 1 KiB', '--memory-limit: found 1 KiB'),
         ("checkpoint='a' is not for model='b'.", "--checkpoint='a' is not for MODEL='b'."),
+        (
+            'give checkpoint="FILE", or allow_random=True for a trial',
+            'give --checkpoint FILE, or --allow-random for a trial',
+        ),
         # A path stays as it is.
         ('/a/checkpoint=3: no such file', '/a/checkpoint=3: no such file'),
     ],

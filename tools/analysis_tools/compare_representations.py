@@ -27,7 +27,7 @@ from rich.console import Console
 # How what errors name is typed.
 OPTIONS = {
     'model': 'MODEL',
-    'checkpoint': 'CHECKPOINT',
+    'checkpoint': 'MODEL@CHECKPOINT',
     'img_size': '--img-size',
     'allow_random': '--allow-random',
 }
