@@ -41,14 +41,13 @@ def as_typed(message: str, options: Mapping[str, str]) -> str:
 
     So is its advice: ``key=True`` becomes ``--key``, and ``key="FILE"`` becomes ``--key FILE``.
     """
+
+    def advice(found: re.Match[str]) -> str:
+        option = options[found[1]]
+        return f'{option} FILE' if found[2] == '"FILE"' and option.startswith('--') else option
+
     keys = '|'.join(options)
-    message = re.sub(
-        rf'(?<= )({keys})=(?:True|"(FILE)")(?!\w)',
-        lambda found: ' '.join(
-            [options[found[1]], *([found[2]] if found[2] and '--' in options[found[1]] else [])]
-        ),
-        message,
-    )
+    message = re.sub(rf'(?<= )({keys})=(True|"FILE")', advice, message)
     return re.sub(
         rf'^({keys})(?=[=:])|(?<= )({keys})(?==)',
         lambda found: options[found[0]],
