@@ -20,7 +20,7 @@ from mmvitkd.analysis import (
     TokenEntropy,
     ValueRange,
 )
-from mmvitkd.visualization.tables import markdown_table
+from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
 import timm

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmvitkd.analysis import distillation_cost_of
-from mmvitkd.analysis.cost import PASSES_OF_A_STEP, DistillationCost
+from mmvitkd.models.utils.cost import PASSES_OF_A_STEP, DistillationCost
 
 import torch
 from mmpretrain.registry import MODELS

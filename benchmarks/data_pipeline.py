@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmvitkd.engine.launch import set_dataloaders
-from mmvitkd.visualization.tables import markdown_table
+from mmvitkd.engine.runner.launch import set_dataloaders
+from mmvitkd.utils.tables import markdown_table
 
 import cv2
 import numpy as np

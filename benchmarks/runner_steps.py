@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from mmvitkd.engine.one_key import apply_one_keys
+from mmvitkd.config.shortcuts import apply_shortcuts
 
 import torch
 from mmengine.config import Config
@@ -106,7 +106,7 @@ def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
         hooks = cfg.get('custom_hooks') or []
         cfg.custom_hooks = [hook for hook in hooks if 'EMA' not in str(hook['type'])]
     cfg.merge_from_dict(options)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     model = cfg.model.to_dict()
     model.update(teacher=pair.teacher(), data_preprocessor=_preprocessor(cfg))
     bf16 = dict(type='mmvitkd.BF16OptimWrapper')

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmvitkd.analysis.cost import DistillationCost
+from mmvitkd.models.utils.cost import DistillationCost
 
 from arithmetic import macs_of_a_step
 from contestants import ENTRIES

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
-from mmvitkd.experiments.circumstances import commit_of, hardware, versions
-from mmvitkd.visualization.tables import markdown_table
+from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+from mmvitkd.utils.collect_env import commit_of, hardware, versions
+from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
 import torch

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.models.algorithms.pairs import expand_pairs
-from mmvitkd.models.input_size import input_size_of
+from mmvitkd.config.shortcuts import apply_shortcuts
+from mmvitkd.models.algorithms.pair_config import expand_pairs
 from mmvitkd.models.teachers import build_teacher
 from mmvitkd.models.teachers.config import teacher_config
+from mmvitkd.models.utils.input_size import input_size_of
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -112,7 +112,7 @@ def training_pair(
         ValueError: If the bare loop does not write out one of the losses.
     """
     cfg = deepcopy(cfg)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     model = cfg.get('model') or {}
     if not model.get('teacher'):
         raise ValueError('--pair: the config has no model with a teacher.')

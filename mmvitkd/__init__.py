@@ -4,7 +4,7 @@ from . import compat
 
 ADAPTATIONS = compat.apply()
 
-from . import datasets, engine, evaluation, models  # noqa: E402
+from . import datasets, engine, metrics, models  # noqa: E402
 from .version import __version__  # noqa: E402
 
-__all__ = ['ADAPTATIONS', '__version__', 'datasets', 'engine', 'evaluation', 'models']
+__all__ = ['ADAPTATIONS', '__version__', 'datasets', 'engine', 'metrics', 'models']

@@ -10,14 +10,14 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
-from .shipped import PREFIX, did_you_mean, shipped_config, shipped_folder
+from .package_data import PREFIX, data_folder, did_you_mean, packaged_config
 
 USAGE = 'usage: python -m mmvitkd TOOL [ARGUMENTS]   (TOOL --help: the arguments of a tool)'
 
 
 def find_tools() -> dict[str, Path]:
     """The tools, by the names of their files, in the order of their folders and names."""
-    tools = shipped_folder() / 'tools'
+    tools = data_folder() / 'tools'
     files = [path for path in tools.rglob('*') if path.suffix in ('.py', '.sh')]
     return {path.stem: path for path in sorted(files, key=lambda p: (len(p.parts), p))}
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     if name not in tools:
         sys.exit(f'mmvitkd: there is no tool {name!r}{did_you_mean(name, list(tools))}')
     try:
-        rest = [str(shipped_config(a)) if a.startswith(PREFIX) else a for a in rest]
+        rest = [str(packaged_config(a)) if a.startswith(PREFIX) else a for a in rest]
     except FileNotFoundError as error:
         sys.exit(f'mmvitkd: {error}')
     run = run_shell if tools[name].suffix == '.sh' else run_python

@@ -229,7 +229,7 @@ def mend_config_prefix() -> bool:
     from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
 
-    from .shipped import PREFIX, shipped_config
+    from .package_data import PREFIX, packaged_config
 
     if 'mmvitkd' in MODULE2PACKAGE:
         return False
@@ -238,7 +238,7 @@ def mend_config_prefix() -> bool:
 
     def get_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(PREFIX):
-            return str(shipped_config(cfg_path)), None
+            return str(packaged_config(cfg_path)), None
         return get_cfg_path(cfg_path, filename)
 
     Config._get_cfg_path = staticmethod(get_ours_too)

@@ -26,7 +26,7 @@ DATA_SAMPLERS = Registry(
 )
 # Scores of a validation or a test.
 METRICS = Registry(
-    'metric', parent=root.METRICS, scope='mmvitkd', locations=['mmvitkd.evaluation']
+    'metric', parent=root.METRICS, scope='mmvitkd', locations=['mmvitkd.metrics']
 )
 # What runs at set points of training: checkpoints, random state, EMA, finite losses.
 HOOKS = Registry('hook', parent=root.HOOKS, scope='mmvitkd', locations=['mmvitkd.engine'])

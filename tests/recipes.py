@@ -1,6 +1,6 @@
 """What a config trains, by the words of the file names: derived from what it holds."""
 
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 
 TEACHERS = {
     'timm:cait_s24_224': 'cait_s24',

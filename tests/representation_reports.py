@@ -3,17 +3,17 @@
 import math
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.channel_energy import ParticipationRatio, SortedChannelEnergy
-from mmvitkd.analysis.channel_spectrum import ChannelSpectrum
-from mmvitkd.analysis.cka import LinearCKA
-from mmvitkd.analysis.entropy import TokenEntropy, ValueRange
-from mmvitkd.analysis.magnitude import Magnitude
-from mmvitkd.analysis.pca import PCADimensions, SecondMoment
-from mmvitkd.analysis.rotation import SubspaceRotation
-from mmvitkd.analysis.sep import SEP
-from mmvitkd.analysis.sep_null import null_sep
-from mmvitkd.analysis.sep_permutation import SEPPermutation
-from mmvitkd.analysis.singular_values import SVDDimensions
+from mmvitkd.analysis.functional.channel_energy import ParticipationRatio, SortedChannelEnergy
+from mmvitkd.analysis.functional.channel_spectrum import ChannelSpectrum
+from mmvitkd.analysis.functional.cka import LinearCKA
+from mmvitkd.analysis.functional.entropy import TokenEntropy, ValueRange
+from mmvitkd.analysis.functional.magnitude import Magnitude
+from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
+from mmvitkd.analysis.functional.rotation import SubspaceRotation
+from mmvitkd.analysis.functional.sep import SEP
+from mmvitkd.analysis.functional.sep_null import null_sep
+from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
+from mmvitkd.analysis.functional.singular_values import SVDDimensions
 
 import torch
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis import cost_of
-from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.models.input_size import input_size_of
+from mmvitkd.config.shortcuts import apply_shortcuts
+from mmvitkd.models.utils.input_size import input_size_of
 
 import pytest
 import torch
@@ -180,7 +180,7 @@ def test_a_new_pair_takes_at_most_15_lines(document, block, tmp_path, monkeypatc
     path = tmp_path / 'own.py'
     path.write_text(block.replace("'./", f"'{ROOT}/configs/"))
     config = Config.fromfile(path)
-    apply_one_keys(config)
+    apply_shortcuts(config)
     losses = build(config).distiller.distill_losses
     assert set(losses) == {'loss_kd', 'loss_pair_0'}
 

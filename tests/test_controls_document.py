@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.seeds import paired_difference, summarise
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments import read_suite
+from mmvitkd.experiments.statistics import paired_difference, summarise
 
 import pytest
 from mmengine.config import Config

@@ -6,11 +6,11 @@ import os
 import sys
 
 from mmvitkd import __main__ as dispatcher
-from mmvitkd.shipped import shipped_config, shipped_folder
+from mmvitkd.package_data import data_folder, packaged_config
 
 import pytest
 
-TOOLS = shipped_folder() / 'tools'
+TOOLS = data_folder() / 'tools'
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_a_tool_runs_with_its_arguments(calls):
 
 def test_a_config_of_ours_is_given_by_its_path(calls):
     dispatcher.main(['train', 'mmvitkd::mnist5k/vit_32.py', '--resume'])
-    path = str(shipped_config('mmvitkd::mnist5k/vit_32.py'))
+    path = str(packaged_config('mmvitkd::mnist5k/vit_32.py'))
     assert calls[0][2] == [path, '--resume']
 
 

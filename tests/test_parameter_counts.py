@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments import read_suite
 
 import pytest

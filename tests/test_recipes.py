@@ -1,7 +1,7 @@
 """The numbers of every ImageNet recipe, and the scores that are published for it."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 
 import pytest
 from recipes import recipe_of

@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 
 import numpy as np
 import torch

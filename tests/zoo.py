@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from mmvitkd.analysis import cost_of
-from mmvitkd.engine.student import student_config
+from mmvitkd.config.student_config import student_config
 
 from mmengine.config import Config
 from mmpretrain.registry import MODELS

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
-from mmvitkd.engine.child_scripts import ChildScripts, tail
-from mmvitkd.engine.student import student_config
-from mmvitkd.visualization.progress import last_epoch, training_bars
-from mmvitkd.visualization.runs import Run, draw_accuracy, draw_losses, half_interval
-from mmvitkd.visualization.tables import markdown_table, screen_table
+from mmvitkd.config.student_config import student_config
+from mmvitkd.experiments.plot_runs import Run, draw_accuracy, draw_losses, half_interval
+from mmvitkd.experiments.progress import last_epoch, training_bars
+from mmvitkd.utils.subprocesses import Subprocesses, tail
+from mmvitkd.utils.tables import markdown_table, screen_table
 
 import torch
 from mmengine.config import Config
@@ -44,7 +44,7 @@ LOSSES = {
     'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
 }
 console = Console()
-scripts = ChildScripts()
+scripts = Subprocesses()
 
 # SEP, rank and CKA to the teacher of each student, at epochs 10 and 20.
 SEP = ('--cfg-options', 'default_hooks.sep.type=mmvitkd.SEPHook')

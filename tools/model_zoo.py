@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
-from mmvitkd.shipped import shipped_folder
-from mmvitkd.visualization.tables import markdown_table
+from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+from mmvitkd.package_data import data_folder
+from mmvitkd.utils.tables import markdown_table
 
 import yaml
 
@@ -173,7 +173,7 @@ def document(index: Path) -> str:
 def main() -> None:
     """Write the table, or compare it with the one that is there."""
     args = parse_args()
-    index = args.index or shipped_folder() / 'model-index.yml'
+    index = args.index or data_folder() / 'model-index.yml'
     target = index.parent / 'configs' / 'README.md'
     try:
         wanted = document(index)

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
+from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 from mmvitkd.experiments import Cell, Suite, cells_of, read_suite, run_cells
-from mmvitkd.experiments.circumstances import commit_of, hardware, versions
-from mmvitkd.experiments.report import caption_of, content_of, scores_of, table_of
-from mmvitkd.shipped import shipped_folder
-from mmvitkd.visualization.progress import training_bars
-from mmvitkd.visualization.seeds import draw_seeds
-from mmvitkd.visualization.tables import markdown_table, screen_table
+from mmvitkd.experiments.experiment_report import caption_of, content_of, scores_of, table_of
+from mmvitkd.experiments.plot_seeds import draw_seeds
+from mmvitkd.experiments.progress import training_bars
+from mmvitkd.package_data import data_folder
+from mmvitkd.utils.collect_env import commit_of, hardware, versions
+from mmvitkd.utils.tables import markdown_table, screen_table
 
 from rich.console import Console
 
@@ -104,7 +104,7 @@ def main() -> None:
             sys.exit(f'run_experiments: {cell.entry.config}: {error}')
     # So that the trainings end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    console, commit = Console(), commit_of(shipped_folder())
+    console, commit = Console(), commit_of(data_folder())
     circumstances = dict(
         command=command_line(),
         commit=commit,

@@ -8,11 +8,12 @@ import argparse
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.config.shortcuts import apply_shortcuts
+from mmvitkd.config.student_config import student_config
 from mmvitkd.datasets.mean_std import fill_measured
-from mmvitkd.engine import launch
-from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.engine.preflight import check_data
-from mmvitkd.engine.student import load_into_runner, student_config
+from mmvitkd.engine.runner import launch
+from mmvitkd.engine.runner.load_into_runner import load_into_runner
+from mmvitkd.engine.runner.preflight import check_data
 
 import mmengine
 import torch
@@ -79,7 +80,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     fill_measured(cfg)
     cfg.model = student_config(cfg.model)
     if args.tta:
@@ -120,7 +121,7 @@ def main() -> None:
     metrics = runner.test()
     if args.out and args.out_item == 'metrics':
         mmengine.dump(metrics, args.out)
-    launch.shut_down()
+    launch.cleanup()
 
 
 if __name__ == '__main__':

@@ -3,10 +3,10 @@
 import argparse
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.config.shortcuts import apply_shortcuts
 from mmvitkd.datasets.mean_std import fill_measured
-from mmvitkd.engine import launch
-from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.engine.preflight import check_checkpoint, check_data, check_schedule
+from mmvitkd.engine.runner import launch
+from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
@@ -72,7 +72,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     fill_measured(cfg)
     return cfg
 
@@ -88,7 +88,7 @@ def main() -> None:
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     build(cfg).train()
-    launch.shut_down()
+    launch.cleanup()
 
 
 if __name__ == '__main__':

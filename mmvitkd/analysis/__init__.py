@@ -1,33 +1,33 @@
 """Measures of models and features: no registry, no files."""
 
-from .channel_energy import ParticipationRatio, SortedChannelEnergy
-from .channel_spectrum import ChannelSpectrum
-from .cka import LinearCKA
-from .cost import Cost, DistillationCost, cost_of, distillation_cost_of
-from .entropy import TokenEntropy, ValueRange
-from .feature_source import FeatureSource
-from .gradients import (
+from ..models.utils.cost import Cost, DistillationCost, cost_of, distillation_cost_of
+from .features.extractor import FeatureExtractor
+from .functional.channel_energy import ParticipationRatio, SortedChannelEnergy
+from .functional.channel_spectrum import ChannelSpectrum
+from .functional.cka import LinearCKA
+from .functional.entropy import TokenEntropy, ValueRange
+from .functional.gradients import (
     feature_gradients,
     integrated_gradients,
     saliency,
     saliency_map,
     smooth_grad,
 )
-from .layer_choice import LayerChoice, choose_layers
-from .magnitude import Magnitude
-from .pca import PCABasis, PCADimensions, SecondMoment
-from .rotation import SubspaceRotation
-from .sep import SEP
-from .sep_null import null_sep, null_tokens
-from .sep_permutation import SEPPermutation
-from .singular_values import SVDDimensions, effective_rank, singular_values
+from .functional.magnitude import Magnitude
+from .functional.pca import PCABasis, PCADimensions, SecondMoment
+from .functional.rotation import SubspaceRotation
+from .functional.sep import SEP
+from .functional.sep_null import null_sep, null_tokens
+from .functional.sep_permutation import SEPPermutation
+from .functional.singular_values import SVDDimensions, effective_rank, singular_values
+from .layer_selection import LayerChoice, choose_layers
 
 __all__ = [
     'SEP',
     'ChannelSpectrum',
     'Cost',
     'DistillationCost',
-    'FeatureSource',
+    'FeatureExtractor',
     'LayerChoice',
     'LinearCKA',
     'Magnitude',

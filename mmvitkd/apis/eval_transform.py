@@ -12,9 +12,9 @@ from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
-from ..datasets.load_image import UnreadableImageError, read_image
+from ..datasets.transforms.load_image import UnreadableImageError, read_image
 from ..export.image_input import image_input_of
-from ..models.input_size import input_size_of
+from ..models.utils.input_size import input_size_of
 
 
 class PipelineTransform:

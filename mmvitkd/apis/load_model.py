@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import timm
 from mmengine.config import Config
@@ -13,18 +13,18 @@ from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmpretrain.models import TimmClassifier
 from mmpretrain.registry import MODELS
-from torch import nn
 
+from ..analysis.features.loaded_model import LoadedModel
+from ..checkpoint.load_student import load_student as load_weights
+from ..config.provenance import provenance_of
+from ..config.shortcuts import apply_shortcuts
 from ..datasets.mean_std import fill_measured
-from ..engine.one_key import apply_one_keys
-from ..engine.student import load_student as load_weights
 from ..export.mmpretrain_files import CONFIG
 from ..export.plain_config import bare_student
-from ..export.provenance import provenance_of
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
 from ..models.teachers.normalization import normalization_by
-from ..shipped import PREFIX, shipped_config
+from ..package_data import PREFIX, packaged_config
 from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student
 
@@ -34,24 +34,6 @@ OF_TEACHERS = {
     'teacher_ckpt=': 'checkpoint=',
     'teacher.pretrained=False and allow_random_teacher=True': 'allow_random=True',
 }
-
-
-class LoadedModel(NamedTuple):
-    """A model that is ready to be looked at.
-
-    Attributes:
-        model: A classifier in eval mode, on the CPU: normalised images (B, 3, H, W) in,
-            logits out.
-        preprocess: Makes an image file (3, H, W), normalised for the model, as in the
-            model's own evaluation; ``size`` is its (H, W) in pixels. Needs no GPU.
-        provenance: In words: what the model is, and where its weights are from.
-        is_random: Whether nothing was loaded into it.
-    """
-
-    model: nn.Module
-    preprocess: PipelineTransform | TimmTransform
-    provenance: str
-    is_random: bool = False
 
 
 def load_model(
@@ -203,8 +185,8 @@ def _config_of(path: str) -> Config:
             f"file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}"
         )
     if path.startswith(PREFIX):
-        path = str(shipped_config(path))
+        path = str(packaged_config(path))
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     fill_measured(cfg)
     return cfg

@@ -12,7 +12,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps
 from torch import nn
 
-from ..datasets.load_image import read_image
+from ..datasets.transforms.load_image import read_image
 
 ImageLike = str | os.PathLike | Image.Image | np.ndarray
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from mmpretrain.datasets import ImageNet
 
-from .held_out import held_out
+from .hash_split import held_out
 
 SPLITS = ('train', 'val', 'test')
 EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp')

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .image_list import ImageList
-from .load_image import UnreadableImageError
+from .transforms.load_image import UnreadableImageError
 
 
 class ImageBatch(NamedTuple):
@@ -33,7 +33,7 @@ class ImageBatches:
     Args:
         images: The list.
         preprocess: Makes a file (3, H, W), the same for all, or raises
-            :class:`~mmvitkd.datasets.load_image.UnreadableImageError`.
+            :class:`~mmvitkd.datasets.transforms.load_image.UnreadableImageError`.
         batch_size: How many images a batch is made from; those left out are missing in it.
         num_workers: Processes that read; 0 reads in this one.
 

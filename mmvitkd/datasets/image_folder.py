@@ -10,7 +10,7 @@ from mmpretrain.datasets import BaseDataset
 
 from ..registry import DATASETS
 from .folder_layout import EXTENSIONS, SplitFiles, find_files, named
-from .load_image import UnreadableImageError
+from .transforms.load_image import UnreadableImageError
 
 
 @DATASETS.register_module()

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 
-from .load_image import UnreadableImageError, read_image
+from .transforms.load_image import UnreadableImageError, read_image
 
 MEASURED = 'measured'
 

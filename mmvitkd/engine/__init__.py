@@ -1,7 +1,6 @@
 """What runs a training: hooks, checkpoints, random state, precision, launching."""
 
-from .atomic_backend import AtomicLocalBackend
-from .bf16_optim_wrapper import BF16OptimWrapper
+from ..checkpoint.atomic_backend import AtomicLocalBackend
 from .hooks import (
     CheckpointHook,
     FiniteLossHook,
@@ -12,7 +11,8 @@ from .hooks import (
     TeacherAccuracyHook,
     UnreadableImagesHook,
 )
-from .merged_groups import (
+from .optimizers.bf16_optim_wrapper import BF16OptimWrapper
+from .optimizers.merged_constructor import (
     MergedLearningRateDecayOptimWrapperConstructor,
     MergedOptimWrapperConstructor,
 )

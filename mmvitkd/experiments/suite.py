@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..shipped import PREFIX, did_you_mean, shipped_config
+from ..package_data import PREFIX, did_you_mean, packaged_config
 
 KEYS = ('metric', 'reference', 'once', 'runs')
 ENTRY_KEYS = ('config', 'needs')
@@ -131,7 +131,7 @@ def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) ->
 
 def _config(name: str, key: str, file: Path) -> Path:
     try:
-        path = shipped_config(name) if name.startswith(PREFIX) else file.parent / name
+        path = packaged_config(name) if name.startswith(PREFIX) else file.parent / name
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{key}: {error}') from None
     if not path.is_file():

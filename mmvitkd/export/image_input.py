@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from ..models.input_size import input_size_of
 from ..models.teachers.normalization import normalization_by
+from ..models.utils.input_size import input_size_of
 
 
 class ImageInput(NamedTuple):

@@ -11,13 +11,13 @@ import timm
 import torch
 
 from ..analysis import Cost
+from ..config.provenance import Provenance
 from ..version import __version__
-from .folder import MARK
-from .provenance import Provenance
-from .resizing import in_words
+from .export_dir import MARK
+from .preprocessing_text import in_words
 from .score import Score
+from .snippets import BEFORE, usage
 from .student import Student
-from .usage import BEFORE, usage
 
 NAMED = 5
 FILES = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from .onnx_patches import exportable_windows
 from .student import FormatUnavailableError, Student
-from .swin_windows import exportable_windows
 
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 TOLERANCE = 1e-4

@@ -8,8 +8,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
 
+from ..config.student_config import student_config
 from ..datasets.folder_layout import EXTENSIONS
-from ..engine.student import student_config
 
 OURS = 'mmvitkd.'
 # Built by MMPretrain alone: the same function, or the same on images that are whole.

@@ -18,7 +18,7 @@ from mmpretrain.models import VisionTransformer as PlainVisionTransformer
 from timm.models import save_for_hf
 from torch import nn
 
-from ..converters.vit import mmpretrain_to_timm
+from ..checkpoint.converters.vit import mmpretrain_to_timm
 from ..models.backbones import VisionTransformer, WideLast
 from .student import FormatUnavailableError, Student
 

@@ -3,10 +3,10 @@
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
 from .connectors import ProjectorConnector, TokensToMap
-from .data_preprocessor import ClsDataPreprocessor
 from .losses import FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
 from .teachers import Teacher
+from .utils.data_preprocessor import ClsDataPreprocessor
 
 __all__ = [
     'ClsDataPreprocessor',

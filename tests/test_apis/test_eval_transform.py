@@ -4,7 +4,7 @@ import pickle
 
 import mmvitkd  # noqa: F401
 from mmvitkd.apis.eval_transform import PipelineTransform, TimmTransform
-from mmvitkd.datasets.load_image import UnreadableImageError
+from mmvitkd.datasets.transforms.load_image import UnreadableImageError
 from mmvitkd.models.teachers import Teacher
 
 import numpy as np

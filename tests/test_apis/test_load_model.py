@@ -3,9 +3,9 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student, predict
 from mmvitkd.apis.load_model import load_model
+from mmvitkd.config.student_config import student_config
 from mmvitkd.datasets.image_batches import ImageBatches
 from mmvitkd.datasets.image_list import find_images
-from mmvitkd.engine.student import student_config
 
 import pytest
 import timm

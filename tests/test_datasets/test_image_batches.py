@@ -3,7 +3,7 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets.image_batches import ImageBatches
 from mmvitkd.datasets.image_list import find_images
-from mmvitkd.datasets.load_image import UnreadableImageError, read_image
+from mmvitkd.datasets.transforms.load_image import UnreadableImageError, read_image
 
 import pytest
 import torch

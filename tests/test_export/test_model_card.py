@@ -2,9 +2,9 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis import Cost
-from mmvitkd.export.folder import MARK
+from mmvitkd.config.provenance import Provenance
+from mmvitkd.export.export_dir import MARK
 from mmvitkd.export.model_card import Facts, model_card
-from mmvitkd.export.provenance import Provenance
 from mmvitkd.export.score import Score
 
 import pytest

@@ -3,7 +3,7 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.visualization import Run
+from mmvitkd.experiments.plot_runs import Run
 
 import pytest
 import torch

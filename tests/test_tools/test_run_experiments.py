@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.seeds import summarise
-from mmvitkd.experiments import schedule
+from mmvitkd.experiments import scheduler as schedule
+from mmvitkd.experiments.statistics import summarise
 
 import pytest
 import torch

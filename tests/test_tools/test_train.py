@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.launch import set_dataloaders
+from mmvitkd.engine.runner.launch import set_dataloaders
 
 import pytest
 import torch

@@ -11,27 +11,22 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis.feature_source import FeatureSource
+from mmvitkd.analysis.features.extractor import FeatureExtractor
+from mmvitkd.analysis.report.build_report import report_of
+from mmvitkd.analysis.report.report_dir import check_out, new_folder, write_report_file
+from mmvitkd.analysis.report.write_report import write_report
+from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureFiles
+from mmvitkd.analysis.runner.measures import ALL, DEFAULT, MEASURES, chosen_measures
+from mmvitkd.analysis.runner.passes import Measured, Passes
+from mmvitkd.analysis.runner.progress import image_bars
+from mmvitkd.analysis.runner.settings import Settings
 from mmvitkd.apis.load_model import load_model
 from mmvitkd.datasets.image_batches import ImageBatches
 from mmvitkd.datasets.image_list import ImageList, find_images
-from mmvitkd.models.blocks import blocks_of as module_names
-from mmvitkd.representation import (
-    MEASURES,
-    Measured,
-    Passes,
-    Settings,
-    chosen_measures,
-    report_of,
-)
-from mmvitkd.representation.device import device_of
-from mmvitkd.representation.feature_files import FOLDER, FeatureFiles
-from mmvitkd.representation.folder import check_out, new_folder, write_report_file
-from mmvitkd.representation.measures import ALL, DEFAULT
-from mmvitkd.representation.memory_sizes import parse_size
-from mmvitkd.representation.progress import image_bars
-from mmvitkd.representation.told_in_a_line import told_in_a_line
-from mmvitkd.visualization.representation import write_report
+from mmvitkd.models.utils.blocks import blocks_of as module_names
+from mmvitkd.utils.bytesize import parse_size
+from mmvitkd.utils.cli import exit_on_error
+from mmvitkd.utils.devices import device_of
 
 import torch
 from mmengine.logging import MMLogger
@@ -125,7 +120,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def blocks_of(words: list[str]) -> list[int | str]:
-    """What ``FeatureSource`` takes as blocks; words may hold several, with commas."""
+    """What ``FeatureExtractor`` takes as blocks; words may hold several, with commas."""
     parts = [part for word in words for part in word.split(',') if part]
     return [int(part) if part.lstrip('-').isdigit() else part for part in parts]
 
@@ -185,7 +180,7 @@ def analyze(args: argparse.Namespace, console: Console) -> None:
         img_size=args.img_size,
         allow_random=args.allow_random,
     )
-    source = FeatureSource(loaded.model, blocks_of(args.blocks), args.final_norm)
+    source = FeatureExtractor(loaded.model, blocks_of(args.blocks), args.final_norm)
     settings = settings_of(args, len(source.names))
     loaded.model.to(settings.device)
     batches = ImageBatches(images, loaded.preprocess, args.batch_size, args.workers)
@@ -226,7 +221,7 @@ def analyze(args: argparse.Namespace, console: Console) -> None:
 
 def run_passes(
     args: argparse.Namespace,
-    source: FeatureSource,
+    source: FeatureExtractor,
     batches: ImageBatches,
     images: ImageList,
     settings: Settings,
@@ -252,7 +247,7 @@ def main() -> None:
     """Write a report, or say in a line why not."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
-    with told_in_a_line('analyze_representation', OPTIONS):
+    with exit_on_error('analyze_representation', OPTIONS):
         analyze(args, Console(stderr=True))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis.layer_choice import NUM_PAIRS, LayerChoice, choose_layers
-from mmvitkd.representation.read_report import read_report
+from mmvitkd.analysis.layer_selection import NUM_PAIRS, LayerChoice, choose_layers
+from mmvitkd.analysis.report.read_report import read_report
 
 # The key in a report, and the layer in `pairs`, of Lift's projected tokens.
 NECK, LIFTED = 'neck', 'neck.norm'

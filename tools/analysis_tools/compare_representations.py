@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
+from mmvitkd.analysis.report.comparison import Compared, write_comparison
+from mmvitkd.analysis.report.read_report import block_of, read_report
+from mmvitkd.analysis.report.report_dir import REPORT, check_out, new_folder, write_report_file
+from mmvitkd.analysis.runner.model_cka import cka_matrix
+from mmvitkd.analysis.runner.progress import image_bars
 from mmvitkd.apis.load_model import LoadedModel, load_model
 from mmvitkd.datasets.image_list import find_images
-from mmvitkd.representation.cka_matrix import cka_matrix
-from mmvitkd.representation.device import device_of
-from mmvitkd.representation.folder import REPORT, check_out, new_folder, write_report_file
-from mmvitkd.representation.progress import image_bars
-from mmvitkd.representation.read_report import block_of, read_report
-from mmvitkd.representation.told_in_a_line import told_in_a_line
-from mmvitkd.visualization.representation_comparison import Compared, write_comparison
+from mmvitkd.utils.cli import exit_on_error
+from mmvitkd.utils.devices import device_of
 
 import torch
 from mmengine.logging import MMLogger
@@ -217,7 +217,7 @@ def main() -> None:
     """Compare, or say in a line why not."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
-    with told_in_a_line('compare_representations', OPTIONS):
+    with exit_on_error('compare_representations', OPTIONS):
         compare(args)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import mmvitkd  # first: it mends the packages below
 from mmvitkd.analysis import cost_of, distillation_cost_of
+from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 from mmvitkd.compat import SUPPORTED, installed_version
-from mmvitkd.engine.atomic_backend import AtomicLocalBackend
-from mmvitkd.engine.one_key import apply_one_keys
+from mmvitkd.config.provenance import provenance_of
+from mmvitkd.config.shortcuts import apply_shortcuts
 from mmvitkd.export.image_input import image_input_of
-from mmvitkd.export.provenance import provenance_of
 from mmvitkd.models.algorithms import FeatureDistill
-from mmvitkd.models.input_size import input_size_of
 from mmvitkd.models.teachers.config import teacher_config
+from mmvitkd.models.utils.input_size import input_size_of
 
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -112,7 +112,7 @@ def measure(path: str) -> dict[str, Any]:
         ValueError: If it has no model, or it is not known how to run it.
     """
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     if not cfg.get('model'):
         raise ValueError('this config has no model.')
     model = cfg.to_dict()['model']

@@ -11,10 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmvitkd.converters.convert import TARGETS, Converted, convert
-from mmvitkd.converters.released import UNUSED
-from mmvitkd.converters.write import UNUSED_KEY, write
-from mmvitkd.engine.checkpoint import read_checkpoint, student_of
+from mmvitkd.checkpoint.converters.convert import TARGETS, Converted, convert
+from mmvitkd.checkpoint.converters.reference_code import UNUSED
+from mmvitkd.checkpoint.read import read_checkpoint, student_of
+from mmvitkd.checkpoint.write import UNUSED_KEY, write
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
+from mmvitkd.checkpoint.read import read_checkpoint
+from mmvitkd.config.provenance import provenance_of
+from mmvitkd.config.shortcuts import apply_shortcuts
 from mmvitkd.datasets.mean_std import fill_measured
-from mmvitkd.engine.checkpoint import read_checkpoint
-from mmvitkd.engine.one_key import apply_one_keys
-from mmvitkd.export.folder import CARD, check_target, new_folder
+from mmvitkd.export.export_dir import CARD, check_target, new_folder
 from mmvitkd.export.mmpretrain_files import write_mmpretrain
 from mmvitkd.export.model_card import DIFFERS, FILES, Facts, model_card
 from mmvitkd.export.onnx_file import write_onnx
-from mmvitkd.export.provenance import provenance_of
-from mmvitkd.export.run_config import is_of_another_run
+from mmvitkd.export.run_match import is_of_another_run
 from mmvitkd.export.score import Score, recorded_score
 from mmvitkd.export.student import FormatUnavailableError, Student, read_student
 from mmvitkd.export.timm_folder import write_timm
@@ -68,7 +68,7 @@ def load_config(path: str, options: dict | None) -> Config:
     cfg = Config.fromfile(path)
     if options is not None:
         cfg.merge_from_dict(options)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     fill_measured(cfg)
     return cfg
 

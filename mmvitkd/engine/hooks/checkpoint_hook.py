@@ -6,9 +6,9 @@ from typing import Any
 from mmengine.dist import all_gather_object
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 
+from ...checkpoint.serialize import history_buffers, to_plain
 from ...registry import HOOKS
-from .. import random_state
-from ..plain import history_buffers, to_plain
+from ...utils import random_state
 
 
 @HOOKS.register_module()

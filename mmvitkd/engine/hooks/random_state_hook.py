@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop
 
 from ...registry import HOOKS
-from .. import random_state
+from ...utils import random_state
 
 
 @HOOKS.register_module()

@@ -7,7 +7,7 @@ from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 from ...registry import HOOKS
-from ..deferred_history import DeferredHistory, Transfer
+from ..logging.async_history_buffer import AsyncHistoryBuffer, Transfer
 
 
 @HOOKS.register_module()
@@ -28,7 +28,7 @@ class RuntimeInfoHook(_RuntimeInfoHook):
         scalars = runner.message_hub.log_scalars
         for name, buffer in scalars.items():
             if type(buffer) is HistoryBuffer and name.startswith('train/'):
-                scalars[name] = DeferredHistory(buffer, self._transfer)
+                scalars[name] = AsyncHistoryBuffer(buffer, self._transfer)
         super().before_train_iter(runner, batch_idx, data_batch)
 
     def after_train_iter(
@@ -46,7 +46,7 @@ class RuntimeInfoHook(_RuntimeInfoHook):
             for name, value in (outputs or {}).items()
             if isinstance(value, Tensor)
             and value.numel() == 1
-            and isinstance(buffers[name], DeferredHistory)
+            and isinstance(buffers[name], AsyncHistoryBuffer)
         }
         for name, cell in self._transfer.add(late).items():
             buffers[name].defer(cell)

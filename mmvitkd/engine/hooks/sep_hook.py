@@ -9,12 +9,12 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop
 
-from ...analysis.token_shares import BANDWIDTH_THRESHOLDS
-from ...datasets.fixed_sample import fixed_sample
+from ...analysis.functional.token_shares import BANDWIDTH_THRESHOLDS
+from ...analysis.report.sep_curves import sep_image
+from ...analysis.runner.layer_monitor import LayerMonitor, LayerReport
+from ...datasets.subset_loader import subset_loader
 from ...registry import HOOKS
-from ...visualization.sep_curves import sep_image
-from ..layer_watch import LayerReport, LayerWatch
-from ..without_trace import without_trace
+from ...utils.isolated_eval import isolated_eval
 
 
 @HOOKS.register_module()
@@ -78,7 +78,7 @@ class SEPHook(Hook):
         self.seed = seed
         self.layers = layers
         self.by_epoch = by_epoch
-        self._watch: LayerWatch | None = None
+        self._watch: LayerMonitor | None = None
         self._looks = 0
 
     def before_train(self, runner) -> None:
@@ -93,12 +93,12 @@ class SEPHook(Hook):
                 'SEPHook looks at validation images: wanted a val_dataloader of 2 or more.'
             )
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        sample = fixed_sample(
+        sample = subset_loader(
             runner.val_dataloader, self.num_images, self.batch_size, self.seed
         )
         with self._aside(model):
             try:
-                self._watch = LayerWatch(model, sample, self.layers)
+                self._watch = LayerMonitor(model, sample, self.layers)
             except ValueError as error:
                 raise ValueError(f'SEPHook.layers={self.layers!r}: {error}') from error
         for name, reason in self._watch.layers.left_out.items():
@@ -120,7 +120,7 @@ class SEPHook(Hook):
 
     def _aside(self, model):
         """A context in which the model is measured, and training is not touched."""
-        return without_trace(next(model.parameters()).device, self.seed)
+        return isolated_eval(next(model.parameters()).device, self.seed)
 
     def _look(self, runner, unit: str, step: int) -> None:
         """Measure and tell; what cannot be measured is a warning, not the end of a run."""
@@ -152,7 +152,7 @@ class SEPHook(Hook):
                 runner.logger.info(f'{head}  {text}')
         self._looks += 1
 
-    def _draw(self, watch: LayerWatch, reports: dict[str, LayerReport]):
+    def _draw(self, watch: LayerMonitor, reports: dict[str, LayerReport]):
         rows = {
             f'{name}: {watch.layers.modules[name]}': report.curves()
             for name, report in reports.items()

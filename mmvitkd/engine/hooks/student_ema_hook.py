@@ -9,7 +9,7 @@ from mmengine.runner import BaseLoop
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from ...registry import HOOKS
-from ..averaged_model import MomentumAnnealingEMA
+from ..optimizers.ema import MomentumAnnealingEMA
 
 
 @HOOKS.register_module()

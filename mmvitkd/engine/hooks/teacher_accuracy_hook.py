@@ -8,9 +8,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from torch import Tensor
 
-from ...evaluation import Accuracy
+from ...metrics import Accuracy
 from ...registry import HOOKS
-from .. import random_state
+from ...utils import random_state
 
 # Validation images below which an accuracy says little.
 FEW = 30

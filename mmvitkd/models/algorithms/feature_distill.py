@@ -10,16 +10,21 @@ from mmrazor.models.algorithms import BaseAlgorithm
 from mmrazor.models.utils import add_prefix
 from torch import Tensor, nn
 
-from ...engine.checkpoint import STUDENT_PREFIX
+from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
-from ..checks import build_distiller, check_extra_tokens, check_mappings, check_sources
 from ..students import Fill, narrow_start
 from ..teachers import Teacher, build_teacher
 from ..teachers.options import check_options
-from .deliveries import compile_student_of, options_beside
-from .given_records import GivenRecords
-from .pairs import Pair, expand_pairs
-from .rehearsal import rehearse
+from ..utils.distiller_checks import (
+    build_distiller,
+    check_extra_tokens,
+    check_mappings,
+    check_sources,
+)
+from .delivery_checks import compile_student_of, options_beside
+from .dry_run import dry_run
+from .external_recorder import ExternalRecorders
+from .pair_config import Pair, expand_pairs
 
 
 @MODELS.register_module()
@@ -42,7 +47,7 @@ class FeatureDistill(BaseAlgorithm):
         student_ckpt: A local file with a pretrained narrow model, which fills all of the
             student that was not widened; see :func:`~mmvitkd.models.students.narrow_start`.
         pairs: Shorthand: (student layer, teacher layer) pairs, distilled by ``pair_loss``;
-            see :func:`~mmvitkd.models.algorithms.pairs.expand_pairs`.
+            see :func:`~mmvitkd.models.algorithms.pair_config.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
             ``dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)``.
         pair_projector: The config of a projector for the student's side of ``pairs``, e.g.
@@ -53,7 +58,7 @@ class FeatureDistill(BaseAlgorithm):
         teacher_options: How the teacher computes: ``stop_early``, ``precision``, ``compile``
             and ``own_stream`` of :class:`~mmvitkd.models.teachers.Teacher`.
         compile_student: Whether the student's backbone is compiled, to train; see
-            :func:`~mmvitkd.models.compilation.compile_student`.
+            :func:`~mmvitkd.models.utils.compilation.compile_student`.
         channels_last: Whether both models and their images are laid out in memory with their
             channels last.
 
@@ -123,13 +128,13 @@ class FeatureDistill(BaseAlgorithm):
         self.distiller.prepare_from_student(self.student)
 
         recorders = self.distiller.teacher_recorders
-        self.distiller.teacher_recorders = GivenRecords(list(recorders.recorders))
+        self.distiller.teacher_recorders = ExternalRecorders(list(recorders.recorders))
         if isinstance(teacher, nn.Module):
             options = options_beside(self.distiller, options)
             teacher = Teacher(teacher, recorders, self.data_preprocessor, **options)
         self.teacher = teacher
         with torch.compiler.set_stance('force_eager'):
-            rehearse(self)
+            dry_run(self)
         if channels_last:
             self._channels_last = True
             self.to(memory_format=torch.channels_last)

@@ -7,8 +7,8 @@ from mmpretrain.models import backbones as mmpretrain
 from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
-from .entry import add_entries
 from .initialization import init_linears_and_norms, mark_blocks_as_initialised
+from .input_projection import add_entries
 from .wide_last import WideLast
 from .width_schedule import block_widths
 

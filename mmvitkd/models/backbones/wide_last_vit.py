@@ -6,7 +6,7 @@ from mmpretrain.models import backbones as mmpretrain
 from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
-from .entry import add_entries
+from .input_projection import add_entries
 from .vision_transformer import VisionTransformer
 from .wide_last import WideLast
 from .width_schedule import block_widths

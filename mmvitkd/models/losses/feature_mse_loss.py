@@ -5,7 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from ...registry import MODELS
-from .match_maps import match_maps
+from .align import align_maps
 
 
 @MODELS.register_module()
@@ -37,5 +37,5 @@ class FeatureMSELoss(nn.Module):
         Raises:
             ValueError: A map is not 4-D, or the batches differ.
         """
-        student, teacher = match_maps(preds_S, preds_T)
+        student, teacher = align_maps(preds_S, preds_T)
         return self.loss_weight * F.mse_loss(student, teacher)

@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 
 from ...registry import MODELS
-from .match_maps import match_maps
+from .align import align_maps
 
 
 @MODELS.register_module()
@@ -42,7 +42,7 @@ class SpectralLoss(nn.Module):
         Raises:
             ValueError: A map is not 4-D, or the batches differ.
         """
-        student, teacher = match_maps(preds_S, preds_T)
+        student, teacher = align_maps(preds_S, preds_T)
         # The transform is linear: one of the difference is the difference of two.
         spectrum = torch.fft.rfft2(student - teacher, norm='ortho')
         return self.loss_weight * torch.view_as_real(spectrum).square().mean()

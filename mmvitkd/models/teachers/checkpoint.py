@@ -7,8 +7,8 @@ from mmengine.logging import print_log
 from mmpretrain.models import TimmClassifier
 from torch import Tensor, nn
 
-from ...engine.checkpoint import student_weights
-from ...engine.strict_load import load_strict
+from ...checkpoint.load_strict import load_strict
+from ...checkpoint.read import student_weights
 
 
 def load_teacher(

@@ -8,10 +8,10 @@ import timm
 from mmengine.config import Config
 from mmengine.hub import get_config
 
+from ...config.shortcuts import apply_shortcuts
+from ...config.student_config import student_config
 from ...datasets.mean_std import fill_measured
-from ...engine.one_key import apply_one_keys
-from ...engine.student import student_config
-from ...shipped import PREFIX, shipped_config
+from ...package_data import PREFIX, packaged_config
 
 TIMM = 'timm:'
 # Where timm looks for a model instead of among its own.
@@ -52,9 +52,9 @@ def _model_of(path: str) -> dict[str, Any]:
             "'mmpretrain::PATH', or the config of a model."
         )
     if path.startswith(PREFIX):
-        path = str(shipped_config(path))
+        path = str(packaged_config(path))
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_one_keys(cfg)
+    apply_shortcuts(cfg)
     fill_measured(cfg)
     content = cfg.to_dict()
     if 'model' not in content:

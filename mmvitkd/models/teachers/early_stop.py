@@ -69,7 +69,7 @@ def find_stop(
 
 
 @contextmanager
-def leave_after(stop: Stop | None) -> Iterator[None]:
+def stop_after(stop: Stop | None) -> Iterator[None]:
     """A context for a forward pass, which ends where it may."""
     if stop is None:
         yield

@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
-from ..checks import check_sources
-from ..compilation import check_recorders_compile, compile_blocks
-from ..input_size import input_size_of
-from .early_stop import Stop, find_stop, leave_after, recorded_modules
+from ..utils.compilation import check_recorders_compile, compile_blocks
+from ..utils.distiller_checks import check_sources
+from ..utils.input_size import input_size_of
+from .cuda_stream import CudaStream
+from .early_stop import Stop, find_stop, recorded_modules, stop_after
 from .normalization import Renormalize
 from .options import check_options
-from .own_stream import OwnStream
 from .precision import autocast_to, in_float32
 
 
@@ -43,7 +43,7 @@ class Teacher:
         precision: 'bf16' runs the model alone under bfloat16 autocast, 'fp32' under none,
             and what it hands over is float32; None leaves it to the autocast around it.
         compile: Whether the model's blocks are compiled, see
-            :func:`~mmvitkd.models.compilation.compile_blocks`.
+            :func:`~mmvitkd.models.utils.compilation.compile_blocks`.
         own_stream: Whether the work of :meth:`start` is queued on a CUDA stream of its own.
             Nothing changes without CUDA.
 
@@ -94,7 +94,7 @@ class Teacher:
         self._stop: Stop | None = None
         self._unexplored = recorded if stop_early else None
         self._precision = precision
-        self._stream = OwnStream(own_stream)
+        self._stream = CudaStream(own_stream)
 
     def __call__(self, images: Tensor) -> dict[str, Any]:
         """Run the teacher on a batch.
@@ -151,7 +151,7 @@ class Teacher:
     def _forward(self, images: Tensor) -> None:
         """Run the model as far as needed; the first time to its end, to see how far that is."""
         if self._unexplored is None:
-            with leave_after(self._stop):
+            with stop_after(self._stop):
                 self._run(images)
             return
         with torch.compiler.set_stance('force_eager'):

@@ -3,7 +3,8 @@
 from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine import RandomStateHook, random_state
+from mmvitkd.engine import RandomStateHook
+from mmvitkd.utils import random_state
 
 import pytest
 import torch

@@ -5,8 +5,8 @@ import json
 from itertools import count
 
 import mmvitkd  # noqa: F401
+from mmvitkd.analysis.runner.layer_monitor import LayerMonitor
 from mmvitkd.engine.hooks import SEPHook
-from mmvitkd.engine.layer_watch import LayerWatch
 
 import cv2
 import numpy as np
@@ -263,8 +263,8 @@ def test_two_processes_of_which_the_first_measures(make, run_twice, distributed,
 
     def train(rank):
         measured = []
-        measure = LayerWatch.measure
-        LayerWatch.measure = lambda watch: measured.append(rank) or measure(watch)
+        measure = LayerMonitor.measure
+        LayerMonitor.measure = lambda watch: measured.append(rank) or measure(watch)
         found = []
         for sep in ((), None):
             runner = make(sep, folder=f'two_{sep is None}', epochs=2, **distributed)

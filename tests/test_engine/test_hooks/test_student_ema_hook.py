@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.checkpoint import student_weights
+from mmvitkd.checkpoint.read import student_weights
 
 import pytest
 import torch

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
+from mmvitkd.checkpoint.serialize import to_plain
 from mmvitkd.engine.hooks import UnreadableImagesHook, unreadable_images_hook
-from mmvitkd.engine.plain import to_plain
 
 import pytest
 import torch

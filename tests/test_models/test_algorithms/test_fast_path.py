@@ -3,10 +3,10 @@
 import copy
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.feature_source import FeatureSource
-from mmvitkd.engine.without_trace import without_trace
+from mmvitkd.analysis.features.extractor import FeatureExtractor
 from mmvitkd.export.student import read_student
 from mmvitkd.models import FeatureDistill
+from mmvitkd.utils.isolated_eval import isolated_eval
 
 import pytest
 import torch
@@ -151,8 +151,8 @@ def test_looks_at_inner_modules_see_them_after_compilation(graphs):
         model.eval()(images)
         model.train()
     before = graphs.count
-    source = FeatureSource(model.student, [0, 1])
-    wanted = FeatureSource(deterministic().student, [0, 1])
+    source = FeatureExtractor(model.student, [0, 1])
+    wanted = FeatureExtractor(deterministic().student, [0, 1])
     wanted.model.load_state_dict(model.student.state_dict())
     torch.testing.assert_close(source(images), wanted(images))
     torch.testing.assert_close(source(2 * images), wanted(2 * images))
@@ -164,7 +164,7 @@ def test_looks_at_inner_modules_see_them_after_compilation(graphs):
 
 def test_a_look_in_the_midst_of_training_compiles_nothing(graphs):
     model = deterministic(**ALL)
-    with without_trace(torch.device('cpu'), 0):
+    with isolated_eval(torch.device('cpu'), 0):
         model.eval()(torch.randn(3, 3, 32, 32))
         model.teacher(torch.randn(3, 3, 32, 32))
     assert graphs.count == 0

@@ -257,7 +257,7 @@ def test_a_neck_that_would_drop_patches_fails_at_build():
 
 def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
     said = []
-    module = sys.modules['mmvitkd.models.algorithms.rehearsal']
+    module = sys.modules['mmvitkd.models.algorithms.dry_run']
     monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
     student = dict(
         type='ImageClassifier',
@@ -279,7 +279,7 @@ def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
 
 def test_widths_that_differ_are_said(monkeypatch):
     said = []
-    module = sys.modules['mmvitkd.models.algorithms.rehearsal']
+    module = sys.modules['mmvitkd.models.algorithms.dry_run']
     monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
     distill()
     assert said == [

@@ -4,7 +4,7 @@ import math
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.losses import FeatureMSELoss
-from mmvitkd.models.losses.match_maps import match_maps
+from mmvitkd.models.losses.align import align_maps
 from mmvitkd.registry import MODELS
 
 import numpy as np
@@ -89,15 +89,15 @@ def test_a_map_of_tokens_is_pooled_like_any_other():
     tokens = torch.randn(2, 12, 6)
     token_map = tokens.transpose(1, 2).unflatten(2, (3, 4))
     student = torch.randn(2, 3, 3, 4)
-    _, found = match_maps(student, token_map)
-    assert torch.equal(found, match_maps(student, token_map.contiguous())[1])
+    _, found = align_maps(student, token_map)
+    assert torch.equal(found, align_maps(student, token_map.contiguous())[1])
     pairs = tokens.unflatten(2, (3, 2)).mean(-1)
     torch.testing.assert_close(found, pairs.transpose(1, 2).unflatten(2, (3, 4)))
 
 
 def test_pooling_is_pytorchs_adaptive_pooling():
     student, teacher = maps(4, 7)
-    _, found = match_maps(student, teacher)
+    _, found = align_maps(student, teacher)
     columns = teacher.permute(0, 2, 3, 1).reshape(-1, 1, 7)
     wanted = F.adaptive_avg_pool1d(columns, 4).reshape(2, 3, 4, 4)
     torch.testing.assert_close(found, wanted.permute(0, 3, 1, 2))
@@ -107,7 +107,7 @@ def test_pooling_is_pytorchs_adaptive_pooling():
 def test_a_teacher_of_another_grid_is_resized_as_an_image_is(grid):
     """Pillow's bilinear filter, antialiased, on each channel of float pixels."""
     student, teacher = torch.randn(1, 2, 3, 4), torch.randn(1, 2, *grid)
-    _, found = match_maps(student, teacher)
+    _, found = align_maps(student, teacher)
     for channel in range(2):
         image = Image.fromarray(teacher[0, channel].numpy(), mode='F')
         resized = image.resize((4, 3), Image.Resampling.BILINEAR)
@@ -118,7 +118,7 @@ def test_pooling_and_resizing_are_both_done():
     student, teacher = torch.randn(2, 3, 4, 4), torch.randn(2, 6, 8, 8)
     naive = teacher.unflatten(1, (3, 2)).mean(2)
     naive = F.interpolate(naive, (4, 4), mode='bilinear', antialias=True)
-    torch.testing.assert_close(match_maps(student, teacher)[1], naive)
+    torch.testing.assert_close(align_maps(student, teacher)[1], naive)
 
 
 @pytest.mark.parametrize(

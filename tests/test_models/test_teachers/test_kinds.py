@@ -3,7 +3,7 @@
 import copy
 
 import mmvitkd  # noqa: F401
-from mmvitkd.models.algorithms import rehearsal
+from mmvitkd.models.algorithms import dry_run as rehearsal
 
 import pytest
 import safetensors.torch

@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.pca import PCADimensions, SecondMoment
-from mmvitkd.analysis.singular_values import SVDDimensions
+from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
+from mmvitkd.analysis.functional.singular_values import SVDDimensions
+from mmvitkd.analysis.runner import passes as passes_module
+from mmvitkd.analysis.runner.measures import MEASURES
+from mmvitkd.analysis.runner.memory_plan import SPILL, Plan
 from mmvitkd.apis.load_model import load_model
-from mmvitkd.representation import MEASURES
-from mmvitkd.representation import passes as passes_module
-from mmvitkd.representation.memory_plan import SPILL, Plan
 
 import numpy as np
 import pytest

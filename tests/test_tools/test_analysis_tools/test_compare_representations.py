@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.visualization import representation_comparison
-from mmvitkd.visualization.representation_numbers import numbers_of
+from mmvitkd.analysis.report import comparison as representation_comparison
+from mmvitkd.analysis.report.summary_table import numbers_of
 
 import pytest
 from folders import touch, write_noise

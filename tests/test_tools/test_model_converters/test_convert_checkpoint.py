@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.checkpoint import read_checkpoint
-from mmvitkd.engine.student import load_student
+from mmvitkd.checkpoint.load_student import load_student
+from mmvitkd.checkpoint.read import read_checkpoint
 
 import pytest
 import timm

@@ -1,0 +1,1 @@
+"""Patch tokens of a model's blocks."""

@@ -1,0 +1,96 @@
+"""The layers of a model in training that are measured, and their patch tokens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...models.algorithms.layer_pairs import LayerPair, layer_pairs
+from ...models.utils.blocks import token_grid_of
+from .extractor import FeatureExtractor, find_blocks
+from .patch_tokens import patch_tokens
+
+
+class DistilledLayers:
+    """Images in, the patch tokens of a student's and a teacher's layers out.
+
+    Of a distillation, the pairs of layers whose tokens a loss compares, as they are before
+    any connector. Of another model, or of a distillation that compares none, the student's
+    last block.
+
+    Args:
+        model: The model that is trained.
+        images: One image or more, (B, 3, H, W), normalised for the student, with which it is
+            found out what is a layer of patch tokens.
+        layers: Blocks of the student, by their indices, or modules by their names, which are
+            taken instead, without a teacher; or 'last' or 'all'.
+
+    Attributes:
+        modules: Of each layer, by its name, the name of the student's module.
+        left_out: Of each comparison that is none of patch tokens, by its name, the reason.
+
+    Raises:
+        ValueError: If there is no such layer, or it does not give patch tokens.
+    """
+
+    def __init__(
+        self, model: Any, images: Tensor, layers: str | Sequence[int | str] | None = None
+    ) -> None:
+        self.left_out: dict[str, str] = {}
+        self._student = getattr(model, 'student', model)
+        self._teacher: Any = None
+        self._records: dict[str, str] = {}  # of each layer, what the teacher calls its own
+        pairs = [] if layers is not None else self._pairs(model, images)
+        self.modules = {pair.name: pair.student for pair in pairs}
+        if pairs:
+            self._teacher = model.teacher
+            self._records = {pair.name: pair.teacher for pair in pairs}
+        else:
+            found = find_blocks(self._student, 'last' if layers is None else layers)
+            self.modules = {
+                f'block_{key}' if isinstance(key, int) else key: name
+                for key, name in found.items()
+            }
+            self.student_tokens(images)
+
+    def student_tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """The student's patch tokens (B, N, D) of each layer, by its name."""
+        source = FeatureExtractor(self._student, list(self.modules.values()))
+        features = source(images)
+        keys = {module: key for key, module in source.names.items()}
+        return {name: features[keys[module]] for name, module in self.modules.items()}
+
+    def teacher_tokens(self, images: Tensor) -> dict[str, Tensor]:
+        """The same of the teacher; none where it has no part in this."""
+        if self._teacher is None:
+            return {}
+        outputs = self._teacher(images)
+        return {
+            name: _teacher_tokens(self._teacher, outputs[record], images)
+            for name, record in self._records.items()
+        }
+
+    def _pairs(self, model: Any, images: Tensor) -> list[LayerPair]:
+        """The comparisons of patch tokens; says of the others why they are none."""
+        teacher, distiller = getattr(model, 'teacher', None), getattr(model, 'distiller', None)
+        if distiller is None or not callable(teacher) or isinstance(teacher, torch.nn.Module):
+            return []
+        pairs, outputs = [], teacher(images)
+        for pair in layer_pairs(distiller):
+            try:
+                FeatureExtractor(self._student, [pair.student])(images)
+                _teacher_tokens(teacher, outputs[pair.teacher], images)
+            except ValueError as error:
+                self.left_out[pair.name] = str(error)
+            else:
+                pairs.append(pair)
+        return pairs
+
+
+def _teacher_tokens(teacher: Any, output: Any, images: Tensor) -> Tensor:
+    """The patch tokens in what a teacher's module returned, for images as it saw them."""
+    size = getattr(teacher, 'input_size', None) or images.shape[2:]
+    grid = token_grid_of(getattr(teacher, 'model', None))
+    places = None if grid is None else grid[0] * grid[1]
+    return patch_tokens(output, (*images.shape[:2], *size), places)

@@ -1,0 +1,198 @@
+"""The patch tokens at the output of a model's blocks, read in a forward pass."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...models.necks import LiftProjector
+from ...models.utils.blocks import blocks_of
+from ...models.utils.input_size import input_size_of
+from .patch_tokens import num_patches, patch_tokens
+
+Key = int | str
+NECK = 'neck'
+EMBEDS = {'backbone.patch_embed', 'model.patch_embed'}
+
+
+class FeatureExtractor:
+    """Images in, the patch tokens of chosen blocks out: the features of the analyses.
+
+    A feature is the raw residual stream at the output of a block, without class,
+    distillation and register tokens, and before the final norm (arXiv 2511.15572). Of a
+    staged model it is what a stage hands over, before the downsampling to the next one. Of
+    CaiT the blocks are those of self-attention.
+
+    The model runs in eval mode whatever mode it is in, and is as it was afterwards; nothing
+    of a call is kept. Under ``torch.autocast`` the features have the type they have there.
+
+    Args:
+        model: A classifier of MMPretrain, also with WideLast or Lift, or MMPretrain's
+            ``TimmClassifier``.
+        blocks: 'last', 'all' or a list, also with these words in it: of indices of blocks or
+            stages, counted from 0 or, below 0, from the end; and of names of modules. 'neck'
+            is the projector of Lift, after its norm; 'last' and 'all' of Lift have it too,
+            behind the blocks.
+        final_norm: Whether the model's final norm is applied to the last block's tokens.
+
+    Attributes:
+        names: The module of each feature, by the keys of the features: the index of a block
+            from 0, or the name of another module.
+        embed_dims: The width D of each feature; empty before the first call.
+        image_size: (H, W) in pixels that the model is made for, or None where it takes any.
+
+    Raises:
+        ValueError: If there is no such block or module, or no final norm.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        blocks: str | Sequence[Key] = 'last',
+        final_norm: bool = False,
+    ) -> None:
+        self.model = model
+        self.names = find_blocks(model, blocks)
+        self.embed_dims: dict[Key, int] = {}
+        self.image_size = input_size_of(model)
+        self._last = len(blocks_of(model)) - 1
+        self._norm = self._final_norm() if final_norm else None
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> dict[Key, Tensor]:
+        """Run the model.
+
+        Args:
+            images: (B, 3, H, W), normalised for the model.
+
+        Returns:
+            The patch tokens (B, N, D) of each block, in the order of ``names``.
+
+        Raises:
+            ValueError: If what a block hands over are no tokens and no map.
+        """
+        with self.recorded(images) as (_, outputs):
+            features = self.tokens_of(outputs, images)
+        if self._norm is not None:
+            features[self._last] = self._norm(features[self._last])
+        self.embed_dims = {key: feature.shape[2] for key, feature in features.items()}
+        return features
+
+    @contextmanager
+    def recorded(self, images: Tensor) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """Run the model in eval mode, which lasts as long as the context.
+
+        Yields:
+            The model's output, and what modules returned, by their names: those of the
+            features and, where there is one, the patch embedding.
+        """
+        modules = dict(self.model.named_modules())
+        modes = {module: module.training for module in modules.values()}
+        outputs: dict[str, Any] = {}
+        hooks = [
+            modules[name].register_forward_hook(_keep(outputs, name))
+            for name in {*self.names.values(), *(EMBEDS & modules.keys())}
+        ]
+        try:
+            for module in modes:
+                module.training = False
+            # What was compiled before does not see these hooks.
+            with torch.compiler.set_stance('force_eager'):
+                output = self.model(images)
+            yield output, outputs
+        finally:
+            for hook in hooks:
+                hook.remove()
+            for module, mode in modes.items():
+                module.training = mode
+
+    def tokens_of(self, outputs: dict[str, Any], images: Tensor) -> dict[Key, Tensor]:
+        """The patch tokens (B, N, D) in what :meth:`recorded` has, or in what looks like it.
+
+        Raises:
+            ValueError: Names the block, and says what it handed over.
+        """
+        embedded = next((outputs[name] for name in EMBEDS if name in outputs), None)
+        places = num_patches(embedded, images.shape)
+        features = {}
+        for key, name in self.names.items():
+            if name not in outputs:
+                raise ValueError(f'blocks: {name!r} takes no part in the forward pass.')
+            try:
+                features[key] = patch_tokens(outputs[name], images.shape, places)
+            except ValueError as error:
+                raise ValueError(
+                    f'blocks: what {name!r} hands over is not known to be patch tokens: {error}'
+                ) from None
+        return features
+
+    def _final_norm(self) -> nn.Module:
+        """The norm after the last block: MMPretrain's ViT's, its Swin's, or timm's."""
+        if self._last not in self.names:
+            raise ValueError('final_norm=True: the last block is not among blocks.')
+        modules = dict(self.model.named_modules())
+        for name in ('backbone.ln1', f'backbone.norm{self._last}', 'model.norm'):
+            norm = modules.get(name)
+            # One for maps (LayerNorm2d) is behind a pooling, or normalises another layout.
+            if hasattr(norm, 'normalized_shape') and '2d' not in type(norm).__name__:
+                return norm
+        kind = type(self.model).__name__
+        raise ValueError(
+            f'final_norm=True: this {kind} has no norm of tokens after its last block.'
+        )
+
+
+def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]:
+    """The names of the modules that :class:`FeatureExtractor` reads, by the features' keys.
+
+    Raises:
+        ValueError: If there is no such block or module; names what there is.
+    """
+    own, chosen = blocks_of(model), []
+    for block in [blocks] if isinstance(blocks, str) else blocks:
+        chosen += _by_word(model, block, own) if block in ('last', 'all') else [block]
+    if not chosen:
+        raise ValueError("blocks: found none; wanted 'last', 'all', or a list.")
+    return dict(_find(model, block, own) for block in chosen)
+
+
+def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
+    """What 'last' and 'all' stand for."""
+    if not own:
+        raise ValueError(
+            f'blocks={word!r}: it is not known where {type(model).__name__} keeps its blocks; '
+            'give the names of modules.'
+        )
+    indices = range(len(own))
+    lifts = isinstance(getattr(model, 'neck', None), LiftProjector)
+    return [*(indices if word == 'all' else indices[-1:]), *([NECK] if lifts else [])]
+
+
+def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:
+    """The key of one block, and the name of its module."""
+    kind = type(model).__name__
+    there = f'has blocks or stages 0 to {len(own) - 1}' if own else 'lists no blocks'
+    if isinstance(block, int):
+        if not -len(own) <= block < len(own):
+            raise ValueError(f'blocks: there is no {block}: this {kind} {there}.')
+        return block % len(own), own[block]
+    names = [name for name, _ in model.named_modules() if name]
+    if block not in names:
+        close = get_close_matches(block, ['last', 'all', *names], n=5, cutoff=0.4)
+        raise ValueError(
+            f'blocks: {block!r} is no module of this {kind}, which {there}. Close to it: '
+            f'{", ".join(close) or "none"}.'
+        )
+    return (own.index(block) if block in own else block), block
+
+
+def _keep(outputs: dict[str, Any], name: str) -> Any:
+    """A forward hook that keeps the output under a name."""
+
+    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+        outputs[name] = output
+
+    return hook

@@ -1,0 +1,36 @@
+"""A model that is ready to be measured, and what makes an image file its input."""
+
+from typing import NamedTuple, Protocol
+
+from torch import Tensor, nn
+
+
+class Preprocess(Protocol):
+    """Read an image file as a model's input.
+
+    Attributes:
+        size: (H, W) of the input, in pixels.
+    """
+
+    size: tuple[int, int]
+
+    def __call__(self, path: str) -> Tensor:
+        """Return (3, H, W), float32, normalised for the model."""
+
+
+class LoadedModel(NamedTuple):
+    """A model that is ready to be looked at.
+
+    Attributes:
+        model: A classifier in eval mode, on the CPU: normalised images (B, 3, H, W) in,
+            logits out.
+        preprocess: Makes an image file (3, H, W), normalised for the model, as in the
+            model's own evaluation; ``size`` is its (H, W) in pixels. Needs no GPU.
+        provenance: In words: what the model is, and where its weights are from.
+        is_random: Whether nothing was loaded into it.
+    """
+
+    model: nn.Module
+    preprocess: Preprocess
+    provenance: str
+    is_random: bool = False

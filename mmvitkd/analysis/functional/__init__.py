@@ -1,0 +1,1 @@
+"""The mathematics of the measures: tensors in, numbers out."""

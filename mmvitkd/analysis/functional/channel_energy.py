@@ -1,0 +1,116 @@
+"""In how many channels a token's energy lies: measures that a channel order cannot change."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from torch import Tensor
+
+from .chunking import chunk_images
+from .per_image import PerImage
+from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
+
+
+class SortedChannelEnergy:
+    """SEP without the FFT: the energies ``x_c^2`` of a token's channels, in falling order.
+
+    Their cumulated share, the mean of these curves over all tokens, and the smallest number
+    of channels d at which it reaches a threshold. Of random tokens of 384 channels, whose SEP
+    is the same, 90 % of the energy lies in 0.003 of the channels where they are one-hot, in
+    0.013 where they are 8-sparse, in 0.45 where they are Gaussian.
+
+    Args:
+        thresholds: Shares of a token's energy, as of ``SEP``.
+    """
+
+    def __init__(self, thresholds: Sequence[float] = BANDWIDTH_THRESHOLDS) -> None:
+        self._shares = TokenShares(thresholds)
+
+    def update(self, features: Tensor) -> None:
+        """Add the patch tokens of B images, (B, N, D).
+
+        Raises:
+            ValueError: If D is not that of the images before.
+        """
+        for chunk in chunk_images(features):
+            energies = chunk.flatten(0, 1).double().square()
+            self._shares.update(energies.sort(descending=True).values)
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another.
+
+        Raises:
+            ValueError: If its thresholds, or its D, differ.
+        """
+        self._shares.merge(other._shares)
+
+    def result(self) -> dict[str, Any]:
+        """What the images so far came to.
+
+        Returns:
+            What ``TokenShares`` gives: 'curve' and, over the tokens, 'std'; 'd' and
+            'bandwidth', the share of the channels, of each threshold; 'num_tokens' and
+            'zero_tokens'.
+
+        Raises:
+            ValueError: If no token has any energy.
+        """
+        return self._shares.result()
+
+
+class ParticipationRatio(PerImage):
+    """Effective number of channels of a token: ``(sum_c e_c)^2 / sum_c e_c^2``, e_c = x_c^2.
+
+    1 of a one-hot token, D of one that is equally large in all channels, about D / 3 of a
+    Gaussian one. Averaged over the tokens of each image.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._width = 0
+        self._zero_tokens = 0
+
+    def values_of(self, features: Tensor) -> Tensor:
+        """Mean ratio over the tokens that have energy, of the images that have such.
+
+        Raises:
+            ValueError: If D is not that of the images before.
+        """
+        self._keep_width(features.shape[2])
+        energies = features.double().square()
+        totals = energies.sum(2)
+        some = totals > 0
+        ratios = totals.square() / energies.square().sum(2)
+        counts = some.sum(1)
+        self._zero_tokens += int((~some).sum())
+        return (ratios.where(some, 0).sum(1) / counts)[counts > 0]
+
+    def merge(self, other: Self) -> None:
+        """Add the images of another, after one's own.
+
+        Raises:
+            ValueError: If its D differs.
+        """
+        self._keep_width(other._width or self._width)
+        super().merge(other)
+        self._zero_tokens += other._zero_tokens
+
+    def result(self) -> dict[str, Any]:
+        """What the images so far came to.
+
+        Returns:
+            The summary over the images; 'share', its mean as a share of the D channels;
+            'zero_tokens', how many were left out.
+
+        Raises:
+            ValueError: If no token has any energy.
+        """
+        summary = super().result()
+        share = summary['mean'] / self._width
+        return {**summary, 'share': share, 'zero_tokens': self._zero_tokens}
+
+    def _keep_width(self, width: int) -> None:
+        if self._width not in (0, width):
+            raise ValueError(
+                f'features: found {width} channels, wanted {self._width} as before.'
+            )
+        self._width = width

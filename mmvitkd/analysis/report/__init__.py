@@ -1,0 +1,1 @@
+"""Reports of measured features: files, tables, figures, text."""

@@ -1,0 +1,198 @@
+"""Several models side by side: a table of their blocks' numbers, figures, CKA."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...utils.tables import markdown_table
+from .captions import COLUMNS, READING
+from .plot_models import OVERLAYS, draw_matrix
+from .plot_utils import named
+from .summary_table import in_digits, number_table, numbers_of
+from .write_report import save_both
+
+ROWS = {
+    'tokens': "a row is a patch token, as all models have as many. Each model's evaluation "
+    'transform crops in its own way, so a token of the same number may show another place; '
+    'the null is a lower bound, as tokens of an image are alike.',
+    'images': "a row is an image's mean token, as the models have different numbers of tokens.",
+}
+
+UNITS = (
+    'Intensity, activation and gradient are in the unit of the features of each model, and the '
+    "bins of the entropy lie between each report's own smallest and largest value: their "
+    'heights do not compare.'
+)
+
+
+# Settings that a number depends on, and the measures that do; none for all.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    'image_size': (),
+    'final_norm': (),
+    'amp': (),
+    'first_per_class': (),
+    'centered': ('pca', 'rotation'),
+    'held_out': ('pca', 'rotation'),
+    'seed': ('rotation', 'permuted'),
+}
+
+
+class Compared(NamedTuple):
+    """A model in the comparison.
+
+    Attributes:
+        report: Its report.
+        key: Of the block that is compared.
+        file: Where the report was read.
+    """
+
+    report: Mapping[str, Any]
+    key: str
+    file: str
+
+    @property
+    def block(self) -> Mapping[str, Any]:
+        """What the report says of the block."""
+        return self.report['blocks'][self.key]
+
+
+def write_comparison(
+    models: Mapping[str, Compared], cka: Mapping[str, Any] | None, out: Path
+) -> dict[str, Any]:
+    """Write report.md and figures.
+
+    Args:
+        models: By their labels; there may be none if there is CKA.
+        cka: What ``cka_matrix`` gives; 'models', in words by their labels; and
+            'random_weights', the labels of those whose weights are.
+        out: The folder.
+
+    Returns:
+        The numbers, for JSON.
+    """
+    blocks = {label: model.block for label, model in models.items()}
+    drawn = []
+    for name, draw in OVERLAYS.items():
+        figure = draw(blocks) if blocks else None
+        if figure is not None:
+            save_both(figure, out / 'figures', name)
+            drawn.append(name)
+    if cka is not None:
+        save_both(draw_matrix(cka['labels'], cka['matrix']), out / 'figures', 'cka')
+    text = _text(models, drawn, cka)
+    (out / 'report.md').write_text(text, encoding='utf-8')
+    return _content(models, cka)
+
+
+def _text(
+    models: Mapping[str, Compared], drawn: Iterable[str], cka: Mapping[str, Any] | None
+) -> str:
+    sections = ['# Representations compared']
+    if models:
+        header = ['', 'model', 'block', 'images', 'tokens']
+        about = markdown_table(header, [_about(*item) for item in models.items()], 3)
+        numbers = number_table({label: model.block for label, model in models.items()})
+        sections += [about, *_differences(models), markdown_table(*numbers), COLUMNS, UNITS]
+    for name in drawn:
+        heading, text = READING[name]
+        sections += [f'## {heading}', f'![{heading}](figures/{name}.png)', text]
+    if cka is not None:
+        sections += _alignment(cka)
+    return '\n\n'.join(sections) + '\n'
+
+
+def _about(label: str, model: Compared) -> list[str]:
+    block, report = model.block, model.report
+    tokens = block.get('num_tokens', report['num_tokens'])
+    return [
+        label,
+        f'`{report.get("provenance", report["model"])}`',
+        named(model.key).removeprefix('block '),
+        str(report['num_images']),
+        str(tokens),
+    ]
+
+
+def _differences(models: Mapping[str, Compared]) -> list[str]:
+    """What makes the numbers hard to compare."""
+    different = []
+    for column, what in ((3, 'images'), (4, 'tokens an image')):
+        found = {_about(label, model)[column] for label, model in models.items()}
+        if len(found) > 1:
+            different.append(f'numbers of {what} ({", ".join(sorted(found, key=int))})')
+    folders = {model.report.get('images', {}).get('folder', '') for model in models.values()}
+    if len(folders) > 1:
+        different.append(f'folders of images ({", ".join(f"`{f}`" for f in sorted(folders))})')
+    different += _different_settings(models)
+    notes = _random([n for n, model in models.items() if model.report.get('random_weights')])
+    if different:
+        notes.append(
+            f'**Not measured alike: the reports differ in {" and ".join(different)}.** '
+            'Dimensions grow with the tokens, and 99th percentiles with the images.'
+        )
+    return notes
+
+
+def _different_settings(models: Mapping[str, Compared]) -> list[str]:
+    """Settings that change numbers of a block and are not the same; older reports lack some."""
+    different = []
+    for key, measures in SETTINGS.items():
+        found = {}
+        for label, model in models.items():
+            settings = {**model.report.get('images', {}), **model.report.get('settings', {})}
+            if key in settings and (not measures or _has(model.block, measures)):
+                found[label] = settings[key]
+        if len(set(map(str, found.values()))) > 1:
+            each = ', '.join(f'{label}: {value}' for label, value in found.items())
+            different.append(f'`{key}` ({each})')
+    return different
+
+
+def _has(block: Mapping[str, Any], measures: Iterable[str]) -> bool:
+    return any(name in block or name in block.get('sep', {}) for name in measures)
+
+
+def _random(labels: Sequence[str]) -> list[str]:
+    """Whose weights are random."""
+    return [f'**The weights are random** of {", ".join(labels)}.'] if labels else []
+
+
+def _alignment(cka: Mapping[str, Any]) -> list[str]:
+    """The matrix, what its rows were, and its null."""
+    labels = cka['labels']
+    names = [f'{n} ({named(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
+    tables = [
+        markdown_table(
+            [head, *labels],
+            [[n, *map(in_digits, row)] for n, row in zip(names, cka[key], strict=True)],
+        )
+        for head, key in (('CKA', 'matrix'), ('null', 'null'))
+    ]
+    parts = [
+        '## Linear CKA between the models',
+        '![Linear CKA between the models](figures/cka.png)',
+        markdown_table(['', 'model'], [[n, f'`{m}`'] for n, m in cka['models'].items()], 2),
+        *_random(cka['random_weights']),
+        f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
+        *tables,
+        'The null is its value of shuffled rows: with few rows next to the channels CKA is '
+        'high whatever the features.',
+    ]
+    if cka['unreadable']:
+        paths = ', '.join(f'`{path}`' for path in sorted(cka['unreadable']))
+        parts.append(f'Left out, as they cannot be read: {paths}.')
+    return parts
+
+
+def _content(models: Mapping[str, Compared], cka: Mapping[str, Any] | None) -> dict[str, Any]:
+    compared = {
+        label: {
+            'report': model.file,
+            'model': model.report['model'],
+            'provenance': model.report.get('provenance', model.report['model']),
+            'block': model.key,
+            'numbers': numbers_of(model.block),
+        }
+        for label, model in models.items()
+    }
+    return {'compared': compared} if cka is None else {'compared': compared, 'cka': cka}

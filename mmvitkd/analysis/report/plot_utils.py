@@ -1,0 +1,132 @@
+"""What the figures of a report share: which blocks they show, and where on the axis."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...utils.plotting import COLORS, INK, plain
+
+Blocks = Mapping[str, Mapping[str, Any]]
+
+# The measured curve, what it is held against, and what has no structure at all.
+OWN, OTHER, NULL = COLORS[1], COLORS[2], COLORS[0]
+LINE, BAND = 1.6, 0.2
+SMALL = 8
+# Colours of blocks that share a panel.
+OF_BLOCKS = COLORS[2], COLORS[3], COLORS[1]
+# Blocks up to which each has a tick.
+MOST_TICKS = 10
+
+
+def named(key: str) -> str:
+    """A block in words: ``block 11``, or the name of a module."""
+    return f'block {key}' if key.isdigit() else key
+
+
+def having(blocks: Blocks, *measures: str) -> dict[str, Mapping[str, Any]]:
+    """The blocks for which one of the measures, or more, was taken."""
+    return {key: block for key, block in blocks.items() if block.keys() & set(measures)}
+
+
+def shown(blocks: Blocks) -> dict[str, Mapping[str, Any]]:
+    """Three blocks at most, which have a panel or a curve each: first, middle and last."""
+    keys = list(blocks)
+    chosen = keys if len(keys) <= 3 else [keys[0], keys[(len(keys) - 1) // 2], keys[-1]]
+    return {key: blocks[key] for key in chosen}
+
+
+def panels(names: Sequence[str], height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel for each name, side by side on one vertical axis."""
+    figure = Figure(figsize=(1.0 + 3.4 * len(names), height), layout='constrained')
+    row = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    for axes, name in zip(row, names, strict=True):
+        title(plain(axes), name)
+    return figure, list(row)
+
+
+def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of a single panel."""
+    figure = Figure(figsize=(width, height), layout='constrained')
+    return figure, plain(figure.add_subplot())
+
+
+def coloured(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Colour, key and block of those that share a panel; the last one's is always the same."""
+    colors = OF_BLOCKS[len(OF_BLOCKS) - len(blocks) :]
+    for color, (key, block) in zip(colors, blocks.items(), strict=True):
+        yield color, key, block
+
+
+def title(axes: Axes, text: str) -> None:
+    """Say what a panel shows."""
+    axes.set_title(text, loc='left', fontsize=10, color=INK)
+
+
+def legend(axes: Axes, **where: Any) -> None:
+    """Name the curves, without a frame."""
+    axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, **where)
+
+
+def legend_below(axes: Axes, **how: Any) -> None:
+    """Name the curves below all panels, where there is nothing that they could hide."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.get_figure().legend(  # type: ignore[union-attr]
+        handles,
+        labels,
+        loc='outside lower left',
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=INK,
+        title_fontsize=SMALL,
+        alignment='left',
+        **how,
+    )
+
+
+def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
+    """Label the horizontal axis with blocks.
+
+    Returns:
+        The place of each: its index; modules with other names come behind the blocks.
+    """
+    indices = [int(key) for key in keys if key.isdigit()]
+    others = [key for key in keys if not key.isdigit()]
+    behind = max(indices, default=-1) + 1
+    places = dict(zip(others, range(behind, behind + len(others)), strict=True))
+    found = [places.get(key, int(key) if key.isdigit() else 0) for key in keys]
+    axes.set_xlabel('block or stage, counted from 0')
+    if len(indices) > MOST_TICKS:
+        indices = [*range(0, behind, 1 + behind // 9), behind - 1]
+    indices = _apart(indices, (max(found) - min(found)) / 14)
+    # Names in a row of their own, as they are wider than the steps.
+    names = [f'\n{name}' for name in places]
+    axes.set_xticks([*indices, *places.values()], [*map(str, indices), *names])
+    return found
+
+
+def _apart(ticks: Sequence[int], least: float) -> list[int]:
+    """The last of some ticks, and of the others those that do not touch the next one."""
+    kept: list[int] = []
+    for tick in sorted(set(ticks), reverse=True):
+        if not kept or kept[-1] - tick >= least:
+            kept.append(tick)
+    return kept[::-1]
+
+
+def curve(
+    axes: Axes,
+    x: Sequence[float],
+    mean: Sequence[float],
+    std: Sequence[float],
+    color: str,
+    label: str,
+    style: str = '-',
+) -> None:
+    """Draw a curve of shares in percent, with a band of one standard deviation."""
+    low = [100 * max(0.0, m - s) for m, s in zip(mean, std, strict=True)]
+    high = [100 * min(1.0, m + s) for m, s in zip(mean, std, strict=True)]
+    axes.fill_between(x, low, high, color=color, alpha=BAND, linewidth=0)
+    percent = [100 * m for m in mean]
+    axes.plot(x, percent, color=color, label=label, linewidth=LINE, linestyle=style)

@@ -1,0 +1,86 @@
+"""Reports of models, read back and checked."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .report_dir import REPORT
+
+# What of a report's measures is drawn, and must be there where the measure is.
+NEEDED = {
+    'svd': ('curve', 'std'),
+    'pca': ('curve', 'std'),
+    'rotation': ('pairs', 'null'),
+    'sorted_energy': ('curve', 'std', 'bandwidth'),
+}
+FACTS = ('model', 'num_images', 'num_tokens', 'embed_dims', 'blocks')
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Read a report.
+
+    Args:
+        path: ``report.json``, or the folder it is in.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is no report of a model; names the file and the key.
+    """
+    path = path.expanduser()
+    file = path / REPORT if path.is_dir() else path
+    try:
+        report = json.loads(file.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{file}: there is no such report.') from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f'{file}: this is no JSON: {error}') from None
+    for key in FACTS:
+        if not isinstance(report, dict) or key not in report:
+            raise ValueError(f'{file}: found no {key!r}, wanted the report of a model.')
+    blocks = report['blocks']
+    if not isinstance(blocks, dict) or not blocks:
+        raise ValueError(f'{file}: blocks: found {blocks!r:.40}, wanted blocks by their keys.')
+    for key, block in blocks.items():
+        _check_block(block, f'{file}: blocks.{key}')
+    return report
+
+
+def _check_block(block: Any, where: str) -> None:
+    """Raise ValueError if a block, or a measure in it, lacks what is drawn."""
+    if not isinstance(block, Mapping):
+        raise ValueError(f'{where}: found {block!r:.40}, wanted measures by their names.')
+    for measure, keys in NEEDED.items():
+        if measure in block:
+            _check_keys(block[measure], keys, f'{where}.{measure}')
+    if 'sep' in block:
+        _check_keys(block['sep'], (), f'{where}.sep')
+        for kind, content in block['sep'].items():
+            _check_keys(content, NEEDED['sorted_energy'], f'{where}.sep.{kind}')
+
+
+def _check_keys(content: Any, keys: Iterable[str], where: str) -> None:
+    if not isinstance(content, Mapping):
+        raise ValueError(f'{where}: found {content!r:.40}, wanted keys and values.')
+    for key in keys:
+        if key not in content:
+            raise ValueError(f'{where}: found no {key!r}, wanted one.')
+
+
+def block_of(report: Mapping[str, Any], block: str, where: str) -> str:
+    """The key of a block.
+
+    Args:
+        report: The report.
+        block: 'last', or a key.
+        where: The file, for the message.
+
+    Raises:
+        ValueError: If it has no such block.
+    """
+    keys = list(report['blocks'])
+    if block == 'last':
+        return keys[-1]
+    if block not in keys:
+        raise ValueError(f'{where}: blocks: there is no {block!r}, only {", ".join(keys)}.')
+    return block

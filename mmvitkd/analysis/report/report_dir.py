@@ -1,0 +1,82 @@
+"""The folder of a report: written whole or not at all, and replaced only if it is one."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...utils.atomic_dir import atomic_dir
+from ...utils.disk_full import report_disk_full
+
+REPORT = 'report.json'
+
+
+def check_out(out: Path, overwrite: bool) -> None:
+    """Check that a report may be written to a folder.
+
+    Raises:
+        FileExistsError: If it exists and is not empty; unless ``overwrite`` is set, it has a
+            report, and nothing but the files that the report names.
+    """
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_dir():
+        raise FileExistsError(f'--out: {str(out)!r} is no folder.')
+    found = set(_files(out))
+    if not found:
+        return
+    own = _own_files(out)
+    if not own:
+        raise FileExistsError(
+            f'--out: {str(out)!r} holds files and no {REPORT} of ours: wanted a new folder.'
+        )
+    if not overwrite:
+        raise FileExistsError(f'--out: {str(out)!r} has a report; --overwrite replaces it.')
+    foreign = sorted(found - own)
+    if foreign:
+        raise FileExistsError(
+            f'--out: {str(out)!r} also holds {", ".join(foreign)}, which the report does not '
+            'name: it is not replaced.'
+        )
+
+
+@contextmanager
+def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
+    """A folder to write a report into; it becomes ``out`` when all went well.
+
+    Args:
+        out: The folder to be.
+        overwrite: Whether a report that is there is replaced, once the new one is whole.
+
+    Raises:
+        FileExistsError: See :func:`check_out`.
+        OSError: If the disk is full; names ``out``.
+    """
+    with report_disk_full(out), atomic_dir(out, lambda: check_out(out, overwrite)) as folder:
+        yield folder
+
+
+def write_report_file(report: dict[str, Any], folder: Path) -> None:
+    """Write report.json, the last of the folder's files, with the names of all of them.
+
+    Raises:
+        ValueError: If a number in it is not finite.
+    """
+    files = sorted([*_files(folder), REPORT])
+    text = json.dumps({**report, 'files': files}, indent=1, allow_nan=False) + '\n'
+    (folder / REPORT).write_text(text, encoding='utf-8')
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of a folder and of those in it, below it."""
+    return [p.relative_to(folder).as_posix() for p in folder.rglob('*') if not p.is_dir()]
+
+
+def _own_files(folder: Path) -> set[str]:
+    """The files that the report in a folder names; empty where there is none."""
+    try:
+        return set(json.loads((folder / REPORT).read_text(encoding='utf-8'))['files'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()

@@ -1,0 +1,1 @@
+"""Run measures over images."""

@@ -1,0 +1,98 @@
+"""Features that wait for a second look: in memory, or in one temporary file."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...utils.disk_full import report_disk_full
+from ..features.extractor import Key
+from .memory_plan import MEMORY, SPILL
+
+
+class FeatureBatch(NamedTuple):
+    """The features of some images.
+
+    Attributes:
+        features: Patch tokens (B, N, D) of each block.
+        indices: (B,), int64: the images' places in their list.
+    """
+
+    features: dict[Key, Tensor]
+    indices: Tensor
+
+
+class KeptFeatures(Protocol):
+    """What batches are put into and come out of, in their order, as often as wanted."""
+
+    def put(self, batch: FeatureBatch) -> None:
+        """Keep a batch."""
+
+    def __iter__(self) -> Iterator[FeatureBatch]:
+        """What was kept, on the CPU."""
+
+
+class InMemory:
+    """Features in memory, on the CPU."""
+
+    def __init__(self) -> None:
+        self._batches: list[FeatureBatch] = []
+
+    def put(self, batch: FeatureBatch) -> None:
+        """Keep a batch."""
+        # Contiguous, or a view would keep the tokens that were dropped.
+        features = {key: tokens.cpu().contiguous() for key, tokens in batch.features.items()}
+        self._batches.append(FeatureBatch(features, batch.indices))
+
+    def __iter__(self) -> Iterator[FeatureBatch]:
+        return iter(self._batches)
+
+
+class Spilled:
+    """Features in a file.
+
+    Args:
+        file: An empty file, open for reading and writing.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        # Of each batch its indices and, by key, shape and type: the bytes lie in that order.
+        self._batches: list[tuple[Tensor, dict[Key, tuple[torch.Size, torch.dtype]]]] = []
+
+    def put(self, batch: FeatureBatch) -> None:
+        """Keep a batch."""
+        form = {key: (tokens.shape, tokens.dtype) for key, tokens in batch.features.items()}
+        for tokens in batch.features.values():
+            self._file.write(tokens.cpu().contiguous().view(torch.uint8).numpy().data)
+        self._batches.append((batch.indices, form))
+
+    def __iter__(self) -> Iterator[FeatureBatch]:
+        self._file.seek(0)
+        for indices, form in self._batches:
+            features = {}
+            for key, (shape, dtype) in form.items():
+                count = shape.numel() * dtype.itemsize
+                raw = torch.from_numpy(np.fromfile(self._file, np.uint8, count))
+                features[key] = raw.view(dtype).view(shape)
+            yield FeatureBatch(features, indices)
+
+
+@contextmanager
+def kept_features(where: str, folder: str | None) -> Iterator[KeptFeatures | None]:
+    """What a plan's ``kept`` stands for; its value is None where nothing is kept.
+
+    Args:
+        where: Of the plan.
+        folder: Where a file takes its room. It has no name in it, so that it is gone however
+            the process ends.
+    """
+    if where == SPILL:
+        with report_disk_full(folder), tempfile.TemporaryFile(dir=folder) as file:
+            yield Spilled(file)
+    else:
+        yield InMemory() if where == MEMORY else None

@@ -1,0 +1,84 @@
+"""Images through the model: features that are finite, of as many images as fit."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ...datasets.image_batches import ImageBatch
+from ..features.extractor import FeatureExtractor, Key
+from .feature_cache import FeatureBatch
+from .settings import Settings
+
+
+class Forward:
+    """A model on its device, under autocast where that is wanted.
+
+    Args:
+        source: The model and its blocks.
+        paths: The images' names, for messages.
+        settings: Has the device.
+    """
+
+    def __init__(
+        self, source: FeatureExtractor, paths: Sequence[str], settings: Settings
+    ) -> None:
+        self.source = source
+        self._paths = paths
+        self._device = torch.device(settings.device)
+        self._amp = settings.amp
+
+    def features(self, batch: ImageBatch) -> FeatureBatch:
+        """The features of a batch.
+
+        Raises:
+            ValueError: If one is not finite; names the block and the image.
+        """
+        with self.autocast():
+            features = self.source(self.on_device(batch.images))
+        self.check(features, batch.indices, 'features')
+        return FeatureBatch(features, batch.indices)
+
+    def check(self, values: Mapping[Key, Tensor], indices: Tensor, what: str) -> None:
+        """Refuse what is not finite.
+
+        Args:
+            values: (B, N, D) of each block.
+            indices: The images' places in their list, (B,).
+            what: What they are, for the message.
+
+        Raises:
+            ValueError: Names the first block, and its first image.
+        """
+        for key, tokens in values.items():
+            finite = tokens.isfinite().flatten(1).all(1).cpu()
+            if not finite.all():
+                path = self._paths[int(indices[~finite][0])]
+                raise ValueError(
+                    f'block {key} ({self.source.names[key]}): NaN or infinite {what} of {path}.'
+                )
+
+    def on_device(self, tensor: Tensor) -> Tensor:
+        """Images or features, where the model is."""
+        return tensor.to(self._device)
+
+    def autocast(self) -> torch.autocast:
+        """The context that the model runs in."""
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self._amp)
+
+
+def split_batches(batches: Iterable[ImageBatch], size: int) -> Iterator[ImageBatch]:
+    """Batches of at most ``size`` images."""
+    for batch in batches:
+        for start in range(0, len(batch.indices), size):
+            part = slice(start, start + size)
+            labels = None if batch.labels is None else batch.labels[part]
+            yield ImageBatch(batch.images[part], labels, batch.indices[part])
+
+
+def split_features(batch: FeatureBatch, size: int) -> Iterator[FeatureBatch]:
+    """Features of at most ``size`` images."""
+    for start in range(0, len(batch.indices), size):
+        part = slice(start, start + size)
+        features = {key: tokens[part] for key, tokens in batch.features.items()}
+        yield FeatureBatch(features, batch.indices[part])

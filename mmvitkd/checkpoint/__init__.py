@@ -1,0 +1,1 @@
+"""Read, write and convert checkpoints without executing anything in them."""

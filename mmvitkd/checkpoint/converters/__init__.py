@@ -1,0 +1,1 @@
+"""Convert state dicts between layouts, as pure functions."""

@@ -1,0 +1,68 @@
+"""Strict loading of weights, with a message that can be read to its end."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from .converters.vit import layout_of
+
+SHOWN = 5
+
+
+def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
+    """Load weights of which every key must be the model's, and the other way round.
+
+    Args:
+        model: The model.
+        weights: A state dict.
+        what: What the user gave, for the message: a key and a file.
+
+    Raises:
+        ValueError: Says how many tensors fit, and lists a few that do not.
+    """
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise ValueError(_misfit(model, weights, what, error)) from None
+
+
+def _misfit(
+    model: nn.Module, weights: Mapping[str, Tensor], what: str, error: RuntimeError
+) -> str:
+    own = model.state_dict()
+    both = [key for key in own if key in weights]
+    shapes = {k: (tuple(own[k].shape), tuple(weights[k].shape)) for k in both}
+    reshaped = [f'{k}: wanted {w}, found {f}' for k, (w, f) in shapes.items() if w != f]
+    lists = {
+        'missing': [key for key in own if key not in weights],
+        'unknown': [key for key in weights if key not in own],
+        'of another shape': reshaped,
+    }
+    lines = [f'  {name}: {_few(keys)}' for name, keys in lists.items() if keys]
+    fit = len(both) - len(reshaped)
+    kind = type(model).__name__
+    head = f'{what} does not fit the model, a {kind}: {fit} of its {len(own)} tensors fit.'
+    return '\n'.join([head, *(lines or [f'  {error}']), *_names(own, weights)])
+
+
+def _few(keys: list[str]) -> str:
+    more = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
+    return ', '.join(keys[:SHOWN]) + more
+
+
+def _names(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """What to do where the two only have different names for the same."""
+    layouts = _layout(own), _layout(weights)
+    if None in layouts or layouts[0] == layouts[1]:
+        return []
+    return [
+        f'  The file has the names of {layouts[1]}, the model those of {layouts[0]}: '
+        'tools/model_converters/convert_checkpoint.py converts some of them.'
+    ]
+
+
+def _layout(weights: Mapping[str, Tensor]) -> str | None:
+    try:
+        return layout_of(weights)
+    except ValueError:
+        return None

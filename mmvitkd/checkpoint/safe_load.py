@@ -1,0 +1,107 @@
+"""Loading a ``torch.save`` file without executing anything, whatever else it holds.
+
+A training checkpoint of MMEngine holds pickled log buffers, one of DeiT or timm an
+``argparse.Namespace``. PyTorch's restricted unpickler refuses both. Here it gets a stand-in
+for each name that is known to be harmless: what the name stands for is neither imported nor
+called, and the tensors beside it are read as ever.
+"""
+
+import re
+from collections import OrderedDict
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+# Namespaces, configs, log buffers, arrays and paths: what trainings keep beside weights.
+SAFE_GLOBALS = re.compile(
+    r"""
+    (mmengine|mmcv|mmcls|mmpretrain|mmrazor|mmvitkd)(\.\w+)*\.[A-Z]\w*
+    | (omegaconf|yacs|addict|easydict|lightning|lightning_fabric|pytorch_lightning)
+      (\.\w+)*\.[A-Z]\w*
+    | argparse\.Namespace | types\.SimpleNamespace | pathlib(\._local)?\.\w*Path
+    | collections\.defaultdict | datetime\.\w+ | typing\.Any
+    | torch\.torch_version\.TorchVersion
+    | builtins\.(bool|bytes|complex|dict|float|frozenset|getattr|int|list|object|range|set
+      |slice|str|tuple)
+    | numpy\.(ndarray|dtype|dtypes\.\w+|random(\.\w+)+)
+    | numpy\._?core\.(multiarray|numeric)\.(_reconstruct|scalar|_frombuffer)
+    """,
+    re.VERBOSE,
+)
+DICT = re.compile(r'.*(Dict|dict|CfgNode)')
+
+
+class UnsafeCheckpointError(ValueError):
+    """A file that holds more than can be read without executing it.
+
+    Args:
+        names: What it names, such as ``posix.system``.
+    """
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(
+            f'it holds more than tensors, numbers, strings and lists: {", ".join(names)}. '
+            'That is not loaded, because it could execute code. If you trust the file, load '
+            'it where you made it and save its weights alone: '
+            'torch.save(model.state_dict(), FILE)'
+        )
+
+
+class Placeholder:
+    """Stands for an object that is not restored: takes everything, does nothing."""
+
+    def __init__(self, *args: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+class PlaceholderDict:
+    """Stands for a kind of dict: a plain one is made, since the file goes on to fill it."""
+
+    def __new__(cls, *args: Any) -> Any:
+        """Make the plain dict."""
+        return OrderedDict()
+
+
+def safe_load(path: str) -> Any:
+    """Load a file to the CPU; harmless unknown objects in it become :class:`Placeholder`.
+
+    Args:
+        path: A file written by ``torch.save``.
+
+    Raises:
+        UnsafeCheckpointError: If it names anything that is not known to be harmless, or
+            calls what it names in a way that only executing it would serve.
+        Exception: What PyTorch raises for a file that it cannot read.
+    """
+    left_out: list[str] = []
+    while True:
+        stand_ins = [
+            (PlaceholderDict if DICT.fullmatch(name) else Placeholder, name)
+            for name in left_out
+        ]
+        try:
+            with safe_globals(stand_ins):
+                return torch.load(path, map_location='cpu', weights_only=True)
+        except Exception as error:
+            new = sorted(set(_unknown_names(path, error)).difference(left_out))
+            if not new and not (left_out and isinstance(error, UnpicklingError)):
+                raise
+        refused = [name for name in new if not SAFE_GLOBALS.fullmatch(name)]
+        if refused or not new:
+            raise UnsafeCheckpointError(refused or left_out)
+        left_out += new
+
+
+def _unknown_names(path: str, error: Exception) -> list[str]:
+    """What a file names that PyTorch does not take for safe; the first, in an old format."""
+    try:
+        return get_unsafe_globals_in_checkpoint(path)
+    except Exception:
+        # Saved as before PyTorch 1.6, or by pickle itself: read as far as the error says.
+        names = re.findall(r'GLOBAL (\S+)', str(error))[:1]
+        return [name if '.' in name else f'builtins.{name}' for name in names]

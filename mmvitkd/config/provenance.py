@@ -1,0 +1,90 @@
+"""Where a student comes from: its teacher, and what it was taught by which losses."""
+
+import os.path as osp
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .student_config import student_config
+
+
+class Provenance(NamedTuple):
+    """How a student was trained, in words.
+
+    Attributes:
+        teacher: The teacher's name, or None where there was none.
+        weights: The name of the file of the teacher's weights, if one was given.
+        losses: A line for each loss, with its weight.
+        start: The name of the file of weights that the student started from, if any.
+    """
+
+    teacher: str | None
+    weights: str | None
+    losses: list[str]
+    start: str | None = None
+
+
+def provenance_of(model: Mapping[str, Any]) -> Provenance:
+    """What the ``model`` of a training config says about the student's training.
+
+    Args:
+        model: A ``FeatureDistill``, or a plain classifier.
+    """
+    student = student_config(dict(model))
+    label = (student.get('head') or student).get('loss')
+    losses = [f'labels: {_loss(label or {"type": "CrossEntropyLoss"})}']
+    teacher = model.get('teacher')
+    if teacher is None:
+        return Provenance(None, None, losses)
+    distiller = model.get('distiller') or {}
+    for name, loss in (distiller.get('distill_losses') or {}).items():
+        records = (distiller.get('loss_forward_mappings') or {}).get(name) or {}
+        losses.append(f'{_records(records, distiller) or name}: {_loss(loss)}')
+    pairs = model.get('pairs') or []
+    for student_layer, teacher_layer in pairs:
+        loss = model['pair_loss']
+        # The pairs share the weight.
+        loss = {**loss, 'loss_weight': loss.get('loss_weight', 1.0) / len(pairs)}
+        layers = f'student {_layer(student_layer)} and teacher {_layer(teacher_layer)}'
+        losses.append(f'{layers}: {_loss(loss)}')
+    weights, start = (
+        osp.basename(model.get(key) or '') or None for key in ('teacher_ckpt', 'student_ckpt')
+    )
+    return Provenance(_name(teacher), weights, losses, start)
+
+
+def _name(teacher: Any) -> str:
+    """The teacher's name at timm, its config file, or its type with its architecture."""
+    if isinstance(teacher, str):
+        return osp.basename(teacher) if teacher.endswith('.py') else teacher
+    if 'model_name' in teacher:
+        return f'{teacher["model_name"]} (timm)'
+    kind, backbone = str(teacher.get('type')), teacher.get('backbone')
+    if not backbone:
+        return kind
+    arch = backbone.get('arch')
+    if isinstance(arch, Mapping):
+        arch = ', '.join(f'{k} {v}' for k, v in arch.items())
+    return f'{kind.split(".")[-1]} on {backbone["type"]}' + (f' ({arch})' if arch else '')
+
+
+def _records(mapping: Mapping[str, Any], distiller: Mapping[str, Any]) -> str:
+    """What a loss compares: the sources of its recorders."""
+    sources = []
+    for record in mapping.values():
+        side = 'student' if record.get('from_student') else 'teacher'
+        recorder = (distiller.get(f'{side}_recorders') or {}).get(record.get('recorder')) or {}
+        # The empty name is the whole model's: its output.
+        sources.append(f'{side} {recorder.get("source") or "output"}')
+    return ' and '.join(sources)
+
+
+def _layer(layer: int | str) -> str:
+    return f'block {layer}' if isinstance(layer, int) else layer
+
+
+def _loss(loss: Mapping[str, Any]) -> str:
+    """A loss with its arguments, the weight last."""
+    kind = str(loss['type']).split('.')[-1]
+    arguments = [f'{k} {v}' for k, v in loss.items() if k not in ('type', 'loss_weight')]
+    weight = f'weight {loss.get("loss_weight", 1.0)}'
+    return f'{kind} ({", ".join([*arguments, weight])})'

@@ -1,0 +1,69 @@
+"""What a config says once, spread over all that has to agree with it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+
+from .fast import apply_fast
+from .student_config import student_config
+
+
+def apply_shortcuts(cfg: Config) -> None:
+    """Write a config's top-level ``num_classes``, ``data_root``, ``fast`` to where they count.
+
+    ``num_classes``: the student's head, the data preprocessors, and the losses and metrics
+    that have such a key. The teacher keeps its own number, which is what its weights were
+    trained with. ``data_root``: the data sets of training, validation and test. ``fast``:
+    see :func:`~mmvitkd.config.fast.apply_fast`. A config without these keys stays as it is.
+
+    Args:
+        cfg: The config of a run, changed in place.
+
+    Raises:
+        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` no path, or ``fast``
+            no bool.
+    """
+    if 'num_classes' in cfg:
+        number = cfg.num_classes
+        if not isinstance(number, int) or isinstance(number, bool) or number < 2:
+            raise ValueError(f'num_classes={number!r}: wanted an int above 1.')
+        _set_num_classes(cfg, number)
+    if 'data_root' in cfg:
+        if not isinstance(cfg.data_root, str) or not cfg.data_root:
+            raise ValueError(f'data_root={cfg.data_root!r}: wanted the path of a folder.')
+        for dataset in _datasets(cfg):
+            dataset['data_root'] = cfg.data_root
+    apply_fast(cfg)
+
+
+def _set_num_classes(cfg: Config, number: int) -> None:
+    model = cfg.get('model') or {}
+    student = student_config(model)
+    if student.get('head') is not None:
+        student['head']['num_classes'] = number
+    elif 'num_classes' in student or 'model_name' in student:  # a timm model
+        student['num_classes'] = number
+    if cfg.get('data_preprocessor') is not None:
+        cfg.data_preprocessor['num_classes'] = number
+    parts = [x.get('data_preprocessor') for x in (model, student)]
+    parts += [(x or {}).get('loss') for x in (student, student.get('head'))]
+    for key in ('val_evaluator', 'test_evaluator'):
+        metrics = cfg.get(key)
+        parts += metrics if isinstance(metrics, list | tuple) else [metrics]
+    for part in parts:
+        if part is not None and 'num_classes' in part:
+            part['num_classes'] = number
+
+
+def _datasets(cfg: Config) -> Iterator[dict[str, Any]]:
+    """The data sets of a config that have a root: the innermost of wrapped ones."""
+    loaders = (cfg.get(f'{split}_dataloader') or {} for split in ('train', 'val', 'test'))
+    waiting = [loader['dataset'] for loader in loaders if 'dataset' in loader]
+    while waiting:
+        dataset = waiting.pop()
+        inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
+        if inner:
+            waiting += inner
+        else:
+            yield dataset

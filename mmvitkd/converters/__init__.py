@@ -1,1 +1,0 @@
-"""Weights from one naming to another, as pure functions on state dicts."""

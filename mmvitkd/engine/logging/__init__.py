@@ -1,0 +1,1 @@
+"""Logging without host-device synchronisation."""

@@ -1,0 +1,61 @@
+"""Training under bfloat16 autocast, or in float32 where there is no CUDA."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from torch import Tensor, nn
+
+from ...registry import OPTIM_WRAPPERS
+from ..logging.async_history_buffer import AsyncHistoryBuffer
+
+
+@OPTIM_WRAPPERS.register_module()
+class BF16OptimWrapper(OptimWrapper):
+    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast on CUDA.
+
+    bfloat16 has float32's range, so there is no gradient scaler: MMEngine's
+    ``AmpOptimWrapper`` builds one all the same, and refuses to run without a GPU. The norm
+    of clipped gradients, which is logged, is not waited for.
+
+    Args:
+        kwargs: What ``OptimWrapper`` takes.
+    """
+
+    clip_func: Callable[..., Any]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.enabled = torch.cuda.is_available()
+        if self.clip_grad_kwargs:
+            self._clip = self.clip_func
+            self.clip_func = self._clip_without_waiting
+        if not self.enabled:
+            processes = get_world_size()
+            where = f'{processes} processes on gloo' if processes > 1 else 'the CPU'
+            print_log(
+                f'No CUDA: training in float32 instead of bfloat16, with {where}.',
+                logger='current',
+            )
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """The context of a forward pass."""
+        with (
+            super().optim_context(model),
+            torch.autocast('cuda', torch.bfloat16, enabled=self.enabled),
+        ):
+            yield
+
+    def _clip_without_waiting(self, params: list[Tensor], **kwargs: Any) -> Tensor | None:
+        """Clip, and log the norm if its buffer can wait for it; else MMEngine logs it."""
+        norm = self._clip(params, **kwargs)
+        buffer = self.message_hub.log_scalars.get(f'train/{self.grad_name}')
+        if norm is None or not isinstance(buffer, AsyncHistoryBuffer):
+            return norm
+        buffer.defer_tensor(norm)
+        return None

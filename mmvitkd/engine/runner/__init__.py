@@ -1,0 +1,1 @@
+"""Prepare and end a run."""

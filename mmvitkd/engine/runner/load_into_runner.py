@@ -1,0 +1,15 @@
+"""Load a student into the model of a runner."""
+
+from mmengine.runner import Runner
+
+from ...checkpoint.load_student import load_student
+
+
+def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
+    """Load the student's weights into a runner's model; see :func:`load_student`."""
+    model = runner.model
+    while hasattr(model, 'module'):  # DDP, test-time augmentation
+        model = model.module
+    load_student(model, path, ema)
+    which = 'EMA weights' if ema else 'weights'
+    runner.logger.info(f'Loaded the {which} of the student from {path}')

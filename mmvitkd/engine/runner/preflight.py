@@ -1,0 +1,147 @@
+"""Checks of a run's files before anything is built: they take no time to find wrong."""
+
+import os.path as osp
+from collections.abc import Sequence
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.fileio import list_dir_or_file
+from mmengine.runner import find_latest_checkpoint
+from mmpretrain.datasets import ImageNet
+
+from ...checkpoint.read import read_checkpoint
+from ...config.student_config import student_config
+from ...datasets.folder_layout import find_files
+
+IMAGENET = 1000  # classes, which MMPretrain's data set asserts
+
+
+def check_data(cfg: Config, splits: Sequence[str]) -> None:
+    """Check the data folders of a config that hold one folder a class.
+
+    Args:
+        cfg: The config of a run. Data sets of other kinds, or with an annotation file, are
+            left to MMPretrain.
+        splits: Whose folders to check: 'train', 'val', 'test'.
+
+    Raises:
+        FileNotFoundError: If a folder does not exist.
+        ValueError: If it holds no images, or another number of classes than the head.
+    """
+    for split in splits:
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
+            dataset = dataset['dataset']
+        kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
+        if kind == 'ImageFolder':
+            _check_image_folder(dataset, key, _num_classes(cfg))
+        elif kind in ('ImageNet', 'CustomDataset'):
+            _check_folder(dataset, kind, key, _num_classes(cfg))
+
+
+def _num_classes(cfg: Config) -> int | None:
+    """The number of classes of the student's head, or of a student without that key."""
+    student = student_config(cfg.model)
+    return (student.get('head') or student).get('num_classes')
+
+
+def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
+    names = ('split', 'val_share', 'split_seed', 'extensions')
+    arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
+    root = dataset.get('data_root') or ''
+    try:
+        found = find_files(root, **arguments)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f'{key}: {error}') from None
+    what = f'{key}: data_root={root!r}, split={arguments["split"]!r}'
+    _check_number(len(found.files), num_classes, root, what)
+
+
+def _check_number(found: int, wanted: int | None, folder: str, what: str) -> None:
+    if wanted is not None and found != wanted:
+        raise ValueError(
+            f'{what}: found {found} class folders in {folder!r}, wanted {wanted}: the '
+            'num_classes of the head.'
+        )
+
+
+def _check_folder(
+    dataset: dict[str, Any], kind: str, key: str, num_classes: int | None
+) -> None:
+    root, split = dataset.get('data_root') or '', dataset.get('split') or ''
+    prefix = dataset.get('data_prefix') or split
+    prefix = prefix.get('img_path', '') if isinstance(prefix, dict) else prefix
+    if '://' in root or dataset.get('ann_file') or dataset.get('with_label') is False:
+        return
+    if split == 'test' or (split and osp.isfile(osp.join(root, 'meta', f'{split}.txt'))):
+        return
+    folder = osp.join(osp.expanduser(root), prefix)
+    what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
+    wanted = f'wanted {folder!r} with one folder of images a class'
+    if not osp.isdir(folder):
+        raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
+    classes = list(list_dir_or_file(folder, list_file=False))
+    if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET:
+        raise ValueError(
+            f'{what}: found {len(classes)} class folders in {folder!r}, and '
+            f"MMPretrain's ImageNet takes {IMAGENET}. For other classes inherit a config of "
+            "configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as in "
+            '_base_/datasets/image_folder.py.'
+        )
+    _check_number(len(classes), num_classes, folder, what)
+    files = list_dir_or_file(folder, list_dir=False, recursive=True)
+    extensions = tuple(dataset.get('extensions', ImageNet.IMG_EXTENSIONS))
+    if not any(file.lower().endswith(extensions) for file in files):
+        raise ValueError(f'{what}: there is no image in {folder!r}; {wanted}.')
+
+
+def check_schedule(cfg: Config) -> None:
+    """Check that every part of the schedule begins before training ends.
+
+    Raises:
+        ValueError: If one does not, as in a short trial of a long recipe.
+    """
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    schedulers = cfg.get('param_scheduler') or []
+    for i, part in enumerate(schedulers if isinstance(schedulers, list) else []):
+        begin = part.get('begin', 0)
+        if epochs is not None and part.get('by_epoch', True) and begin >= epochs:
+            raise ValueError(
+                f'param_scheduler[{i}].begin={begin}: wanted less than train_cfg.max_epochs='
+                f'{epochs}. For a trial of two epochs: --cfg-options train_cfg.max_epochs=2 '
+                'param_scheduler.0.end=1 param_scheduler.1.begin=1'
+            )
+
+
+def check_checkpoint(cfg: Config) -> None:
+    """Check that the checkpoint a run starts from, if any, is there, whole and plain.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as
+            MMEngine's own do: torch would refuse it, but late and in many words.
+    """
+    path, key = cfg.get('load_from'), 'load_from'
+    if cfg.get('resume'):
+        path, key = path or find_latest_checkpoint(cfg.work_dir), '--resume'
+        if path == '':  # a run was killed while it wrote the name
+            raise ValueError(
+                f'--resume: {cfg.work_dir}/last_checkpoint is empty; name the checkpoint: '
+                '--resume FILE.'
+            )
+    if path and '://' not in path:
+        read_checkpoint(path, key)
+        _check_plain(path, key)
+
+
+def _check_plain(path: str, key: str) -> None:
+    try:
+        torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
+    except UnpicklingError:
+        raise ValueError(
+            f'{key}={path!r} was not written by mmvitkd, and a run cannot go on from it: it '
+            'holds pickled objects beside its weights, as other training checkpoints do, or '
+            'is a file of weights alone. Give it as student_ckpt or teacher_ckpt.'
+        ) from None

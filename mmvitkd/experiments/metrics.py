@@ -1,0 +1,38 @@
+"""What a training measured, from the log history in its last checkpoint."""
+
+from math import isfinite
+
+from mmengine.config import Config
+
+from ..checkpoint.read import read_checkpoint
+from ..export.score import AVERAGE, recorded_score
+
+
+def recorded_metrics(
+    file: str, config: Config, wanted: str | None
+) -> tuple[dict[str, float], str]:
+    """The last validation of a training, of the weights and of their average.
+
+    Args:
+        file: A checkpoint that mmvitkd's ``CheckpointHook`` wrote.
+        config: The config of the training.
+        wanted: A metric that has to be there; None where any will do, or none at all.
+
+    Returns:
+        The metrics by name, those of the average with ``_ema``; and which validation it was.
+
+    Raises:
+        ValueError: If the metric is not there, or not a finite number.
+    """
+    checkpoint = read_checkpoint(file)
+    plain = recorded_score(checkpoint, config)
+    average = recorded_score(checkpoint, config, ema=True)
+    metrics = dict(plain.metrics) if plain else {}
+    metrics |= {f'{k}{AVERAGE}': v for k, v in (average.metrics if average else {}).items()}
+    if wanted is not None and not isfinite(metrics.get(wanted, float('nan'))):
+        raise ValueError(
+            f'{file}: metric {wanted!r}: found {metrics.get(wanted)}, wanted a number; the '
+            f'validation has {", ".join(metrics) or "no metrics"}.'
+        )
+    found = plain or average
+    return metrics, found.source if found else 'not validated'

@@ -1,0 +1,61 @@
+"""A figure of runs over seeds: a dot for each, their mean and its interval."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..utils.plotting import COLORS, GREY, INK, plain, save
+from .statistics import Summary, paired_difference, summarise
+
+
+def draw_seeds(
+    scores: Mapping[str, Mapping[int, float]], reference: str, metric: str, path: Path
+) -> None:
+    """Draw the scores of every run, and beside them the differences to the reference.
+
+    Args:
+        scores: Numbers by seed, by the name of the run, from top to bottom; a run without
+            any stays an empty row.
+        reference: The name of the run that the others are compared with.
+        metric: What was measured, for the axis.
+        path: The file to write, PNG or PDF by its suffix.
+    """
+    figure = Figure(figsize=(9.0, 1.5 + 0.45 * len(scores)), layout='constrained')
+    left, right = (plain(axes) for axes in figure.subplots(1, 2, sharey=True))
+    base = scores[reference]
+    for place, (name, values) in enumerate(scores.items()):
+        color = COLORS[place % len(COLORS)]
+        if values:
+            dots = list(values.values())
+            _draw_row(left, place, dots, summarise(dots), color)
+        difference = paired_difference(values, base)
+        if name != reference and difference is not None:
+            gaps = [values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())]
+            _draw_row(right, place, gaps, difference, color)
+    right.axvline(0, color=GREY, linewidth=1, linestyle='--')
+    left.set_yticks(range(len(scores)), list(scores))
+    left.set_ylim(len(scores) - 0.5, -0.5)
+    right.tick_params(axis='y', length=0)
+    left.set_xlabel(metric)
+    right.set_xlabel(f'difference to {reference}, same seed')
+    left.set_title('a dot a seed; mean and 95 % interval', loc='left', fontsize=9, color=INK)
+    save(figure, path)
+
+
+def _draw_row(
+    axes: Axes, place: int, values: list[float], summary: Summary, color: str
+) -> None:
+    """The dots on the row, mean and interval just below them."""
+    axes.scatter(values, [place - 0.12] * len(values), color=color, s=20, alpha=0.65)
+    axes.errorbar(
+        summary.mean,
+        place + 0.16,
+        xerr=summary.half,
+        fmt='D',
+        markersize=4,
+        color=INK,
+        capsize=3,
+        linewidth=1.2,
+    )

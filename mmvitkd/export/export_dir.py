@@ -1,0 +1,55 @@
+"""A folder that is written whole or not at all, and replaces only one of its own kind."""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ..utils.atomic_dir import atomic_dir
+
+# What an export can hold. A folder with anything else in it is not replaced.
+CARD = 'README.md'
+NAMES = (CARD, 'student.py', 'student.pth', 'student.onnx', 'timm')
+# The first line of a card, by which a folder is known to be an export.
+MARK = '<!-- Written by mmvitkd, export_student.py -->'
+
+
+def check_target(out: Path, overwrite: bool) -> None:
+    """Check that an export may be written to a folder.
+
+    Raises:
+        FileExistsError: If it exists, unless it is an export, holds nothing else, and
+            ``overwrite`` is set.
+    """
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise FileExistsError(f'--out: {str(out)!r} exists; --overwrite replaces an export.')
+    if out.is_symlink() or not out.is_dir() or not _has_card(out):
+        raise FileExistsError(
+            f'--out: {str(out)!r} is no folder that export_student.py wrote (its {CARD} does '
+            'not say so): it is not replaced.'
+        )
+    foreign = sorted({p.name for p in out.iterdir()} - {*NAMES})
+    if foreign:
+        raise FileExistsError(
+            f'--out: {str(out)!r} also holds {", ".join(foreign)}, which export_student.py did '
+            'not write: it is not replaced.'
+        )
+
+
+def _has_card(folder: Path) -> bool:
+    card = folder / CARD
+    return card.is_file() and card.read_text(encoding='utf-8').startswith(MARK)
+
+
+def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Path]:
+    """A folder to write an export into; it becomes ``out`` when all went well.
+
+    Args:
+        out: The folder to be.
+        overwrite: Whether an export that is there is replaced, once the new one is whole.
+
+    Raises:
+        FileExistsError: See :func:`check_target`.
+    """
+    return atomic_dir(out, lambda: check_target(out, overwrite))

@@ -1,0 +1,88 @@
+"""How to use an exported student, in a few lines of Python for each format."""
+
+from collections.abc import Sequence
+
+from .preprocessing_text import in_code
+from .student import Student
+
+BEFORE = (
+    'Run these in this folder. On a CPU build of torch beside a CUDA build of torchvision, '
+    '`import mmvitkd` first.'
+)
+
+
+def usage(student: Student, formats: Sequence[str]) -> list[str]:
+    """A snippet of Python for each format, in Markdown, to be run in the export's folder.
+
+    Args:
+        student: The student.
+        formats: Which of 'mmpretrain', 'timm', 'onnx' there are.
+    """
+    snippets = {
+        'mmpretrain': f"""\
+With mmvitkd:
+
+```python
+from mmvitkd.apis import load_student, predict
+
+model = load_student('.')
+print(predict(model, 'image.png')[0])
+```
+
+With MMPretrain{_needs(student)}:
+
+```python
+from mmpretrain import ImageClassificationInferencer
+
+classify = ImageClassificationInferencer('student.py', pretrained='student.pth')
+print(classify('image.png')[0])
+```""",
+        'timm': """\
+With timm:
+
+```python
+import timm
+from PIL import Image
+
+model = timm.create_model('local-dir:timm', pretrained=True).eval()
+transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+print(model(transform(Image.open('image.png').convert('RGB'))[None]).softmax(1))
+```""",
+        'onnx': f"""\
+With onnxruntime:
+
+```python
+import json, numpy, onnxruntime
+from PIL import Image, ImageOps
+
+session = onnxruntime.InferenceSession('student.onnx')
+about = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}}
+{_image(student)}
+pixels = (numpy.float32(image){_reverse(student)} - about['mean']) / about['std']
+images = numpy.float32(pixels.transpose(2, 0, 1)[None])
+(logits,) = session.run(['logits'], {{'images': images}})[0]
+scores = numpy.exp(logits - logits.max())
+scores /= scores.sum()
+print({_best(student)}, scores.max())
+```""",
+    }
+    return [snippets[name] for name in formats]
+
+
+def _needs(student: Student) -> str:
+    imports = (student.config.get('custom_imports') or {}).get('imports')
+    return f' ({" and ".join(imports)} must be installed)' if imports else ' alone'
+
+
+def _image(student: Student) -> str:
+    opened = "image = ImageOps.exif_transpose(Image.open('image.png')).convert('RGB')"
+    return '\n'.join([opened, *in_code(student.image_input)])
+
+
+def _reverse(student: Student) -> str:
+    return '' if student.image_input.channel_order == 'RGB' else '[..., ::-1]'
+
+
+def _best(student: Student) -> str:
+    index = 'scores.argmax()'
+    return index if student.classes is None else f"about['classes'][{index}]"

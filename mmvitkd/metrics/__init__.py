@@ -1,0 +1,5 @@
+"""Evaluation metrics."""
+
+from .accuracy import Accuracy
+
+__all__ = ['Accuracy']

@@ -1,0 +1,49 @@
+"""The layers that a distillation compares, read from its loss mappings."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from mmrazor.models.task_modules.recorder import ModuleOutputsRecorder
+
+
+class LayerPair(NamedTuple):
+    """A layer of the student, and what of the teacher it is compared with.
+
+    Attributes:
+        name: What the loss is called, without its 'loss_'.
+        student: The name of a module of the student.
+        teacher: The name of a tensor that the teacher hands over.
+    """
+
+    name: str
+    student: str
+    teacher: str
+
+
+def layer_pairs(distiller: Any) -> list[LayerPair]:
+    """The pairs of a distiller, in the order of its losses.
+
+    A loss counts if it compares what one module of the student returned with one tensor of
+    the teacher, be it through connectors or not; of losses that compare the same two, the
+    first.
+
+    Args:
+        distiller: MMRazor's ``ConfigurableDistiller``, built.
+    """
+    pairs: dict[tuple[str, str], LayerPair] = {}
+    for loss, mapping in distiller.loss_forward_mappings.items():
+        students = [record for record in mapping.values() if record['from_student']]
+        teachers = [record for record in mapping.values() if not record['from_student']]
+        if len(students) != 1 or len(teachers) != 1:
+            continue
+        recorder = distiller.student_recorders.recorders[students[0]['recorder']]
+        if isinstance(recorder, ModuleOutputsRecorder) and _is_first(students + teachers):
+            name = loss.removeprefix('loss_')
+            pair = LayerPair(name, recorder.source, teachers[0]['recorder'])
+            pairs.setdefault(pair[1:], pair)
+    return list(pairs.values())
+
+
+def _is_first(records: list[Mapping[str, Any]]) -> bool:
+    """Whether all are of a module's first call, and the first or only tensor of it."""
+    return not any(record.get('record_idx') or record.get('data_idx') for record in records)

@@ -1,0 +1,144 @@
+"""The shorthand ``pairs=[(s, t), ...]``, written out in MMRazor's vocabulary."""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+
+from ...registry import MODELS
+from ..utils.blocks import blocks_of, token_grid_of
+from ..utils.distiller_checks import PAIR
+
+Pair = tuple[int | str, int | str]
+
+
+def expand_pairs(
+    distiller: Mapping[str, Any] | None,
+    pairs: Sequence[Pair],
+    loss: Mapping[str, Any],
+    student: Any,
+    teacher: Any,
+    projector: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
+
+    Args:
+        distiller: The config of a ``ConfigurableDistiller`` to add to, or None.
+        pairs: (student layer, teacher layer); each the index from 0 of a block, or of a
+            stage where the model has stages, or the name of a module whose output is
+            (B, N, C) or a map, such as ``'neck.norm'`` for Lift.
+        loss: The config of the loss of every pair. The sum over the pairs is their mean
+            times ``loss_weight`` (arXiv 2511.15572: several layers).
+        student: The student, which tells where its blocks are.
+        teacher: The same of the teacher.
+        projector: The config of a ``ProjectorConnector`` for the student's side of every
+            pair, each with weights of its own. Where it normalises with BatchNorm, the
+            teacher's side gets one of its own, too, as in ProjectorKD (arXiv 2511.06848).
+
+    Returns:
+        The full config of the distiller.
+
+    Raises:
+        ValueError: If a pair is not a pair, an index cannot be resolved, or a projector
+            lacks its widths.
+    """
+    config: dict[str, Any] = deepcopy(dict(distiller or {}))
+    if not isinstance(pairs, Sequence) or isinstance(pairs, str):
+        raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
+    whole = loss.get('loss_weight', 1.0)
+    if isinstance(whole, bool) or not isinstance(whole, int | float):
+        raise ValueError(f'pair_loss.loss_weight={whole!r}: wanted one number for all pairs.')
+    weight = whole / max(len(pairs), 1)
+    for i, pair in enumerate(pairs):
+        if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+            raise ValueError(
+                f'pairs[{i}]={pair!r}: wanted (student layer, teacher layer), each a block '
+                'index or the name of a module.'
+            )
+        pair_name, loss_name = f'{PAIR}{i}', f'loss_{PAIR}{i}'
+        sources = (
+            _source(pair[0], student, f'pairs[{i}][0]', 'student'),
+            _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
+        )
+        connectors = _connectors(pair_name, student, teacher, projector)
+        names = list(connectors)
+        additions = dict(
+            student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
+            teacher_recorders={pair_name: dict(type='ModuleOutputs', source=sources[1])},
+            connectors=connectors,
+            distill_losses={loss_name: {**loss, 'loss_weight': weight}},
+            loss_forward_mappings={
+                loss_name: dict(
+                    preds_S=dict(recorder=pair_name, from_student=True, connector=names[0]),
+                    preds_T=dict(recorder=pair_name, from_student=False, connector=names[-1]),
+                )
+            },
+        )
+        for key, addition in additions.items():
+            taken = addition.keys() & config.setdefault(key, {}).keys()
+            if taken:
+                raise ValueError(f'distiller.{key}: pairs wants the name {taken.pop()!r}.')
+            config[key].update(addition)
+    return config
+
+
+def _connectors(
+    pair_name: str, student: Any, teacher: Any, projector: Mapping[str, Any] | None
+) -> dict[str, dict[str, Any]]:
+    """One connector for both sides, or where these are not alike, one for each."""
+    grids = token_grid_of(student), token_grid_of(teacher)
+    square = all(grid is None or grid[0] == grid[1] for grid in grids)
+    if square and projector is None:
+        return {pair_name: dict(type='mmvitkd.TokensToMap')}
+    sides: list[dict[str, Any]] = [dict(type='mmvitkd.TokensToMap') for _ in grids]
+    if projector is not None:
+        sides[0], width = _projector(projector)
+        if sides[0].get('norm', 'BN') == 'BN':
+            sides[1] = dict(type='mmvitkd.ProjectorConnector', in_channels=width)
+    for side, grid in zip(sides, grids, strict=True):
+        if not square:
+            side['grid'] = grid
+    return {f'{pair_name}_S': sides[0], f'{pair_name}_T': sides[1]}
+
+
+def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """The student's projector and the teacher's width."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f'pair_projector={given!r}: wanted dict(in_channels=, out_channels=).')
+    for key in ('in_channels', 'out_channels'):
+        width = given.get(key)
+        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+            raise ValueError(
+                f'pair_projector.{key}={given.get(key)!r}: wanted the width of the '
+                f"{'student' if key == 'in_channels' else 'teacher'}'s feature."
+            )
+    config = {'type': 'mmvitkd.ProjectorConnector', **given}
+    try:
+        with torch.device('meta'):  # a trial: nothing is drawn or stored
+            MODELS.build(dict(config))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f'pair_projector={dict(given)!r}: {error}') from error
+    return config, given['out_channels']
+
+
+def _source(layer: int | str, model: Any, key: str, role: str) -> str:
+    """The module name of a layer given by name, or by index into a model's blocks."""
+    if isinstance(layer, str):
+        return layer
+    if not isinstance(layer, int) or isinstance(layer, bool):
+        raise ValueError(
+            f'{key}={layer!r}: wanted a block index of the {role} or the name of a module.'
+        )
+    blocks = blocks_of(model)
+    kind = type(model).__name__
+    if not blocks:
+        raise ValueError(
+            f'{key}={layer}: it is not known where {kind} keeps its blocks; name the module.'
+        )
+    if not 0 <= layer < len(blocks):
+        raise ValueError(
+            f'{key}={layer}: the {role} ({kind}) has {len(blocks)} blocks or stages, '
+            f'counted from 0 to {len(blocks) - 1}.'
+        )
+    return blocks[layer]

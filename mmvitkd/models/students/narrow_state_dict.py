@@ -1,0 +1,110 @@
+"""The weights of a narrow pretrained model, under the names that a student has."""
+
+import re
+from math import isqrt
+
+from mmpretrain.models.backbones import DeiT3
+from torch import Tensor, nn
+
+from ...checkpoint.converters.vit import layout_of, timm_to_mmpretrain, with_prefix
+from ...checkpoint.read import student_weights
+
+# In the order of their places.
+EXTRA_TOKENS = ('cls_token', 'dist_token')
+POSITIONS = ('backbone.pos_embed', 'backbone.absolute_pos_embed')
+
+
+def narrow_weights(path: str, student: nn.Module) -> dict[str, Tensor]:
+    """Read a checkpoint of a narrow model; nothing in it is executed.
+
+    Args:
+        path: A local file: of MMPretrain (a classifier or its backbone alone), of timm or
+            DeiT, or of a distillation, of which the student is taken. Swin in MMPretrain's
+            names only.
+        student: An MMPretrain classifier, which is left as it is.
+
+    Returns:
+        The tensors by MMPretrain's names. Position embeddings have no more places for
+        class and distillation tokens than the student's; their grid is the file's.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or its names are none of these.
+    """
+    given = student_weights(path, key='student_ckpt')
+    try:
+        weights = _mmpretrain_names(given, student)
+    except ValueError as error:
+        raise ValueError(f'student_ckpt={path!r}: {error}') from None
+    own = student.state_dict()
+    for name in POSITIONS:
+        if name in own and name in weights and weights[name].shape != own[name].shape:
+            extra = own[name].shape[1] - number_of_patches(student)
+            tokens = sum(f'backbone.{token}' in weights for token in EXTRA_TOKENS)
+            weights[name] = _without_extra_places(weights[name], tokens, keep=extra)
+    return weights
+
+
+def number_of_patches(student: nn.Module) -> int:
+    """The tokens of the student's grid."""
+    height, width = student.backbone.patch_embed.init_out_size
+    return height * width
+
+
+def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
+    if any(re.match(r'layers\.\d+\.blocks\.\d+\.', key) for key in weights):
+        raise ValueError(
+            "these are the names of timm's Swin or of its authors', which are not converted; "
+            "give a file with MMPretrain's names"
+        )
+    layout = _vit_layout(weights)
+    if layout == 'timm':
+        if isinstance(student.backbone, DeiT3):
+            raise ValueError(
+                "timm's weights would compute something else in MMPretrain's DeiT3, whose "
+                'blocks normalise twice with ln1 and never with ln2'
+            )
+        return timm_to_mmpretrain(weights)
+    if layout not in (None, 'mmpretrain'):
+        raise ValueError(f'these are the names of {layout}; convert the file to ours first')
+    return _of_today(with_prefix(weights), student)
+
+
+def _vit_layout(weights: dict[str, Tensor]) -> str | None:
+    """The layout of a plain ViT; None for any other backbone."""
+    try:
+        return layout_of(weights)
+    except ValueError:
+        return None
+
+
+def _of_today(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
+    """MMPretrain's names, also of a Swin from when it was called MMClassification.
+
+    MMPretrain renames these itself, but only while it loads, and what fits is found out
+    before. Constant tables that a file leaves out are the student's.
+    """
+    own = student.state_dict()
+    last = f'backbone.norm{len(getattr(student.backbone, "stages", ())) - 1}'
+    today = {}
+    for key, value in weights.items():
+        if key.startswith('backbone.norm.') and f'{last}.weight' in own:
+            key = key.replace('backbone.norm', last)
+        if not key.endswith('.attn_mask'):
+            today[key] = value
+    for key, value in own.items():
+        if key.endswith('.relative_position_index'):
+            today.setdefault(key, value)
+    return today
+
+
+def _without_extra_places(positions: Tensor, tokens: int, keep: int) -> Tensor:
+    """The positions (1, E + N, C) of a square grid with only the first ``keep`` of E.
+
+    E is the number of extra ``tokens``, or 0 where they have no place (DeiT III).
+    """
+    number = positions.shape[1]
+    for extra in (tokens, 0):
+        if number > extra >= keep and isqrt(number - extra) ** 2 == number - extra:
+            return positions[:, [*range(keep), *range(extra, number)]]
+    return positions

@@ -1,0 +1,128 @@
+"""Checks of a distiller's config: what it names must exist, before the first forward."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from mmrazor.models.task_modules import RecorderManager
+from mmrazor.models.task_modules.recorder import (
+    ModuleOutputsRecorder,
+    ParameterRecorder,
+)
+from torch import nn
+
+from ...registry import MODELS
+
+# The recorders that `pairs` expands to are called this and the pair's number.
+PAIR = 'pair_'
+
+
+def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: str) -> None:
+    """Check that every module or parameter that is recorded is part of the model.
+
+    Args:
+        recorders: MMRazor's recorders, not yet initialised.
+        model: The model they are for.
+        key: The config key of the recorders, for the message.
+        role: 'student' or 'teacher', for the message.
+
+    Raises:
+        ValueError: Names the recorder, its source and the names that come close.
+    """
+    for name, recorder in recorders.recorders.items():
+        if isinstance(recorder, ModuleOutputsRecorder):
+            known = [n for n, _ in model.named_modules()]
+        elif isinstance(recorder, ParameterRecorder):
+            known = [n for n, _ in model.named_parameters()]
+        else:
+            continue  # functions and methods are found by import, MMRazor checks them
+        if recorder.source not in known:
+            close = get_close_matches(recorder.source, known, n=5, cutoff=0.4)
+            pair = name.removeprefix(PAIR)
+            given = f'pairs[{pair}]' if pair != name else f"distiller.{key}['{name}'].source"
+            raise ValueError(
+                f'{given}: {recorder.source!r} is not in the '
+                f'{role} ({type(model).__name__}). Close to it: {", ".join(close) or "none"}.'
+            )
+
+
+def check_mappings(distiller: Mapping) -> None:
+    """Check that every loss mapping names a loss, recorders and connectors that exist.
+
+    And that every loss has a mapping, and every connector a loss: it would get no gradient.
+
+    Args:
+        distiller: The config of a ``ConfigurableDistiller``.
+
+    Raises:
+        ValueError: Names the key, what was found and what there is.
+    """
+    losses = distiller.get('distill_losses') or {}
+    connectors = distiller.get('connectors') or {}
+    for loss, mapping in (distiller.get('loss_forward_mappings') or {}).items():
+        key = f"distiller.loss_forward_mappings['{loss}']"
+        _check_name(loss, losses, key, 'distill_losses')
+        for argument, record in mapping.items():
+            where = f"{key}['{argument}']"
+            if not isinstance(record.get('from_student'), bool):
+                raise ValueError(f'{where}: wanted from_student=True or False in {record}.')
+            side = 'student' if record['from_student'] else 'teacher'
+            recorders = distiller.get(f'{side}_recorders') or {}
+            _check_name(record.get('recorder'), recorders, where, f'{side}_recorders')
+            if record.get('connector'):
+                _check_name(record['connector'], connectors, where, 'connectors')
+    for loss in losses:
+        _check_name(
+            loss,
+            distiller.get('loss_forward_mappings') or {},
+            f"distiller.distill_losses['{loss}']",
+            'loss_forward_mappings',
+        )
+    mappings = (distiller.get('loss_forward_mappings') or {}).values()
+    used = {record.get('connector') for mapping in mappings for record in mapping.values()}
+    for connector in connectors:
+        if connector not in used:
+            raise ValueError(
+                f"distiller.connectors['{connector}']: no mapping in "
+                'distiller.loss_forward_mappings uses it, so nothing would train it.'
+            )
+
+
+def build_distiller(config: Mapping) -> nn.Module:
+    """Build MMRazor's distiller, whose assertions do not say what they are about.
+
+    Raises:
+        ValueError: If it refuses the config, for example an argument that a loss does not
+            take.
+    """
+    defaults = dict(_scope_='mmrazor', type='ConfigurableDistiller')
+    try:
+        return MODELS.build({**defaults, **config})
+    except (AssertionError, TypeError) as error:
+        raise ValueError(f'distiller: {" ".join(str(error).split())}') from error
+
+
+def check_extra_tokens(student: nn.Module) -> None:
+    """Check that a neck drops as many extra tokens as the backbone has.
+
+    Raises:
+        ValueError: If it does not: it would drop patches, or average the others in.
+    """
+    if getattr(getattr(student, 'backbone', None), 'out_type', 'featmap') == 'featmap':
+        return  # a map has no extra tokens, and the neck drops none
+    numbers = [
+        getattr(getattr(student, part, None), 'num_extra_tokens', None)
+        for part in ('backbone', 'neck')
+    ]
+    if None not in numbers and numbers[0] != numbers[1]:
+        raise ValueError(
+            f'architecture.neck.num_extra_tokens={numbers[1]}, but the backbone '
+            f'({type(student.backbone).__name__}) has {numbers[0]}.'
+        )
+
+
+def _check_name(name: str | None, known: Mapping, key: str, wanted: str) -> None:
+    if name not in known:
+        raise ValueError(
+            f'{key}: {name!r} is not in distiller.{wanted}, which has '
+            f'{", ".join(map(repr, known)) or "nothing"}.'
+        )

@@ -1,0 +1,52 @@
+"""What comes with the package beside its code: configs, tools and the index of models.
+
+Their folder is the clone's root, or ``mmvitkd/.mim`` once the package is installed.
+"""
+
+import difflib
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+PREFIX = 'mmvitkd::'
+
+
+def data_folder(package: Path = PACKAGE) -> Path:
+    """The folder that holds ``configs``, ``tools`` and ``model-index.yml``.
+
+    Args:
+        package: The folder of the package.
+
+    Raises:
+        FileNotFoundError: The package was installed without them.
+    """
+    for folder in (package / '.mim', package.parent):
+        if (folder / 'model-index.yml').is_file():
+            return folder
+    raise FileNotFoundError(
+        f'wanted model-index.yml, configs and tools in {package / ".mim"} (installed) or '
+        f'{package.parent} (a clone), found neither: install mmvitkd from its wheel, or '
+        'clone it.'
+    )
+
+
+def packaged_config(name: str) -> Path:
+    """The path of a config of ours.
+
+    Args:
+        name: Such as ``mmvitkd::mnist5k/vit_32.py``, relative to ``configs``.
+
+    Raises:
+        FileNotFoundError: There is no such config; names close ones.
+    """
+    configs = data_folder() / 'configs'
+    path = configs / name.removeprefix(PREFIX)
+    if path.is_file():
+        return path
+    names = [f'{PREFIX}{p.relative_to(configs).as_posix()}' for p in configs.rglob('*.py')]
+    raise FileNotFoundError(f'there is no config {name}{did_you_mean(name, names)}')
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """The names closest to a wrong one as the end of a message, or nothing."""
+    close = difflib.get_close_matches(name, sorted(names), cutoff=0.5)
+    return f'; did you mean {" or ".join(close)}?' if close else ''

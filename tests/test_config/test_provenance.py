@@ -1,0 +1,61 @@
+"""Teacher and losses of a student, in words."""
+
+from pathlib import Path
+
+import mmvitkd  # noqa: F401
+from mmvitkd.config.provenance import provenance_of
+
+import pytest
+from mmengine.config import Config
+from toy_students import training
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+LABELS = 'labels: LabelSmoothLoss (label_smooth_val 0.1, mode original, weight 0.1)'
+
+
+def test_pairs_and_their_loss():
+    pairs = [('neck.norm', 3), (0, 1)]
+    found = provenance_of(training('lift', pairs=pairs).model)
+    assert found.weights == 'teacher_of_old.pth' and found.start is None
+    assert found.losses == [
+        LABELS,
+        'student neck.norm and teacher block 3: FeatureMSELoss (weight 0.1)',
+        'student block 0 and teacher block 1: FeatureMSELoss (weight 0.1)',
+    ]
+
+
+def test_the_headline_config():
+    model = Config.fromfile(CONFIGS / 'cait_s24_deit_tiny_widelast.py').model
+    found = provenance_of(model)
+    assert 'cait_s24_224' in found.teacher and found.weights is None
+    assert found.losses == [
+        LABELS,
+        'student head and teacher output: KLDivergence (tau 1.0, weight 0.9)',
+        'student block 11 and teacher block 23: FeatureMSELoss (weight 0.2)',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('teacher', 'name'),
+    [
+        ('timm:vit_tiny_patch16_224', 'timm:vit_tiny_patch16_224'),
+        (dict(type='timm:vit_tiny.augreg', num_classes=5), 'timm:vit_tiny.augreg'),
+        (dict(type='TimmClassifier', model_name='cait_s24_224'), 'cait_s24_224 (timm)'),
+        ('/home/someone/configs/my_vit.py', 'my_vit.py'),
+        (
+            dict(type='ImageClassifier', backbone=dict(type='VisionTransformer', arch='b')),
+            'ImageClassifier on VisionTransformer (b)',
+        ),
+    ],
+)
+def test_the_ways_to_name_a_teacher(teacher, name):
+    assert provenance_of(training('lift', teacher=teacher).model).teacher == name
+
+
+def test_a_student_without_a_teacher():
+    assert provenance_of(training('plain').model) == (None, None, [LABELS], None)
+
+
+def test_what_the_student_started_from():
+    model = training('lift', student_ckpt='/home/someone/deit_tiny.pth').model
+    assert provenance_of(model).start == 'deit_tiny.pth'

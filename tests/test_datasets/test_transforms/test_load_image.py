@@ -1,0 +1,234 @@
+"""Images of every kind are read alike; what cannot be read says why."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.datasets import LoadImage
+from mmvitkd.datasets.transforms.load_image import UnreadableImageError, read_image
+
+import cv2
+import numpy as np
+import pytest
+import toy
+from mmcv.transforms import LoadImageFromFile
+from mmpretrain.apis import ImageClassificationInferencer
+from mmpretrain.registry import TRANSFORMS
+from PIL import Image
+
+RGB = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
+WIDE = np.random.default_rng(1).integers(0, 65536, (12, 10), dtype=np.uint16)
+ALPHA = np.random.default_rng(2).integers(0, 256, (12, 10), dtype=np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Write an image, and return its path."""
+
+    def save(pixels, name='image.png', mode=None, **options):
+        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+        path = tmp_path / name
+        (image.convert(mode) if mode else image).save(path, **options)
+        return str(path)
+
+    return save
+
+
+def read_rgb(path):
+    image = read_image(path)
+    assert image.dtype == np.uint8 and image.ndim == 3
+    return image[..., ::-1]
+
+
+def reason(path):
+    with pytest.raises(UnreadableImageError) as error:
+        read_image(str(path))
+    assert error.value.path == str(path)
+    assert str(error.value) == f'{path}: {error.value.reason}'
+    return error.value.reason
+
+
+# Readable -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ('mode', 'name'),
+    [
+        *(('RGB', f'image.{end}') for end in ('png', 'jpg', 'bmp', 'ppm', 'tif', 'webp')),
+        *((mode, 'image.png') for mode in ('L', 'LA', 'P', 'RGBA', '1')),
+        *(('CMYK', name) for name in ('image.jpg', 'image.tif')),
+    ],
+)
+def test_the_same_as_mmpretrain_with_pillow(save, mode, name):
+    path = save(RGB, name, mode)
+    with Image.open(path) as image:
+        assert image.mode == mode
+    ours = LoadImage()(dict(img_path=path))
+    theirs = LoadImageFromFile(imdecode_backend='pillow')(dict(img_path=path))
+    assert np.array_equal(ours.pop('img'), theirs.pop('img'))
+    assert ours == theirs
+
+
+def test_colours_and_grey(save):
+    assert np.array_equal(read_rgb(save(RGB)), RGB)
+    assert np.array_equal(read_rgb(save(RGB[..., 0])), RGB[..., [0, 0, 0]])
+
+
+def test_a_palette_is_looked_up(save):
+    image = Image.fromarray(RGB).quantize(7)
+    palette = np.array(image.getpalette()).reshape(-1, 3)
+    assert np.array_equal(read_rgb(save(image)), palette[np.array(image)])
+
+
+def test_cmyk(save):
+    ink = np.random.default_rng(3).integers(0, 256, (12, 10, 4), dtype=np.uint8)
+    light = 255 - ink.astype(float)
+    wanted = light[..., :3] * light[..., 3:] / 255
+    path = save(Image.fromarray(ink, 'CMYK'), 'image.tif')
+    assert np.abs(read_rgb(path) - wanted).max() <= 1
+
+
+def test_transparency(save):
+    path = save(np.dstack([RGB, ALPHA]), 'colour.png')
+    assert np.array_equal(read_rgb(path), RGB)  # MMPretrain: dropped where there is colour
+    path = save(np.dstack([RGB[..., 0], ALPHA]), 'grey.png')
+    alpha = ALPHA[..., None] / 255
+    wanted = alpha * RGB[..., :1] + (1 - alpha) * [124, 117, 104]
+    assert np.abs(read_rgb(path) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize(('orientation', 'turns'), [(1, 0), (3, 2), (6, -1), (8, 1)])
+@pytest.mark.parametrize('pixels', [RGB, WIDE], ids=['8 bits', '16 bits'])
+def test_the_camera_was_turned(save, orientation, turns, pixels):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    upright = np.rot90(read_rgb(save(pixels)), turns)
+    assert np.array_equal(read_rgb(save(pixels, 'turned.png', exif=exif)), upright)
+
+
+@pytest.mark.parametrize('name', ['image.png', 'image.tif', 'image.pgm'])
+def test_16_bit_grey_is_divided_by_256(save, name):
+    path = save(WIDE, name)
+    assert np.array_equal(read_rgb(path), np.repeat(WIDE[..., None] // 256, 3, axis=-1))
+    assert np.array_equal(read_image(path), cv2.imread(path, cv2.IMREAD_COLOR))
+
+
+def test_16_bit_grey_of_another_byte_order(save):
+    path = save(Image.frombytes('I;16B', (10, 12), WIDE.astype('>u2').tobytes()), 'image.tif')
+    with Image.open(path) as image:
+        assert image.mode == 'I;16B'
+    assert np.array_equal(read_rgb(path)[..., 0], WIDE // 256)
+
+
+def test_16_bit_colours(tmp_path):
+    pixels = np.dstack([WIDE, WIDE[::-1], WIDE[:, ::-1]])
+    path = str(tmp_path / 'image.png')
+    cv2.imwrite(path, pixels)  # BGR
+    assert np.array_equal(read_image(path), pixels // 256)
+
+
+def test_the_size_of_a_blank_image(save):
+    path = save(RGB)
+    results = LoadImage()(dict(img_path='gone.png', blank_like=path))
+    assert results['img'].shape == RGB.shape and not results['img'].any()
+    assert results['img_shape'] == results['ori_shape'] == (12, 10)
+    assert results['img_path'] == 'gone.png'
+
+
+def test_an_image_that_is_already_loaded():
+    results = dict(img=RGB)
+    assert LoadImage()(results) is results and results['img'] is RGB
+
+
+def test_mmpretrains_inferencer_takes_a_config_with_it(save, tmp_path):
+    pipeline = [
+        dict(type='mmvitkd.LoadImage'),
+        dict(type='Resize', scale=32),
+        dict(type='PackInputs'),
+    ]
+    (tmp_path / 'config.py').write_text(
+        f'default_scope = "mmpretrain"\nmodel = {toy.vit()}\n'
+        f'dataset = dict(type="mmvitkd.ImageFolder", pipeline={pipeline})\n'
+        'test_dataloader = dict(dataset=dataset)\n'
+    )
+    inferencer = ImageClassificationInferencer(
+        str(tmp_path / 'config.py'), pretrained=False, device='cpu', classes=list('abcde')
+    )
+    (result,) = inferencer(save(RGB))
+    assert result['pred_scores'].shape == (5,)
+
+
+def test_its_arguments_are_checked():
+    assert TRANSFORMS.build(dict(type='mmvitkd.LoadImage')).backend_args is None
+    with pytest.raises(TypeError, match='imdecode_backend'):
+        LoadImage(imdecode_backend='cv2')
+
+
+@pytest.mark.parametrize('name', ['image.png', 'image.jpg'])
+def test_a_file_is_opened_once(save, monkeypatch, name):
+    path, opened, open_image = save(RGB, name), [], Image.open
+    monkeypatch.setattr(Image, 'open', lambda file: opened.append(file) or open_image(file))
+    assert read_image(path).flags['C_CONTIGUOUS'] and len(opened) == 1
+
+
+# Unreadable ---------------------------------------------------------------------------
+
+
+def test_missing(tmp_path):
+    assert reason(tmp_path / 'gone.png') == 'No such file or directory'
+    assert reason(tmp_path) == 'Is a directory'
+
+
+@pytest.mark.parametrize(
+    ('content', 'why'),
+    [
+        (b'', 'the file is empty'),
+        (b'<html>404</html>', 'not an image that Pillow knows'),
+        (np.random.default_rng(0).bytes(5000), 'not an image that Pillow knows'),
+        (b'\xff\xd8' + np.random.default_rng(0).bytes(5000), None),
+        (b'\x89PNG\r\n\x1a\n' + np.random.default_rng(0).bytes(5000), None),
+    ],
+    ids=['empty', 'text', 'noise', 'noise in JPEG', 'noise in PNG'],
+)
+def test_no_image(tmp_path, content, why):
+    path = tmp_path / 'image.png'
+    path.write_bytes(content)
+    assert reason(path) == why if why else reason(path)
+
+
+@pytest.mark.parametrize('share', [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(
+    ('pixels', 'name'),
+    [
+        *((np.tile(RGB, (20, 20, 1)), f'image.{end}') for end in ('png', 'jpg', 'bmp', 'webp')),
+        (np.tile(WIDE, (20, 20)), 'image.png'),
+    ],
+    ids=['png', 'jpg', 'bmp', 'webp', '16 bits'],
+)
+def test_truncated(save, pixels, name, share):
+    path = save(pixels, name)
+    with open(path, 'rb') as file:
+        content = file.read()
+    with open(path, 'wb') as file:
+        file.write(content[: int(share * len(content))])
+    assert reason(path)
+
+
+def test_suspiciously_large(save, monkeypatch):
+    path = save(RGB)
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 59)
+    assert 'could be decompression bomb' in reason(path)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'), [(np.int32, '32-bit integer'), (np.float32, 'float')]
+)
+def test_pixels_without_a_known_range(save, kind, name):
+    assert name in reason(save(WIDE.astype(kind), 'image.tif'))
+
+
+def test_too_little_memory_is_not_the_images_fault(save, monkeypatch):
+    def full(*args, **kwargs):
+        raise MemoryError
+
+    path = save(RGB)
+    monkeypatch.setattr(Image, 'open', full)
+    with pytest.raises(MemoryError):
+        read_image(path)

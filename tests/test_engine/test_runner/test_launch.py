@@ -1,0 +1,150 @@
+"""What a config gets before it runs."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner import launch
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import FUNCTIONS
+from mmpretrain.registry import MODELS
+from toy import vit
+from toy_distillation import noise
+
+LOADERS = ['train_dataloader', 'val_dataloader', 'test_dataloader']
+
+
+def _cfg(**loader) -> Config:
+    loader = dict(batch_size=4, dataset=dict(type='ImageNet', pipeline=[])) | loader
+    return Config(dict.fromkeys(LOADERS, loader))
+
+
+@pytest.fixture(params=[False, True], ids=['CPU', 'CUDA'])
+def cuda(request, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize('name', LOADERS)
+def test_loaders_are_completed(name, cuda):
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    assert cfg[name] == dict(
+        batch_size=4,
+        dataset=dict(type='ImageNet', pipeline=[]),
+        collate_fn=dict(type='default_collate'),
+        persistent_workers=False,
+        pin_memory=cuda,
+    )
+
+
+@pytest.mark.parametrize('name', LOADERS)
+def test_the_config_has_the_last_word(name, cuda):
+    cfg = _cfg(persistent_workers=True, pin_memory=False, collate_fn=dict(type='mine'))
+    launch.set_dataloaders(cfg)
+    assert cfg[name].persistent_workers is True
+    assert cfg[name].pin_memory is False
+    assert cfg[name].collate_fn == dict(type='mine')
+
+
+def test_the_loaders_batches_train_as_mmengines_to_the_bit():
+    """MMEngine's collate_fn gives a list of images, which are normalised one by one."""
+    trained = []
+    for cfg in (dict(collate_fn=dict(type='pseudo_collate')), {}):
+        cfg = _cfg(**cfg)
+        launch.set_dataloaders(cfg)
+        collate = FUNCTIONS.get(cfg.train_dataloader.collate_fn.type)
+        torch.manual_seed(0)
+        model = MODELS.build(vit())
+        wrapper = OptimWrapper(torch.optim.AdamW(model.parameters(), lr=1e-2))
+        images = noise(12)
+        losses = [
+            model.train_step(collate(images[i : i + 4]), wrapper)['loss'].item()
+            for i in (0, 4, 8)
+        ]
+        trained.append((losses, model.state_dict()))
+    (wanted, weights), (found, ours) = trained
+    assert found == wanted
+    assert all(torch.equal(ours[name], value) for name, value in weights.items())
+
+
+def test_no_memory_is_pinned_where_it_is_not_wanted(cuda):
+    cfg = _cfg(pin_memory=True)
+    launch.set_dataloaders(cfg, no_pin_memory=True)
+    assert [cfg[name].pin_memory for name in LOADERS] == [False] * 3
+
+
+def test_missing_loaders_stay_away():
+    cfg = Config(dict(train_dataloader=dict(batch_size=4), val_dataloader=None))
+    launch.set_dataloaders(cfg)
+    assert cfg.train_dataloader.collate_fn.type == 'default_collate'
+    assert cfg.val_dataloader is None
+    assert 'test_dataloader' not in cfg
+
+
+def test_loaders_share_nothing():
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    cfg.val_dataloader.collate_fn.type = 'mine'
+    cfg.val_dataloader.dataset.type = 'CIFAR10'
+    assert cfg.test_dataloader.collate_fn.type == 'default_collate'
+    assert cfg.test_dataloader.dataset.type == 'ImageNet'
+    launch.set_dataloaders(fresh := _cfg())
+    assert fresh.val_dataloader.collate_fn.type == 'default_collate'
+
+
+def test_command_line_options_find_what_was_completed():
+    cfg = _cfg()
+    launch.set_dataloaders(cfg)
+    cfg.merge_from_dict({'train_dataloader.collate_fn.type': 'pseudo_collate'})
+    assert cfg.train_dataloader.collate_fn == dict(type='pseudo_collate')
+    assert Config.fromstring(cfg.pretty_text, '.py').to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
+def test_other_launchers_are_left_to_mmengine(launcher, monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    cfg = Config(dict(launcher=launcher))
+    launch.init_distributed(cfg)
+    assert not torch.distributed.is_initialized()
+    assert 'model_wrapper_cfg' not in cfg
+
+
+def test_one_process_on_gloo(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    for name, value in dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1').items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv('MASTER_PORT', '0')
+    cfg = Config(dict(launcher='pytorch', find_unused_parameters=True))
+    try:
+        launch.init_distributed(cfg)
+        assert torch.distributed.get_backend() == 'gloo'
+        assert cfg.model_wrapper_cfg.device_ids is None
+        assert cfg.model_wrapper_cfg.find_unused_parameters is True
+    finally:
+        launch.cleanup()
+    assert not torch.distributed.is_initialized()
+    launch.cleanup()  # nothing to do
+
+
+def test_the_rank_that_torchrun_gives_wins(monkeypatch):
+    monkeypatch.setenv('LOCAL_RANK', '3')
+    launch.set_local_rank(0)
+    assert launch.os.environ['LOCAL_RANK'] == '3'
+    monkeypatch.delenv('LOCAL_RANK')
+    launch.set_local_rank(1)
+    assert launch.os.environ['LOCAL_RANK'] == '1'
+
+
+def test_the_work_dir_is_the_given_one_the_configs_or_named_after_it(tmp_path):
+    path = tmp_path / 'my_run.py'
+    path.write_text('a = 1')
+    cfg = Config.fromfile(path)
+    launch.set_work_dir(cfg, None)
+    assert cfg.work_dir == 'work_dirs/my_run'
+    cfg.work_dir = 'from/config'
+    launch.set_work_dir(cfg, None)
+    assert cfg.work_dir == 'from/config'
+    launch.set_work_dir(cfg, 'from/command line')
+    assert cfg.work_dir == 'from/command line'

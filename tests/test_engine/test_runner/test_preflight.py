@@ -1,0 +1,302 @@
+"""What is wrong with a run's files is said before anything is built."""
+
+import re
+
+import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.logging import HistoryBuffer
+from mmpretrain.registry import DATASETS
+from PIL import Image
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two classes in ImageNet's layout, whose files end in .JPEG."""
+    for split in ('train', 'val'):
+        for name in ('n01', 'n02'):
+            folder = tmp_path / 'imagenet' / split / name
+            folder.mkdir(parents=True)
+            Image.new('RGB', (4, 4)).save(folder / f'{name}_1.JPEG')
+    return tmp_path / 'imagenet'
+
+
+def _cfg(root, num_classes=2, architecture=False, **dataset):
+    model = dict(type='ImageClassifier', head=dict(num_classes=num_classes))
+    if architecture:
+        model = dict(type='mmvitkd.FeatureDistill', architecture=model)
+    two = dict(classes=['n01', 'n02'])
+    dataset = dict(type='ImageNet', data_root=str(root), pipeline=[], metainfo=two) | dataset
+    return Config(
+        dict(
+            model=model,
+            train_dataloader=dict(dataset=dict(split='train') | dataset),
+            val_dataloader=dict(dataset=dict(split='val') | dataset),
+        )
+    )
+
+
+def _message(kind, cfg, split='train'):
+    with pytest.raises(kind) as error:
+        check_data(cfg, [split])
+    return str(error.value)
+
+
+# Data ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('architecture', [False, True])
+@pytest.mark.parametrize('kind', ['ImageNet', 'mmpretrain.ImageNet'])
+def test_a_fine_folder_passes(root, kind, architecture):
+    cfg = _cfg(root, type=kind, architecture=architecture)
+    check_data(cfg, ['train', 'val'])
+    assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 2  # MMPretrain reads it too
+
+
+def test_other_classes_than_imagenets_are_sent_to_another_data_set(root):
+    """MMPretrain would assert it once the model is built, whatever the head has."""
+    cfg = _cfg(root)
+    del cfg.train_dataloader.dataset['metainfo']
+    message = _message(ValueError, cfg)
+    assert 'train_dataloader.dataset: data_root=' in message
+    assert 'found 2 class folders' in message and "MMPretrain's ImageNet takes 1000" in message
+    assert "type='mmvitkd.ImageFolder'" in message
+    with pytest.raises(AssertionError, match=r'subfolders \(2\)'):
+        DATASETS.build(cfg.train_dataloader.dataset)
+
+
+def test_a_custom_dataset_passes(root):
+    cfg = _cfg(root, type='CustomDataset', data_prefix='train', split='')
+    check_data(cfg, ['train'])
+    cfg = _cfg(root, type='CustomDataset', data_prefix=dict(img_path='val'), split='')
+    check_data(cfg, ['train'])
+
+
+def test_the_home_folder_is_known(root, monkeypatch):
+    monkeypatch.setenv('HOME', str(root.parent))
+    check_data(_cfg('~/imagenet'), ['train'])
+
+
+def test_links_are_followed(root, tmp_path):
+    (tmp_path / 'link').symlink_to(root, target_is_directory=True)
+    (root / 'train' / 'n02').rename(tmp_path / 'n02')
+    (root / 'train' / 'n02').symlink_to(tmp_path / 'n02', target_is_directory=True)
+    check_data(_cfg(tmp_path / 'link'), ['train'])
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_missing_root(tmp_path, split):
+    message = _message(FileNotFoundError, _cfg(tmp_path / 'no'), split)
+    assert message == (
+        f"{split}_dataloader.dataset: data_root='{tmp_path}/no', split='{split}': there is "
+        f"no such folder; wanted '{tmp_path}/no/{split}' with one folder of images a class."
+    )
+
+
+def test_a_missing_split(root):
+    (root / 'val').rename(root / 'validation')
+    check_data(_cfg(root), ['train'])
+    message = _message(FileNotFoundError, _cfg(root), 'val')
+    assert 'val_dataloader.dataset' in message
+    assert f"wanted '{root}/val'" in message
+
+
+def test_another_number_of_classes(root):
+    message = _message(ValueError, _cfg(root, num_classes=1000))
+    assert message == (
+        f"train_dataloader.dataset: data_root='{root}', split='train': found 2 class folders "
+        f"in '{root}/train', wanted 1000: the num_classes of the head."
+    )
+    student = _cfg(root, num_classes=3, architecture=True)
+    assert 'found 2 class folders' in _message(ValueError, student, 'val')
+
+
+def test_images_without_class_folders(root):
+    message = _message(ValueError, _cfg(root / 'train' / 'n01', data_prefix='.', split=''))
+    assert 'found 0 class folders' in message
+
+
+def test_no_image(root):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix('.txt'))
+    message = _message(ValueError, _cfg(root))
+    assert f"train_dataloader.dataset: data_root='{root}'" in message
+    assert f"there is no image in '{root}/train'; wanted" in message
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.jpeg', '.JPG', '.Png'])
+def test_every_kind_of_image_that_mmpretrain_reads(root, suffix):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix(suffix))
+    check_data(_cfg(root), ['train'])
+
+
+def test_the_configs_own_extensions(root):
+    for path in root.glob('train/*/*'):
+        path.rename(path.with_suffix('.webp'))
+    check_data(_cfg(root, extensions=('.webp',)), ['train'])
+
+
+def _folder_cfg(root, **dataset):
+    return _cfg(root, type='mmvitkd.ImageFolder', **dataset)
+
+
+def test_an_image_folder_passes(root):
+    cfg = _folder_cfg(root)
+    check_data(cfg, ['train', 'val'])
+    cfg.test_dataloader = dict(dataset=dict(cfg.val_dataloader.dataset, split='test'))
+    check_data(cfg, ['test'])
+    for split in ('train', 'val'):
+        assert len(DATASETS.build(cfg[f'{split}_dataloader'].dataset)) == 2
+
+
+def test_an_image_folder_without_val(root):
+    (root / 'val').rename(root / 'train' / 'n02' / 'more')
+    (root / 'train' / 'n02' / 'more' / 'n01').rename(root / 'train' / 'n01' / 'more')
+    check_data(_folder_cfg(root, val_share=0.5), ['train', 'val'])
+    message = _message(ValueError, _folder_cfg(root, val_share=2))
+    assert (
+        message == 'train_dataloader.dataset: val_share=2: wanted more than 0 and less than 1.'
+    )
+
+
+def test_an_image_folder_that_is_not_there(tmp_path):
+    message = _message(FileNotFoundError, _folder_cfg(tmp_path / 'no'), 'val')
+    assert message == (
+        f"val_dataloader.dataset: data_root='{tmp_path}/no', split='val': there is no such "
+        'folder; wanted train/<class>/ or <class>/.'
+    )
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_an_image_folder_of_another_number_of_classes(root, split):
+    wanted = (
+        f"{split}_dataloader.dataset: data_root='{root}', split='{split}': found 2 class "
+        f"folders in '{root}', wanted 37: the num_classes of the head."
+    )
+    cfg = _folder_cfg(root, num_classes=37)
+    assert _message(ValueError, cfg, split) == wanted
+    cfg.model = dict(type='TimmClassifier', num_classes=37)
+    assert _message(ValueError, cfg, split) == wanted
+    dataset = cfg.train_dataloader.dataset
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=dataset)
+    assert _message(ValueError, cfg, split) == wanted
+
+
+def test_an_image_folder_with_an_empty_class(root):
+    for path in (root / 'train' / 'n02').iterdir():
+        path.rename(path.with_suffix('.txt'))
+    message = _message(ValueError, _folder_cfg(root))
+    assert message.startswith('train_dataloader.dataset: data_root=')
+    assert message.endswith("there is no image in the class folders 'n02'.")
+    check_data(_folder_cfg(root, extensions=['.txt', '.jpeg']), ['train'])
+
+
+def test_a_list_of_files_is_left_to_mmpretrain(root):
+    for path in (root / 'train').glob('*/*'):
+        path.rename(root / 'train' / path.name)
+    for name in ('n01', 'n02'):
+        (root / 'train' / name).rmdir()
+    message = _message(ValueError, _cfg(root))
+    assert 'found 0 class folders' in message
+    (root / 'meta').mkdir()
+    (root / 'meta' / 'train.txt').write_text('n01_1.JPEG 0\nn02_1.JPEG 1\n')
+    check_data(_cfg(root), ['train'])
+    check_data(_cfg(root, ann_file='meta/train.txt', split=''), ['train'])
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        dict(type='CIFAR10'),
+        dict(data_root='s3://bucket/imagenet'),
+        dict(with_label=False),
+        dict(split='test'),  # MMPretrain takes it without labels
+    ],
+    ids=str,
+)
+def test_other_data_are_left_to_mmpretrain(tmp_path, dataset):
+    check_data(_cfg(tmp_path, num_classes=1000, **dataset), ['train', 'val'])
+
+
+def test_only_what_is_used_is_checked(root, tmp_path):
+    cfg = _cfg(root)
+    cfg.test_dataloader = _cfg(tmp_path / 'no').val_dataloader
+    cfg.val_dataloader = None
+    check_data(cfg, ['train', 'val'])
+    _message(FileNotFoundError, cfg, 'test')
+
+
+def test_a_head_without_classes(root):
+    cfg = _cfg(root)
+    cfg.model = dict(type='ImageClassifier', backbone=dict(type='VisionTransformer'))
+    check_data(cfg, ['train'])
+
+
+# Checkpoints --------------------------------------------------------------------------
+
+
+def _run(folder, **cfg):
+    return Config(dict(work_dir=str(folder), load_from=None, resume=False) | cfg)
+
+
+def test_a_run_from_scratch(tmp_path):
+    check_checkpoint(_run(tmp_path))
+    check_checkpoint(_run(tmp_path, resume=True))  # nothing to go on from: it begins
+    check_checkpoint(_run(tmp_path, load_from='https://somewhere/file.pth'))
+
+
+@pytest.mark.parametrize(('resume', 'key'), [(False, 'load_from'), (True, '--resume')], ids=str)
+def test_a_checkpoint_to_start_from(tmp_path, resume, key):
+    path = tmp_path / 'file.pth'
+    cfg = _run(tmp_path, load_from=str(path), resume=resume)
+    with pytest.raises(FileNotFoundError, match=f'^{key}=.*file.pth.*no such file'):
+        check_checkpoint(cfg)
+    torch.save(dict(state_dict=dict(a=torch.ones(1000))), path)
+    check_checkpoint(cfg)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=f'^{key}=.*file.pth.*truncated'):
+        check_checkpoint(cfg)
+
+
+def test_a_checkpoint_with_pickled_log_buffers_is_no_start(tmp_path):
+    path = tmp_path / 'stock.pth'
+    buffers = dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1])))
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), message_hub=buffers), path)
+    for resume, key in ((False, 'load_from'), (True, '--resume')):
+        with pytest.raises(ValueError, match=f'^{key}=.*stock.pth.*student_ckpt or teacher'):
+            check_checkpoint(_run(tmp_path, load_from=str(path), resume=resume))
+
+
+@pytest.mark.parametrize('epochs', [1, 5, 6])
+def test_a_schedule_begins_before_training_ends(epochs):
+    warm_up, cosine = dict(type='LinearLR', end=5), dict(type='CosineAnnealingLR', begin=5)
+    cfg = Config(dict(train_cfg=dict(max_epochs=epochs), param_scheduler=[warm_up, cosine]))
+    if epochs > 5:
+        check_schedule(cfg)
+        return
+    message = rf'param_scheduler\[1\]\.begin=5: wanted less than .*max_epochs={epochs}\.'
+    with pytest.raises(ValueError, match=message):
+        check_schedule(cfg)
+
+
+@pytest.mark.parametrize('parts', [None, dict(type='CosineAnnealingLR', begin=5)])
+def test_other_schedules_are_left_to_mmengine(parts):
+    check_schedule(Config(dict(train_cfg=dict(max_iters=3), param_scheduler=parts)))
+    check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=parts)))
+    by_iteration = [dict(type='LinearLR', by_epoch=False, begin=500)]
+    check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=by_iteration)))
+
+
+def test_the_newest_checkpoint_of_the_work_dir(tmp_path):
+    path = tmp_path / 'epoch_3.pth'
+    (tmp_path / 'last_checkpoint').write_text(str(path))
+    cfg = _run(tmp_path, resume=True)
+    with pytest.raises(FileNotFoundError, match=re.escape(f'--resume={str(path)!r}')):
+        check_checkpoint(cfg)
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), path)
+    check_checkpoint(cfg)
+    check_checkpoint(_run(tmp_path / 'other', resume=True))

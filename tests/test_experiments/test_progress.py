@@ -1,0 +1,12 @@
+"""What a training's log tells of its progress."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.experiments.progress import last_epoch
+
+
+def test_a_log_tells_the_epoch(tmp_path):
+    log = tmp_path / 'run.log'
+    log.write_text('Epoch(train)  [9][31/31] loss: 1\nEpoch(train) [10][31/31] loss: 1\n')
+    assert last_epoch(log) == 10
+    log.write_text('starting')
+    assert last_epoch(log) == 0

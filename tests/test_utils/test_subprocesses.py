@@ -1,0 +1,53 @@
+"""Scripts beside this process: on one thread, logged, ended with it."""
+
+import signal
+import time
+
+import mmvitkd  # noqa: F401
+from mmvitkd.utils import subprocesses as child_scripts
+from mmvitkd.utils.subprocesses import Subprocesses, tail
+
+import pytest
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text):
+        path = tmp_path / 'script.py'
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_script_runs_on_one_thread_into_its_log(script, tmp_path):
+    code = 'import os, sys; print(os.environ["OMP_NUM_THREADS"], os.environ["A"], sys.argv[1])'
+    log = tmp_path / 'new' / 'log'
+    with Subprocesses() as scripts:
+        assert scripts.start([script(code), 'given'], log, A='b').wait() == 0
+    assert log.read_text() == '1 b given\n'
+
+
+def test_a_failure_here_ends_what_runs(script, tmp_path):
+    path = script('import time; time.sleep(60)')
+    with pytest.raises(KeyboardInterrupt), Subprocesses() as scripts:
+        processes = [scripts.start([path], tmp_path / f'{i}.log') for i in range(2)]
+        assert [p.poll() for p in processes] == [None, None]
+        raise KeyboardInterrupt
+    assert all(p.poll() is not None for p in processes)
+
+
+def test_what_does_not_listen_is_killed(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(child_scripts, 'PATIENCE', 0.2)
+    code = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)'
+    log = tmp_path / 'log'
+    with Subprocesses() as scripts:
+        process = scripts.start([script(f'{code}; print(1, flush=True); time.sleep(60)')], log)
+        while not log.read_text():
+            time.sleep(0.02)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_the_end_of_a_log(tmp_path):
+    (tmp_path / 'log').write_bytes(b'one\ntwo \xff\nthree\n')
+    assert tail(tmp_path / 'log', lines=2) == 'two \ufffd\nthree\n'
