@@ -10,7 +10,8 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
-from .package_data import PREFIX, data_folder, did_you_mean, packaged_config
+from .package_data import PREFIX, data_folder, packaged_config
+from .suggestions import did_you_mean
 
 USAGE = 'usage: python -m mmvitkd TOOL [ARGUMENTS]   (TOOL --help: the arguments of a tool)'
 

@@ -3,8 +3,9 @@
 Their folder is the clone's root, or ``mmvitkd/.mim`` once the package is installed.
 """
 
-import difflib
 from pathlib import Path
+
+from .suggestions import did_you_mean
 
 PACKAGE = Path(__file__).resolve().parent
 PREFIX = 'mmvitkd::'
@@ -44,9 +45,3 @@ def packaged_config(name: str) -> Path:
         return path
     names = [f'{PREFIX}{p.relative_to(configs).as_posix()}' for p in configs.rglob('*.py')]
     raise FileNotFoundError(f'there is no config {name}{did_you_mean(name, names)}')
-
-
-def did_you_mean(name: str, names: list[str]) -> str:
-    """The names closest to a wrong one as the end of a message, or nothing."""
-    close = difflib.get_close_matches(name, sorted(names), cutoff=0.5)
-    return f'; did you mean {" or ".join(close)}?' if close else ''

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from mmvitkd.package_data import PACKAGE, data_folder, did_you_mean, packaged_config
+from mmvitkd.package_data import PACKAGE, data_folder, packaged_config
+from mmvitkd.suggestions import did_you_mean
 
 import pytest
 

@@ -8,9 +8,8 @@ import argparse
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.config.shortcuts import apply_shortcuts
+from mmvitkd.config.load_config import complete_config
 from mmvitkd.config.student_config import student_config
-from mmvitkd.datasets.mean_std import fill_measured
 from mmvitkd.engine.runner import launch
 from mmvitkd.engine.runner.load_into_runner import load_into_runner
 from mmvitkd.engine.runner.preflight import check_data
@@ -80,8 +79,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    apply_shortcuts(cfg)
-    fill_measured(cfg)
+    complete_config(cfg)
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)

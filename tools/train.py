@@ -3,8 +3,7 @@
 import argparse
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.config.shortcuts import apply_shortcuts
-from mmvitkd.datasets.mean_std import fill_measured
+from mmvitkd.config.load_config import complete_config
 from mmvitkd.engine.runner import launch
 from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
 
@@ -72,8 +71,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    apply_shortcuts(cfg)
-    fill_measured(cfg)
+    complete_config(cfg)
     return cfg
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import timm
 from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmpretrain.models import TimmClassifier
@@ -16,15 +15,13 @@ from mmpretrain.registry import MODELS
 
 from ..analysis.features.loaded_model import LoadedModel
 from ..checkpoint.load_student import load_student as load_weights
+from ..config.load_config import load_config
 from ..config.provenance import provenance_of
-from ..config.shortcuts import apply_shortcuts
-from ..datasets.mean_std import fill_measured
 from ..export.mmpretrain_files import CONFIG
 from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
 from ..models.teachers.normalization import normalization_by
-from ..package_data import PREFIX, packaged_config
 from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student
 
@@ -184,9 +181,4 @@ def _config_of(path: str) -> Config:
             f"model={path!r}: wanted 'timm:NAME', the folder of an exported student, a config "
             f"file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}"
         )
-    if path.startswith(PREFIX):
-        path = str(packaged_config(path))
-    cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_shortcuts(cfg)
-    fill_measured(cfg)
-    return cfg
+    return load_config(path)

@@ -8,7 +8,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..package_data import PREFIX, did_you_mean, packaged_config
+from ..package_data import PREFIX, packaged_config
+from ..suggestions import did_you_mean
 
 KEYS = ('metric', 'reference', 'once', 'runs')
 ENTRY_KEYS = ('config', 'needs')

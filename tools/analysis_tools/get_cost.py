@@ -14,15 +14,14 @@ import mmvitkd  # first: it mends the packages below
 from mmvitkd.analysis import cost_of, distillation_cost_of
 from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 from mmvitkd.compat import SUPPORTED, installed_version
+from mmvitkd.config.load_config import load_config
 from mmvitkd.config.provenance import provenance_of
-from mmvitkd.config.shortcuts import apply_shortcuts
 from mmvitkd.export.image_input import image_input_of
 from mmvitkd.models.algorithms import FeatureDistill
 from mmvitkd.models.teachers.config import teacher_config
 from mmvitkd.models.utils.input_size import input_size_of
 
 from mmengine.config import Config
-from mmengine.hub import get_config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
@@ -111,8 +110,7 @@ def measure(path: str) -> dict[str, Any]:
         FileNotFoundError: If there is no such config.
         ValueError: If it has no model, or it is not known how to run it.
     """
-    cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_shortcuts(cfg)
+    cfg = load_config(path, measure=False)
     if not cfg.get('model'):
         raise ValueError('this config has no model.')
     model = cfg.to_dict()['model']

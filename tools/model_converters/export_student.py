@@ -13,9 +13,8 @@ from pathlib import Path
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
 from mmvitkd.checkpoint.read import read_checkpoint
+from mmvitkd.config.load_config import load_config
 from mmvitkd.config.provenance import provenance_of
-from mmvitkd.config.shortcuts import apply_shortcuts
-from mmvitkd.datasets.mean_std import fill_measured
 from mmvitkd.export.export_dir import CARD, check_target, new_folder
 from mmvitkd.export.mmpretrain_files import write_mmpretrain
 from mmvitkd.export.model_card import DIFFERS, FILES, Facts, model_card
@@ -61,16 +60,6 @@ def parse_args() -> argparse.Namespace:
         help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
     )
     return parser.parse_args()
-
-
-def load_config(path: str, options: dict | None) -> Config:
-    """The config of the training as its run had it."""
-    cfg = Config.fromfile(path)
-    if options is not None:
-        cfg.merge_from_dict(options)
-    apply_shortcuts(cfg)
-    fill_measured(cfg)
-    return cfg
 
 
 def given_score(file: Path) -> Score:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...package_data import did_you_mean
+from ...suggestions import did_you_mean
 
 DEFAULT, ALL = 'default', 'all'
 # Blocks of which 'default' has the permutation test: of one block of CaiT-S24 it takes a fifth

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop
 
 from ...analysis.functional.token_shares import BANDWIDTH_THRESHOLDS
@@ -15,6 +14,7 @@ from ...analysis.runner.layer_monitor import LayerMonitor, LayerReport
 from ...datasets.subset_loader import subset_loader
 from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
+from ...utils.unwrap import unwrap_model
 
 
 @HOOKS.register_module()
@@ -92,7 +92,7 @@ class SEPHook(Hook):
             raise ValueError(
                 'SEPHook looks at validation images: wanted a val_dataloader of 2 or more.'
             )
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         sample = subset_loader(
             runner.val_dataloader, self.num_images, self.batch_size, self.seed
         )
@@ -127,7 +127,7 @@ class SEPHook(Hook):
         if runner.rank != 0 or self._watch is None:
             return
         begin = time.perf_counter()
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         with self._aside(model):
             try:
                 reports = self._watch.measure()

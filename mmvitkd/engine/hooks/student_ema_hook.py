@@ -3,12 +3,12 @@
 from typing import Any
 
 from mmengine.hooks import EMAHook, RuntimeInfoHook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import MODELS
 from mmengine.runner import BaseLoop
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from ...registry import HOOKS
+from ...utils.unwrap import unwrap_model
 from ..optimizers.ema import MomentumAnnealingEMA
 
 
@@ -32,7 +32,7 @@ class StudentEMAHook(EMAHook):
 
     def before_run(self, runner) -> None:
         """Copy the student."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         self.src_model = getattr(model, 'student', model)
         self.ema_model = MODELS.build(self.ema_cfg, default_args=dict(model=self.src_model))
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import Tensor
 
 from ...metrics import Accuracy
 from ...registry import HOOKS
 from ...utils import random_state
+from ...utils.unwrap import unwrap_model
 
 # Validation images below which an accuracy says little.
 FEW = 30
@@ -36,7 +36,7 @@ class TeacherAccuracyHook(Hook):
 
     def before_train(self, runner) -> None:
         """Measure and tell."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         teacher = getattr(model, 'teacher', None)
         if not self.enable or teacher is None or runner.iter > 0:
             return

@@ -3,13 +3,11 @@
 from mmengine.runner import Runner
 
 from ...checkpoint.load_student import load_student
+from ...utils.unwrap import unwrap_model
 
 
 def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
     """Load the student's weights into a runner's model; see :func:`load_student`."""
-    model = runner.model
-    while hasattr(model, 'module'):  # DDP, test-time augmentation
-        model = model.module
-    load_student(model, path, ema)
+    load_student(unwrap_model(runner.model), path, ema)
     which = 'EMA weights' if ema else 'weights'
     runner.logger.info(f'Loaded the {which} of the student from {path}')

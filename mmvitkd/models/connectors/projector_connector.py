@@ -6,6 +6,7 @@ from mmpretrain.models.utils import LayerNorm2d
 from mmrazor.models.architectures.connectors.base_connector import BaseConnector
 
 from ...registry import MODELS
+from ...utils.dtypes import at_least_float32
 from .tokens_to_map import TokensToMap
 
 NORMS = ('BN', 'LN')
@@ -99,4 +100,4 @@ class ProjectorConnector(BaseConnector):
                 f'{feature.shape[1]} wide'
             )
         feature = self.proj(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return self.norm(feature.to(torch.promote_types(feature.dtype, torch.float32)))
+        return self.norm(at_least_float32(feature))

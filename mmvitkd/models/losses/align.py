@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from ...utils.dtypes import at_least_float32
+
 
 def align_maps(
     preds_S: torch.Tensor, preds_T: torch.Tensor
@@ -37,15 +39,11 @@ def align_maps(
         raise ValueError(
             f'preds_S and preds_T must agree in batch, found {shape_s} and {shape_t}'
         )
-    student, teacher = _at_least_float32(preds_S), _at_least_float32(preds_T.detach())
+    # A sum over a map overflows float16; rfft2 on a CPU takes no half precision.
+    student, teacher = at_least_float32(preds_S), at_least_float32(preds_T.detach())
     channels = min(shape_s[1], shape_t[1])
     student, teacher = _pool(student, channels), _pool(teacher, channels)
     return student, _resize(teacher, shape_s[2:])
-
-
-def _at_least_float32(x: torch.Tensor) -> torch.Tensor:
-    """A sum over a map overflows float16; a CPU's rfft2 takes no half precision."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _pool(x: torch.Tensor, channels: int) -> torch.Tensor:

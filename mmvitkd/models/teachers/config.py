@@ -5,13 +5,9 @@ from difflib import get_close_matches
 from typing import Any
 
 import timm
-from mmengine.config import Config
-from mmengine.hub import get_config
 
-from ...config.shortcuts import apply_shortcuts
+from ...config.load_config import load_config
 from ...config.student_config import student_config
-from ...datasets.mean_std import fill_measured
-from ...package_data import PREFIX, packaged_config
 
 TIMM = 'timm:'
 # Where timm looks for a model instead of among its own.
@@ -51,12 +47,7 @@ def _model_of(path: str) -> dict[str, Any]:
             f"teacher={path!r}: wanted 'timm:NAME', the path of a config file (.py), "
             "'mmpretrain::PATH', or the config of a model."
         )
-    if path.startswith(PREFIX):
-        path = str(packaged_config(path))
-    cfg = get_config(path) if '::' in path else Config.fromfile(path)
-    apply_shortcuts(cfg)
-    fill_measured(cfg)
-    content = cfg.to_dict()
+    content = load_config(path).to_dict()
     if 'model' not in content:
         raise ValueError(f'teacher={path!r}: this config has no model.')
     model = dict(student_config(content['model']))

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
+from ...utils.dtypes import at_least_float32
+
 PRECISIONS = (None, 'bf16', 'fp32')
 
 
@@ -19,10 +21,4 @@ def autocast_to(precision: str | None, device: torch.device) -> AbstractContextM
 
 def in_float32(value: Any) -> Any:
     """Half-precision tensors, also in tuples, lists and dicts, as float32; others as is."""
-    return tree_map_only(Tensor, _at_least_float32, value)
-
-
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    if not tensor.is_floating_point():
-        return tensor
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+    return tree_map_only(Tensor, at_least_float32, value)

@@ -1,0 +1,50 @@
+"""Load a config as its run has it."""
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+from ..datasets.mean_std import fill_measured
+from ..package_data import PREFIX, packaged_config
+from .shortcuts import apply_shortcuts
+
+
+def load_config(
+    path: str, options: dict[str, Any] | None = None, measure: bool = True
+) -> Config:
+    """Load a config file and complete it.
+
+    Args:
+        path: A config file (.py), or ``'mmvitkd::PATH'`` or another package's, such as
+            ``'mmpretrain::PATH'``.
+        options: Settings that override the file's, as ``--cfg-options`` gives them.
+        measure: See :func:`complete_config`.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If a shortcut has a wrong value, or no image can be measured.
+    """
+    if path.startswith(PREFIX):
+        path = str(packaged_config(path))
+    cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    if options is not None:
+        cfg.merge_from_dict(options)
+    complete_config(cfg, measure)
+    return cfg
+
+
+def complete_config(cfg: Config, measure: bool = True) -> None:
+    """Spread a config's shortcuts over what they stand for, in place.
+
+    Args:
+        cfg: The config of a run.
+        measure: Whether to read images where the config asks for their mean and standard
+            deviation; if not, these stay ``'measured'``.
+
+    Raises:
+        ValueError: If a shortcut has a wrong value, or no image can be measured.
+    """
+    apply_shortcuts(cfg)
+    if measure:
+        fill_measured(cfg)

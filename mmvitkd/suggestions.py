@@ -1,0 +1,17 @@
+"""Suggest the names that come close to a wrong one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def close_names(
+    name: object, names: Iterable[str], n: int = 5, cutoff: float = 0.4
+) -> list[str]:
+    """Return at most ``n`` names close to a wrong one, the closest first."""
+    return get_close_matches(str(name), sorted(set(names)), n=n, cutoff=cutoff)
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """Return ``'; did you mean X or Y?'``, or an empty string where nothing comes close."""
+    close = close_names(name, names, n=3, cutoff=0.5)
+    return f'; did you mean {" or ".join(close)}?' if close else ''

@@ -1,0 +1,67 @@
+"""Errors about a setting, which a tool can word as its user typed that setting."""
+
+from collections.abc import Mapping, Sequence
+
+
+class KeyedError(Exception):
+    """An error that names settings, and says which of them is wrong.
+
+    Raise :class:`KeyedValueError` or :class:`KeyedFileNotFoundError`. In the message, a name in
+    braces that is also in ``settings`` stands for that setting::
+
+        raise KeyedValueError(
+            '{checkpoint}: none is given for x.py. Give a file, or set {allow_random}=True.',
+            'checkpoint', 'allow_random')
+
+    ``str(error)`` has the plain names; a command line calls :meth:`worded` with its own.
+
+    Args:
+        message: The text.
+        key: The setting that is wrong.
+        settings: Other settings that the text names.
+
+    Attributes:
+        key: The setting that is wrong.
+    """
+
+    def __init__(self, message: str, key: str, *settings: str) -> None:
+        self.key = key
+        self._message = message
+        self._settings = (key, *settings)
+        super().__init__(self.worded({}))
+
+    def worded(self, names: Mapping[str, str]) -> str:
+        """Return the message with other names for some of its settings.
+
+        Args:
+            names: By setting, what to call it, such as ``{'img_size': '--img-size'}``.
+        """
+        message = self._message
+        for setting in self._settings:
+            name = names.get(setting, setting)
+            if name != setting:  # an option without a value: --ema, not --ema=True
+                message = message.replace(f'{{{setting}}}=True', name)
+            message = message.replace(f'{{{setting}}}', name)
+        return message
+
+    def renamed(self, names: Mapping[str, str]) -> 'KeyedError':
+        """Return the same error with other names for its settings, for whoever passes it on."""
+        settings = [names.get(setting, setting) for setting in self._settings]
+        message = self._message
+        for old, new in zip(self._settings, settings, strict=True):
+            message = message.replace(f'{{{old}}}', f'{{{new}}}')
+        return type(self)(message, *settings)
+
+
+class KeyedValueError(KeyedError, ValueError):
+    """A setting with a wrong value."""
+
+
+class KeyedFileNotFoundError(KeyedError, FileNotFoundError):
+    """A setting that names a file or folder which does not exist."""
+
+
+def listed(names: Sequence[str], limit: int = 5) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f' and {len(names) - limit} more' if len(names) > limit else ''
+    return ', '.join(names[:limit]) + more
