@@ -7,7 +7,7 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments import read_suite
-from mmvitkd.experiments.statistics import paired_difference, summarise
+from mmvitkd.experiments.statistics import paired_difference, summarize
 
 import pytest
 from mmengine.config import Config
@@ -43,7 +43,7 @@ def test_a_row_is_what_was_recorded(name, parameters, cells):
     scores, plain = SCORES[name], SCORES[RESULTS['reference']]
     raw, mean, deviation, difference = (cell.strip() for cell in cells.split('|'))
     assert raw.split() == [f'{score:.1f}' for score in scores.values()]
-    summary = summarise(list(scores.values()))
+    summary = summarize(list(scores.values()))
     assert (mean, deviation) == (shown(summary, '.2f'), f'{summary.deviation:.2f}')
     if name != RESULTS['reference']:
         assert difference == shown(paired_difference(scores, plain), '+.2f')

@@ -1,20 +1,20 @@
-"""``fast = True``: what a config sets for speed, wherever it does not say otherwise."""
+"""Apply ``fast = True``: the settings for speed, unless the config states its own."""
 
 from typing import Any
 
 from mmengine.config import Config
 
-# Of mmvitkd.FeatureDistill.
+# Arguments of mmvitkd.FeatureDistill.
 MODEL = dict(compile_student=True, channels_last=True)
-# Of its teacher, if it has one.
+# Options of its teacher, if it has one.
 TEACHER = dict(precision='bf16', compile=True, own_stream=True)
-# Of the optimizers that know it.
+# Arguments of the optimizers that have them.
 OPTIMIZER = dict(fused=True)
 FUSED = ('Adam', 'AdamW', 'SGD')
 
 
 def apply_fast(cfg: Config) -> None:
-    """Switch on what makes training faster; what a config states itself stays.
+    """Switch on what makes training faster, without overriding what the config states.
 
     Args:
         cfg: The config of a run, changed in place.

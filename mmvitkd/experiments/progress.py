@@ -1,22 +1,30 @@
-"""Progress of trainings that other processes run: their bars, filled from their logs."""
+"""Show the progress of trainings that run in other processes, by their logs."""
 
 import re
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
-def training_bars(console: Console) -> Progress:
-    """A context with one bar a run; without a terminal only the last state is printed.
-
-    Every task needs a field ``at``, which says how far it is.
-    """
-    columns = TextColumn('{task.description:22}'), BarColumn(), TextColumn('{task.fields[at]}')
-    return Progress(*columns, TimeElapsedColumn(), console=console)
+def training_progress(console: Console) -> Progress:
+    """Return a progress display with a bar per run that counts epochs."""
+    return Progress(
+        TextColumn('{task.description:22}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
 
 
 def last_epoch(log: Path) -> int:
-    """The last epoch that a log tells of."""
+    """Return the last epoch in a training's log, 0 before the first."""
     epochs = re.findall(r'Epoch\(train\)\s+\[(\d+)\]', log.read_text())
     return int(epochs[-1]) if epochs else 0

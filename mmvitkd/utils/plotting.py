@@ -1,4 +1,4 @@
-"""What all figures share: their colours, axes without clutter, files written whole."""
+"""Share colours, uncluttered axes and whole files among all figures."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')
 
 
 def plain(axes: Axes) -> Axes:
-    """Leave out the lines that say nothing."""
+    """Remove the spines that carry no information."""
     axes.spines[['top', 'right']].set_visible(False)
     axes.tick_params(colors=GREY, labelcolor=INK, labelsize=9)
     return axes

@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.logging import async_history_buffer as deferred_history
+from mmvitkd.engine.logging import async_history_buffer as async_history_buffer
 from mmvitkd.engine.logging.async_history_buffer import AsyncHistoryBuffer, Transfer
 
 import numpy as np
@@ -143,7 +143,7 @@ def test_values_of_many_steps_and_names_arrive_together(monkeypatch):
 
 
 def test_unread_values_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(deferred_history, 'MOST', 10)
+    monkeypatch.setattr(async_history_buffer, 'MOST', 10)
     _, ours = pair()
     for step in range(25):
         ours.defer_tensor(torch.tensor(float(step)))

@@ -156,10 +156,10 @@ def test_an_image_folder_passes(root):
 def test_an_image_folder_without_val(root):
     (root / 'val').rename(root / 'train' / 'n02' / 'more')
     (root / 'train' / 'n02' / 'more' / 'n01').rename(root / 'train' / 'n01' / 'more')
-    check_data(_folder_cfg(root, val_share=0.5), ['train', 'val'])
-    message = _message(ValueError, _folder_cfg(root, val_share=2))
+    check_data(_folder_cfg(root, val_ratio=0.5), ['train', 'val'])
+    message = _message(ValueError, _folder_cfg(root, val_ratio=2))
     assert (
-        message == 'train_dataloader.dataset: val_share=2: wanted more than 0 and less than 1.'
+        message == 'train_dataloader.dataset: val_ratio=2: wanted more than 0 and less than 1.'
     )
 
 
