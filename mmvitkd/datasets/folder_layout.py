@@ -115,7 +115,7 @@ def _check_images(
     folder: str, files: Files, classes: Iterable[str], extensions: tuple[str, ...]
 ) -> None:
     """Raise ValueError without images, or with fewer than two classes."""
-    wanted = 'wanted one folder of images a class'
+    wanted = 'wanted one folder of images per class'
     if not files:
         raise ValueError(f'there is no class folder in {folder!r}; {wanted}.')
     if not any(files.values()):

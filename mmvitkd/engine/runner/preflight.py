@@ -89,8 +89,8 @@ def _check_folder(
         raise ValueError(
             f'{what}: found {len(classes)} class folders in {folder!r}, and '
             f"MMPretrain's ImageNet takes {IMAGENET_CLASSES}. For other classes inherit a "
-            "config of configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as in "
-            '_base_/datasets/image_folder.py.'
+            "config of configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as "
+            'in _base_/datasets/image_folder.py.'
         )
     _check_num_classes(len(classes), num_classes, folder, what)
     files = list_dir_or_file(folder, list_dir=False, recursive=True)
