@@ -94,7 +94,7 @@ ENTRIES: dict[str, Entry] = {
     **_ours('ours-channels-last', 'channels last', model__channels_last=True),
     **_ours(
         'ours-cuda-stream',
-        'the teacher on a stream of its own (CUDA)',
+        'the teacher on its own stream (CUDA)',
         model__teacher_options__own_stream=True,
     ),
     **_ours('ours-fast', 'all of these: fast=True', BF16_TEACHER, fast=True),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+from mmvitkd.utils.atomic_file import atomic_file
 from mmvitkd.utils.collect_env import commit_of, hardware, versions
 from mmvitkd.utils.tables import markdown_table
 
@@ -117,4 +117,5 @@ def write_run(path: Path, args: argparse.Namespace, **content: Any) -> None:
     """
     settings = {key: str(value) for key, value in vars(args).items()}
     text = json.dumps(dict(settings=settings, **content, **collect_environment()), indent=1)
-    AtomicLocalBackend().put((text + '\n').encode(), path)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text + '\n')

@@ -51,7 +51,7 @@ class TimmTask:
         features: The feature task, instead of the logits task.
 
     Raises:
-        ValueError: If the teacher is no timm model.
+        ValueError: If the teacher is not a timm model.
     """
 
     def __init__(self, pair: TrainingPair, features: bool = False) -> None:

@@ -78,7 +78,7 @@ def parse_args() -> argparse.Namespace:
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: torch finds no GPU')
     if args.device == 'cuda' and args.clock != 'wall':
-        parser.error(f'--clock {args.clock} says nothing about --device cuda')
+        parser.error(f'--clock {args.clock} does not measure --device cuda')
     try:
         args.candidates = choose_candidates(args.candidates, args.device, args.first_block)
     except ValueError as error:

@@ -92,7 +92,7 @@ def check_loss(
     if not abs(loss - wanted) <= tolerance * abs(wanted):
         raise SystemExit(
             f'{name}: its loss is {loss:.6g}, that of the bare loop {wanted:.6g} '
-            f'({" + ".join(terms)}): not the same work, so its time says nothing. '
+            f'({" + ".join(terms)}): not the same work, so the times cannot be compared. '
             f'Allowed: {tolerance:g} of it.'
         )
 

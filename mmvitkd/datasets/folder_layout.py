@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn
 from mmpretrain.datasets import ImageNet
 
 from ..utils.deprecation import renamed_arguments
+from ..utils.errors import listed
 from .hash_split import hash_split
 
 SPLITS = ('train', 'val', 'test')
@@ -77,9 +78,7 @@ def find_files(
 
 def named(names: Iterable[str], limit: int = 10) -> str:
     """Quote the first few names, and count the rest."""
-    names = list(names)
-    rest = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return ', '.join(map(repr, names[:limit])) + rest
+    return listed([repr(name) for name in names], limit)
 
 
 def _split_folders(root: str, split: str) -> tuple[str, str | None]:

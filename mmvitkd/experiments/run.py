@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import find_latest_checkpoint
 
-from ..checkpoint.atomic_backend import AtomicLocalBackend
+from ..utils.atomic_file import atomic_file
 from .metrics import read_metrics
 from .suite import Entry, Suite
 
@@ -143,7 +143,8 @@ class Run:
             commit=commit,
         )
         text = json.dumps(asdict(result), indent=1) + '\n'
-        AtomicLocalBackend().put(text.encode(), self.folder / 'result.json')
+        with atomic_file(self.folder / 'result.json') as temporary:
+            temporary.write_text(text)
 
     @property
     def _seed(self) -> list[str]:

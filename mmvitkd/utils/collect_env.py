@@ -1,7 +1,7 @@
 """Collect what an experiment ran with: commit, versions, hardware.
 
-MMEngine's ``collect_env`` also asks the compilers, which takes a second, and knows neither the
-processor nor most of these packages.
+MMEngine's ``collect_env`` also runs the compilers, which takes a second, and lacks the
+processor and most of these packages.
 """
 
 import os

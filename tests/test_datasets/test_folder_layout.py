@@ -162,7 +162,7 @@ def test_no_image_at_all(tmp_path):
     touch(tmp_path, 'cat/1.txt', 'dog/1.raw')
     found = message(ValueError, tmp_path, 'train')
     assert 'there is no image (.jpg, .jpeg, .png' in found
-    assert f"in '{tmp_path}'; wanted one folder of images a class." in found
+    assert f"in '{tmp_path}'; wanted one folder of images per class." in found
     touch(tmp_path / 'b' / 'train', 'cat/1.jpg', 'dog/1.jpg')
     touch(tmp_path / 'b' / 'val', 'cat/1.txt')
     assert 'there is no image (.jpg' in message(ValueError, tmp_path / 'b', 'val')

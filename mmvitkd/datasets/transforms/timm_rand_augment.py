@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
-from timm.data.auto_augment import rand_augment_transform
-from timm.data.transforms import str_to_pil_interp
 
 from ...registry import TRANSFORMS
 
@@ -46,6 +44,10 @@ class TimmRandAugment(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
         self.policy = policy
         self.fill_color = tuple(fill_color)
         self.interpolation = interpolation
+        # Here, since timm takes a while to import.
+        from timm.data.auto_augment import rand_augment_transform
+        from timm.data.transforms import str_to_pil_interp
+
         hparams: dict[str, Any] = dict(img_mean=self.fill_color)
         try:
             if interpolation != 'random':

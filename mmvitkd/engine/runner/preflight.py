@@ -143,7 +143,7 @@ def _check_plain(path: str, key: str) -> None:
         torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
     except UnpicklingError:
         raise ValueError(
-            f'{key}={path!r} was not written by mmvitkd, and a run cannot go on from it: it '
+            f'{key}={path!r} was not written by mmvitkd, and a run cannot continue from it: it '
             'holds pickled objects next to its weights, as other training checkpoints do, or '
             'is a file of weights alone. Give it as student_ckpt or teacher_ckpt.'
         ) from None
