@@ -16,7 +16,7 @@ import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
 from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments.plot_runs import RunSummary, draw_accuracy, draw_losses, half_interval
-from mmvitkd.experiments.progress import last_epoch, training_progress
+from mmvitkd.experiments.training_progress import last_epoch, training_progress
 from mmvitkd.utils.subprocesses import Subprocesses, tail_log
 from mmvitkd.utils.tables import markdown_table, screen_table
 

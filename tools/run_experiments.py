@@ -17,7 +17,7 @@ from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 from mmvitkd.experiments import Run, Suite, read_suite, run_all, runs_of
 from mmvitkd.experiments.experiment_report import caption_of, content_of, scores_of, table_of
 from mmvitkd.experiments.plot_seeds import draw_seeds
-from mmvitkd.experiments.progress import training_progress
+from mmvitkd.experiments.training_progress import training_progress
 from mmvitkd.package_data import data_folder
 from mmvitkd.utils.collect_env import commit_of, hardware, versions
 from mmvitkd.utils.tables import markdown_table, screen_table

@@ -4,11 +4,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-# Arguments of mmvitkd.FeatureDistill.
+# Of mmvitkd.FeatureDistill.
 MODEL = dict(compile_student=True, channels_last=True)
-# Options of its teacher, if it has one.
+# Of its teacher, if it has one.
 TEACHER = dict(precision='bf16', compile=True, own_stream=True)
-# Arguments of the optimizers that have them.
+# Of the optimizers that know it.
 OPTIMIZER = dict(fused=True)
 FUSED = ('Adam', 'AdamW', 'SGD')
 

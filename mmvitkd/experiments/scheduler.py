@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from ..utils.subprocesses import Subprocesses, tail_log
-from .progress import last_epoch
 from .run import Run
+from .training_progress import last_epoch
 
 POLL_INTERVAL = 0.2  # seconds
 

@@ -1,7 +1,7 @@
 """The progress of a training is read from its log."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments.progress import last_epoch
+from mmvitkd.experiments.training_progress import last_epoch
 
 
 def test_the_last_epoch_of_a_log(tmp_path):
