@@ -1,4 +1,4 @@
-"""Check that batches and processes do not change the result of a measure."""
+"""However its images come, in batches or from processes, a measure says the same."""
 
 import pytest
 from tokens import numbers
@@ -8,7 +8,7 @@ def check_splits(make, features):
     """Check a measure against itself on batches of other sizes, and merged.
 
     Args:
-        make: Returns an empty measure.
+        make: Gives an empty measure.
         features: Of 7 images.
     """
     whole = make()
