@@ -1,4 +1,4 @@
-"""The arithmetic of the limit: what a training step multiplies, and what the machine can."""
+"""Count the multiplications of a training step, and measure what the machine can do."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mmpretrain.registry import MODELS
 from timing import seconds_of
 from training_pair import TrainingPair
 
-# The side of a matrix product that is close to what the machine can do at best.
+# Side of a matrix product large enough to reach the machine's peak.
 SIDE = dict(cpu=2048, cuda=8192)
 DTYPES = dict(fp32=torch.float32, bf16=torch.bfloat16)
 
@@ -29,16 +29,16 @@ def cost_of_pair(pair: TrainingPair) -> DistillationCost:
 
 
 def macs_of_a_step(cost: DistillationCost) -> int:
-    """Multiply-accumulates of a training step for one image."""
+    """Return the multiply-accumulates of a training step for one image."""
     return PASSES_OF_A_STEP * (cost.student.macs + cost.losses.macs) + cost.teacher.macs
 
 
-def told(cost: DistillationCost, batch_size: int, peak: float) -> str:
-    """The arithmetic in words.
+def describe_cost(cost: DistillationCost, batch_size: int, peak: float) -> str:
+    """Describe the cost of a step in words.
 
     Args:
-        cost: Of the pair.
-        batch_size: Images of a step.
+        cost: The cost of the pair.
+        batch_size: Images per step.
         peak: FLOP/s of a large matrix product.
     """
     step = macs_of_a_step(cost)
@@ -47,7 +47,7 @@ def told(cost: DistillationCost, batch_size: int, peak: float) -> str:
         for macs in (cost.student.macs, cost.losses.macs, cost.teacher.macs, step)
     )
     return (
-        f'GMACs an image: {PASSES_OF_A_STEP} x ({student} student + {losses} losses), forward '
+        f'GMACs per image: {PASSES_OF_A_STEP} x ({student} student + {losses} losses), forward '
         f'and backward, + {teacher} teacher = {whole}; the teacher is '
         f'{100 * cost.teacher.macs / step:.0f} % of it\n'
         f'a large matrix product: {peak / 1e12:.3f} TFLOP/s; all of a step at that rate: '
@@ -55,8 +55,8 @@ def told(cost: DistillationCost, batch_size: int, peak: float) -> str:
     )
 
 
-def rate_of_products(device: str, dtype: str) -> float:
-    """FLOP/s of one large matrix product, the best of some: a measured peak."""
+def peak_flops(device: str, dtype: str) -> float:
+    """Measure the peak: FLOP/s of one large matrix product, the best of several."""
     side = SIDE[device]
     matrix = torch.randn(side, side, device=device, dtype=DTYPES[dtype])
     best = min(seconds_of(torch.mm, matrix, matrix) for _ in range(7))

@@ -1,6 +1,6 @@
-"""The limit: a training step in bare PyTorch, written out by hand.
+"""Run the baseline: a hand-written training step in bare PyTorch.
 
-Nothing here is MMEngine's or ours but the two networks as plain modules.
+Only the two networks are MMPretrain's, timm's or ours, as plain modules.
 """
 
 from math import isqrt
@@ -13,12 +13,12 @@ from recipe import Recipe
 from torch import Tensor, nn
 from training_pair import TrainingPair
 
-# Small: how far the training has come must not matter.
+# Small, so that all candidates time the same weights.
 LEARNING_RATE = 1e-6
 
 
 class WithFeatures(nn.Module):
-    """A network that hands over the outputs of some of its modules beside its own."""
+    """A network that also returns the outputs of some of its modules."""
 
     def __init__(self, network: nn.Module, names: list[str]) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class WithFeatures(nn.Module):
         return hook
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(B, K) logits, and the tokens (B, N, C) by the name of the module."""
+        """Return logits (B, K), and tokens (B, N, C) by the name of the module."""
         self.features = {}
         logits = self.network(images)
         features, self.features = self.features, {}
@@ -47,7 +47,7 @@ class BareLoop:
     Args:
         pair: What to train.
         compiled: Whether to compile both networks, and to fuse AdamW.
-        distil: Whether there is a teacher; else the student learns from labels alone.
+        distil: Whether there is a teacher; otherwise the student learns from labels only.
     """
 
     def __init__(self, pair: TrainingPair, compiled: bool = False, distil: bool = True) -> None:
@@ -67,7 +67,7 @@ class BareLoop:
             self.teacher = self.teacher and torch.compile(self.teacher)
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """What a loader would hand over."""
+        """Return what a loader would."""
         return self.pair.plain_batch()
 
     def step(self, batch: tuple[Tensor, Tensor]) -> None:
@@ -78,11 +78,11 @@ class BareLoop:
         self.optimizer.zero_grad(set_to_none=True)
 
     def loss(self) -> float:
-        """The loss of the batch, without a step."""
+        """Return the loss of the batch, without a step."""
         return sum(self.losses(self.batch()).values()).item()
 
     def losses(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """The terms of the loss: 'labels', and with a teacher, 'logits' and 'features'."""
+        """Return the terms of the loss: 'labels', with a teacher also 'logits', 'features'."""
         images, labels = (x.to(self.pair.device, non_blocking=True) for x in batch)
         images = (images.float() - self.mean) / self.std
         recipe = self.recipe
@@ -106,10 +106,10 @@ def terms(
     learned: dict[str, Tensor],
     taught: dict[str, Tensor],
 ) -> dict[str, Tensor]:
-    """The weighted terms of a distillation's loss.
+    """Return the weighted terms of a distillation's loss.
 
     Args:
-        recipe: The numbers.
+        recipe: Weights, temperature and layers.
         logits: The student's, (B, K).
         labels: (B,).
         targets: The teacher's logits, (B, K).
@@ -131,11 +131,11 @@ def terms(
 
 
 def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """The mean squared error of two blocks' patch tokens, pooled to the smaller width.
+    """Return the mean squared error of two blocks' patch tokens, pooled to the smaller width.
 
     Args:
-        student: (B, N, C), N a square grid and what little stands before it.
-        teacher: (B, N', C') of the same grid.
+        student: (B, N, C); N is a square grid, after a few other tokens.
+        teacher: (B, N', C'), with the same grid.
     """
     student, teacher = (x[:, x.shape[1] - isqrt(x.shape[1]) ** 2 :] for x in (student, teacher))
     width = min(student.shape[2], teacher.shape[2])
@@ -147,7 +147,7 @@ def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def adamw(network: nn.Module, recipe: Recipe, fused: bool) -> torch.optim.Optimizer:
-    """AdamW with two groups: matrices, which decay, and vectors, which do not."""
+    """Build AdamW with two groups: matrices, which decay, and vectors, which do not."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
         dict(params=[p for p in parameters if p.dim() > 1], weight_decay=recipe.weight_decay),
@@ -158,7 +158,7 @@ def adamw(network: nn.Module, recipe: Recipe, fused: bool) -> torch.optim.Optimi
 
 
 def plain_rates(network: nn.Module) -> None:
-    """Make Python floats of numpy's, at which a compiled MMPretrain ViT would break off."""
+    """Replace numpy floats, at which a compiled MMPretrain ViT would break its graph."""
     for module in network.modules():
         if isinstance(getattr(module, 'drop_prob', None), np.floating):
             module.drop_prob = float(module.drop_prob)

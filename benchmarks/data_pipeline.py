@@ -1,8 +1,8 @@
-"""Our ImageNet training pipeline against timm's, on the same files: `data_pipeline.py`.
+"""Time our ImageNet training pipeline against timm's on the same files: `data_pipeline.py`.
 
-All take turns. One core: this process on one thread, in its processor time, to which other load
-on the machine adds little. All cores: a DataLoader with a worker for each, which reads and
-collates, in wall-clock time without its start.
+All candidates take turns. One core: this process on one thread, in processor time, to which
+other load on the machine adds little. All cores: a DataLoader with a worker process per core,
+in wall-clock time without its start.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument(
-        '--data-root', type=Path, help='class folders of images, instead of made ones'
+        '--data-root', type=Path, help='class folders of images, instead of generated ones'
     )
     parser.add_argument(
         '--sizes',
@@ -43,16 +43,16 @@ def parse_args() -> argparse.Namespace:
         type=size,
         default=[(500, 375), (1500, 1125)],
         metavar='WIDTHxHEIGHT',
-        help='of the made files (500x375 1500x1125)',
+        help='of the generated files (500x375 1500x1125)',
     )
-    parser.add_argument('--files', type=int, default=12, help='files made of a size (12)')
-    parser.add_argument('--images', type=int, default=32, help='images of a turn (32)')
+    parser.add_argument('--files', type=int, default=12, help='files per size (12)')
+    parser.add_argument('--images', type=int, default=32, help='images per turn (32)')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
         '--workers',
         type=int,
         default=os.cpu_count(),
-        help='for all cores (their number); 0 leaves it out',
+        help='worker processes for all cores (their number); 0 skips this',
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
     args = parser.parse_args()
@@ -63,20 +63,20 @@ def parse_args() -> argparse.Namespace:
 
 
 def size(text: str) -> tuple[int, int]:
-    """Width and height."""
+    """Parse width and height."""
     width, height = map(int, text.split('x'))  # argparse names the option if that fails
     return width, height
 
 
 def seed_all(seed: int) -> None:
-    """Every contestant of a round starts from one seed."""
+    """Start every candidate of a round from one seed."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
 
 
 def turn_on_one_core(pipeline: Pipeline, images: int) -> Callable[[], float]:
-    """A turn gives the seconds of an image on the processor; each has other draws."""
+    """Return a turn, which returns processor seconds per image; each turn has its own seed."""
     turns = iter(range(10**9))
 
     def turn() -> float:
@@ -90,7 +90,7 @@ def turn_on_one_core(pipeline: Pipeline, images: int) -> Callable[[], float]:
 
 
 def turn_on_all_cores(pipeline: Pipeline, images: int, workers: int) -> Callable[[], float]:
-    """The same from a DataLoader, from its first batch of each worker to its last one."""
+    """Return the same for a DataLoader, from the first batch of each worker to the last."""
     batch_size = max(images // 4, 1)
     indices = [i % len(pipeline.dataset) for i in range(5 * batch_size * workers)]
     turns = iter(range(10**9))
@@ -123,7 +123,7 @@ def _one_thread(worker: int) -> None:
 def speed_table(
     seconds: dict[str, list[float]], pipelines: dict[str, Pipeline], cores: int
 ) -> str:
-    """Milliseconds of an image on a core, images/s of a core, ratio of first quartiles."""
+    """Return ms per image on a core, images/s of a core, and ratios of first quartiles."""
     base = summary_of(seconds[BASE]).first_quartile
     rows = []
     for name, times in seconds.items():
@@ -137,7 +137,7 @@ def speed_table(
 
 
 def stage_table(stages: dict[str, dict[str, float]]) -> str:
-    """Milliseconds and share of each stage."""
+    """Return milliseconds and share of each stage."""
     rows = []
     for name, seconds in stages.items():
         whole = sum(seconds.values())
@@ -147,7 +147,7 @@ def stage_table(stages: dict[str, dict[str, float]]) -> str:
 
 
 def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
-    """Time all on the images of a folder, and print the tables."""
+    """Time all candidates on the images of a folder, and print the tables."""
     cfg = Config.fromfile(CONFIG)
     set_dataloaders(cfg)
     collate = cfg.train_dataloader.collate_fn
@@ -165,10 +165,10 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     for name, (cores, way) in ways.items():
         turns = {key: way(pipeline, args.images) for key, pipeline in pipelines.items()}
         for turn in turns.values():
-            turn()  # does not count
+            turn()  # not timed
         found[name] = interleaved(turns, args.rounds)
         table = speed_table(found[name], pipelines, cores)
-        print(f'\n{name}, an image on a core:\n{table}', flush=True)
+        print(f'\n{name}, per image on a core:\n{table}', flush=True)
     seed_all(0)
     stages = {name: stage_seconds(p.dataset, args.images) for name, p in pipelines.items()}
     print(f'\n{stage_table(stages)}\n', flush=True)
@@ -176,7 +176,7 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the files, time, write."""
+    """Generate files, time, write."""
     args = parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

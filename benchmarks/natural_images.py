@@ -1,4 +1,4 @@
-"""JPEG files like photographs: shapes with edges, texture of a 1/f spectrum, a little noise."""
+"""Generate JPEG files like photographs: edges, texture with a 1/f spectrum, a little noise."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 CLASSES = ('odd', 'even')
-QUALITY = 90  # with the texture below, bytes a pixel as in ImageNet: about a half
+QUALITY = 90  # with the texture below, about half a byte per pixel, as in ImageNet
 
 
 def write_images(folder: Path, size: tuple[int, int], number: int) -> None:
-    """Write images into two class folders, the same ones at each call.
+    """Write images into two class folders, the same at each call.
 
     Args:
-        folder: Made if it is not there.
+        folder: Created if missing.
         size: (width, height) in pixels.
         number: How many.
     """
@@ -24,12 +24,12 @@ def write_images(folder: Path, size: tuple[int, int], number: int) -> None:
 
 
 def natural_image(width: int, height: int, seed: int, noise: float = 4) -> Image.Image:
-    """An RGB image.
+    """Generate an RGB image.
 
     Args:
         width: In pixels.
         height: In pixels.
-        seed: Another seed is another image.
+        seed: Another seed gives another image.
         noise: Standard deviation of the white noise, in grey levels.
     """
     rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def natural_image(width: int, height: int, seed: int, noise: float = 4) -> Image
 
 
 def _shapes(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Discs and triangles, many small ones and few large ones."""
+    """Draw discs and triangles, many small ones and few large ones."""
     image = Image.new('RGB', (width, height), tuple(rng.integers(40, 216, 3).tolist()))
     draw = ImageDraw.Draw(image)
     for index in range(60):
@@ -58,7 +58,7 @@ def _shapes(rng: np.random.Generator, width: int, height: int) -> Image.Image:
 
 
 def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """(height, width) of variance 1, whose amplitudes fall with the frequency f as 1/f."""
+    """Return noise (height, width) of variance 1 and a spectrum of amplitudes 1/f."""
     f = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     f[0, 0] = np.inf
     spectrum = rng.standard_normal(f.shape) + 1j * rng.standard_normal(f.shape)

@@ -1,4 +1,4 @@
-"""The training pipelines that `data_pipeline.py` compares, and how they are cut into stages."""
+"""Build the training pipelines that `data_pipeline.py` compares, and time their stages."""
 
 import time
 from collections.abc import Callable
@@ -29,12 +29,12 @@ STAGE_OF = {
 
 
 class Pipeline(NamedTuple):
-    """A contestant.
+    """A candidate.
 
     Attributes:
         dataset: Images after the pipeline.
-        collate: What makes a batch of them.
-        differs: What it does besides the work of ours, or leaves out of it.
+        collate: Makes a batch of them.
+        differs: What it does more or less than ours.
     """
 
     dataset: Dataset
@@ -45,12 +45,12 @@ class Pipeline(NamedTuple):
 def pipelines_of(
     train_pipeline: list[dict[str, Any]], folder: Path, collate: str = 'default_collate'
 ) -> dict[str, Pipeline]:
-    """Ours, with each switch by itself, that of MMPretrain's transforms, and timm's.
+    """Build ours, ours with each switch, one of MMPretrain's transforms, and timm's.
 
     Args:
-        train_pipeline: Of our config.
+        train_pipeline: From our config.
         folder: Class folders of images.
-        collate: MMEngine's function that makes batches of ours.
+        collate: The name of MMEngine's function that makes batches of ours.
     """
     load = dict(train_pipeline[0])
     if load['type'] != LOAD:
@@ -59,7 +59,7 @@ def pipelines_of(
     theirs = [dict(type='LoadImageFromFile'), dict(crop, interpolation='bicubic')]
     starts = {
         'ours': ([load], ''),
-        'ours, reduced_decoding=False': ([dict(load, reduced_decoding=False)], ''),
+        'ours, draft_decode=False': ([dict(load, draft_decode=False)], ''),
         "ours, backend='pillow'": ([dict(load, backend='pillow')], ''),
         'MMPretrain load and crop': (theirs, 'OpenCV decodes, Pillow resizes'),
     }
@@ -87,35 +87,35 @@ def pipelines_of(
 
 
 class Stopwatch:
-    """Processor seconds by stage, of steps that may lie within one another.
+    """Processor seconds by stage, of steps that may be nested.
 
     Attributes:
-        seconds: Of each stage, without what lies within it.
+        seconds: Of each stage, without nested ones.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = dict.fromkeys(STAGES, 0.0)
-        self._within: list[str] = []
+        self._open: list[str] = []
 
     def timed(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        """The step, which adds its time to a stage."""
+        """Return the step, which adds its time to a stage."""
 
         def call(*arguments: Any) -> Any:
-            self._within.append(stage)
+            self._open.append(stage)
             start = time.process_time()
             result = step(*arguments)
             seconds = time.process_time() - start
-            self._within.pop()
+            self._open.pop()
             self.seconds[stage] += seconds
-            if self._within:
-                self.seconds[self._within[-1]] -= seconds
+            if self._open:
+                self.seconds[self._open[-1]] -= seconds
             return result
 
         return call
 
 
 def stage_seconds(dataset: Any, images: int) -> dict[str, float]:
-    """Processor seconds of each stage for an image, measured on a copy of the data set."""
+    """Measure the processor seconds of each stage per image, on a copy of the data set."""
     dataset, watch = deepcopy(dataset), Stopwatch()
     if isinstance(dataset, ImageFolder):
         dataset.loader = watch.timed('decode', dataset.loader)

@@ -1,4 +1,4 @@
-"""The numbers of a distillation's losses and optimizer, as a bare loop needs them."""
+"""Read the numbers of a distillation's losses and optimizer for the bare loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Any
 
 from mmengine.config import Config
 
-# What the bare loop writes out by hand.
+# The losses that the bare loop has.
 LOGITS, FEATURES = 'KLDivergence', 'FeatureMSELoss'
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained on, and how.
+    """The numbers of a distillation.
 
     Attributes:
         label_smoothing: Of the cross-entropy.
         label_weight: Its factor.
-        kd_weight: The factor of the logits' divergence; 0 where it is no part of the loss.
+        kd_weight: The factor of the logits' divergence; 0 if it is not part of the loss.
         temperature: Of both sides' logits.
         layers: The (student module, teacher module) of each pair.
         feature_weight: The factor of each pair's mean squared error.
-        weight_decay: Of weights; not of biases and norms.
+        weight_decay: Of weights, not of biases and norms.
         betas: AdamW's.
     """
 
@@ -36,15 +36,14 @@ class Recipe:
 
 
 def recipe_of(cfg: Config, distiller: Mapping[str, Any]) -> Recipe:
-    """Read the numbers out of a config.
+    """Read the numbers from a config.
 
     Args:
         cfg: The config of a distillation.
-        distiller: The full config of its distiller, the pairs written out.
+        distiller: The full config of its distiller, with the pairs expanded.
 
     Raises:
-        ValueError: If there are losses that the bare loop does not write out, or features
-            with factors of their own.
+        ValueError: If the bare loop lacks a loss, or feature losses have different factors.
     """
     losses = distiller['distill_losses']
     logits, layers, weights = dict(loss_weight=0.0), [], set()
@@ -58,7 +57,7 @@ def recipe_of(cfg: Config, distiller: Mapping[str, Any]) -> Recipe:
             layers.append((_source(distiller, mapping, 'S'), _source(distiller, mapping, 'T')))
         else:
             raise ValueError(
-                f'--pair: {name} is a {kind}; the bare loop writes out {LOGITS} and {FEATURES}.'
+                f'--pair: {name} is a {kind}; the bare loop has {LOGITS} and {FEATURES}.'
             )
     if len(weights) > 1:
         raise ValueError(f'--pair: wanted one factor for all {FEATURES}, found {weights}.')
@@ -77,6 +76,6 @@ def recipe_of(cfg: Config, distiller: Mapping[str, Any]) -> Recipe:
 
 
 def _source(distiller: Mapping[str, Any], mapping: Mapping[str, Any], side: str) -> str:
-    """The module that a side of a loss is recorded from."""
+    """Return the module that a side of a loss is recorded from."""
     role = {'S': 'student', 'T': 'teacher'}[side]
     return distiller[f'{role}_recorders'][mapping[f'preds_{side}']['recorder']]['source']

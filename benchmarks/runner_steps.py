@@ -1,4 +1,4 @@
-"""Training steps as MMEngine's Runner takes them, with all hooks: ours and MMRazor's."""
+"""Take training steps with MMEngine's Runner and all hooks: ours and MMRazor's."""
 
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,12 +15,12 @@ from mmpretrain.registry import MODELS
 from torch.utils.data import DataLoader, Dataset
 from training_pair import TrainingPair
 
-EPOCH = 1000  # iterations, so that none ends while the clock runs
+EPOCH = 1000  # iterations, so that no epoch ends while the clock runs
 STOCK_HOOKS = ('logger', 'param_scheduler')  # the others are MMEngine's by default
 
 
 class Noise(Dataset):
-    """Stands where a data set is expected: nothing is read, its length sets the schedule."""
+    """A data set of which only the length is used, for the schedule."""
 
     metainfo: ClassVar[dict[str, Any]] = {}
 
@@ -35,21 +35,21 @@ class Noise(Dataset):
 
 
 class PausedLoop(EpochBasedTrainLoop):
-    """Stops before the first iteration: the benchmark calls ``run_iter``."""
+    """Stop before the first iteration: the benchmark calls ``run_iter``."""
 
     def run(self) -> None:
-        """What comes before an epoch's iterations."""
+        """Do what precedes the iterations of an epoch."""
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
 
 
 class BF16AnywhereOptimWrapper(OptimWrapper):
-    """bfloat16 autocast on the CPU too, where neither MMEngine nor we have a wrapper."""
+    """bfloat16 autocast on the CPU too, for which neither MMEngine nor we have a wrapper."""
 
     @contextmanager
     def optim_context(self, model: Any):
-        """The context of a forward pass."""
+        """Return the context of a forward pass."""
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield
@@ -60,8 +60,8 @@ class RunnerStep:
 
     Args:
         pair: What to train.
-        name: The experiment's, unlike all others.
-        cfg: The config of the run, but for the model.
+        name: The name of the experiment, unlike all others.
+        cfg: The config of the run without the model.
         model: The algorithm; its student gets the pair's weights.
         bf16: The config of the optimizer wrapper for bfloat16 on a GPU.
     """
@@ -75,7 +75,7 @@ class RunnerStep:
         self._iteration = 0
 
     def batch(self) -> dict[str, Any]:
-        """What the loader hands over."""
+        """Return what the loader does."""
         return self.pair.packed_batch()
 
     def step(self, batch: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ class RunnerStep:
         self._iteration += 1
 
     def loss(self) -> float:
-        """The loss of the batch, without a step."""
+        """Return the loss of the batch, without a step."""
         model: Any = self.runner.model
         with self.runner.optim_wrapper.optim_context(model):
             data = model.data_preprocessor(self.batch(), True)
@@ -93,13 +93,13 @@ class RunnerStep:
 
 
 def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
-    """A step of FeatureDistill, by its config.
+    """Build a step of FeatureDistill from its config.
 
     Args:
         pair: What to train.
-        name: The contestant's.
+        name: The candidate's name.
         options: Changes of the config, with dots in their keys. ``average`` keeps the
-            moving average of the weights, which nobody else has.
+            moving average of the weights, which no other candidate has.
     """
     cfg, options = deepcopy(pair.cfg), dict(options)
     if not options.pop('average', False):
@@ -114,7 +114,7 @@ def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
 
 
 def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
-    """A step of MMRazor's SingleTeacherDistill, with MMEngine's hooks and optimizer wrapper.
+    """Build a step of MMRazor's SingleTeacherDistill, with MMEngine's hooks and wrapper.
 
     Connector and feature loss are ours: MMRazor has none for the tokens of a ViT.
     """
@@ -124,7 +124,7 @@ def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
     cfg.optim_wrapper.pop('constructor', None)
     cfg.optim_wrapper.optimizer.pop('fused', None)
     cfg.optim_wrapper.type = 'OptimWrapper'
-    # Ours compute the same; theirs wait for a GPU.
+    # Ours compute the same, but theirs synchronise with a GPU.
     preprocessor, loss = _preprocessor(cfg), cfg.model.architecture.head.get('loss') or {}
     for part in (preprocessor, loss):
         if 'type' in part:
@@ -132,7 +132,7 @@ def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
     distiller, teacher = deepcopy(pair.distiller), pair.teacher()
     for recorder in distiller['teacher_recorders'].values():
         if recorder['source'] == '':
-            # MMRazor asks the teacher for its loss, so that its output is no logits.
+            # MMRazor asks the teacher for its loss, so its output is not the logits.
             recorder['source'] = 'model' if isinstance(teacher, TimmClassifier) else 'head'
     model = MODELS.build(
         dict(
@@ -145,7 +145,7 @@ def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
     )
     bf16 = dict(type='AmpOptimWrapper', dtype='bfloat16')
     step = RunnerStep(pair, name, cfg, model, bf16)
-    # The runner has initialised it anew.
+    # The runner has initialised it again.
     model.teacher.load_state_dict(pair.first_teacher.state_dict())
     return step
 
@@ -157,7 +157,7 @@ def _preprocessor(cfg: Config) -> dict[str, Any]:
 def _start(
     pair: TrainingPair, name: str, cfg: Config, model: Any, optim_wrapper: dict[str, Any]
 ) -> Runner:
-    """A runner that has done all of ``Runner.train`` but the iterations."""
+    """Return a runner that has done all of ``Runner.train`` except the iterations."""
     size = len(pair.images)
     runner = Runner(
         model=model,
@@ -179,7 +179,7 @@ def _start(
 
 
 def _optim_wrapper(pair: TrainingPair, cfg: Config, bf16: dict[str, Any]) -> dict[str, Any]:
-    """The config's, in the precision that was asked for; without CUDA its own is float32."""
+    """Return the config's wrapper in the requested precision; without CUDA ours is float32."""
     wrapper = cfg.optim_wrapper.to_dict()
     if pair.dtype == 'bf16':
         cpu = dict(type=BF16AnywhereOptimWrapper)

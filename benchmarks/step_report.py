@@ -1,4 +1,4 @@
-"""What the benchmark of a training step says about its contestants, beside their times."""
+"""Report what the training step benchmark found out besides the times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 from mmvitkd.models.utils.cost import DistillationCost
 
 from arithmetic import macs_of_a_step
-from contestants import ENTRIES
-from starters import Starters
+from candidates import ENTRIES
 from timing import summary_of
+from workers import Workers
 
 
-def columns(
-    starters: Starters,
+def table_columns(
+    workers: Workers,
     seconds: Mapping[str, Sequence[float]],
     batch_size: int,
     macs: int | None,
     peak: float,
 ) -> dict[str, dict[str, str]]:
-    """What the table says beside the times.
+    """Return further columns of the table.
 
     Args:
-        starters: Who takes part.
+        workers: The candidates.
         seconds: The times of each.
-        batch_size: Images of a step.
-        macs: Of a step that does all the work, for one image; None to leave the rate out.
+        batch_size: Images per step.
+        macs: Of a step that does all the work, for one image; None to leave out the rate.
         peak: FLOP/s of a large matrix product.
     """
     rates = {name: batch_size / summary_of(s).first_quartile for name, s in seconds.items()}
@@ -35,37 +35,37 @@ def columns(
             for name, rate in rates.items()
             if ENTRIES[name].terms is None
         }
-    if starters.peaks:
-        peaks = starters.peaks.items()
+    if workers.peaks:
+        peaks = workers.peaks.items()
         found['peak, GiB'] = {name: f'{peak / 2**30:.2f}' for name, peak in peaks}
-    warm_ups = starters.warm_up_seconds.items()
+    warm_ups = workers.warm_up_seconds.items()
     found['warm-up, s'] = {name: f'{s:.1f}' for name, s in warm_ups}
     return found
 
 
-def notes(starters: Starters) -> list[str]:
-    """What each contestant is, what it leaves out, and who failed."""
+def candidate_notes(workers: Workers) -> list[str]:
+    """Describe each candidate, what it leaves out, and which failed."""
     lines = []
-    for name in starters.ready:
+    for name in workers.ready:
         entry = ENTRIES[name]
         left_out = f'; LEFT OUT: {entry.left_out}' if entry.left_out else ''
         lines.append(f'{name}: {entry.what}{left_out}')
-    return lines + [f'{name}: FAILED: {reason}' for name, reason in starters.failed.items()]
+    return lines + [f'{name}: FAILED: {reason}' for name, reason in workers.failed.items()]
 
 
-def content(
-    starters: Starters, seconds: Mapping[str, list[float]], cost: DistillationCost, peak: float
+def json_content(
+    workers: Workers, seconds: Mapping[str, list[float]], cost: DistillationCost, peak: float
 ) -> dict[str, Any]:
-    """What is written to the file, beside settings and circumstances."""
+    """Return what is written to the file, besides settings and environment."""
     return dict(
         seconds=seconds,
         summary={name: summary_of(s)._asdict() for name, s in seconds.items()},
-        losses=starters.losses,
-        loss_terms=starters.expected,
-        warm_up_seconds=starters.warm_up_seconds,
-        peak_bytes=starters.peaks,
+        losses=workers.losses,
+        loss_terms=workers.expected,
+        warm_up_seconds=workers.warm_up_seconds,
+        peak_bytes=workers.peaks,
         left_out={name: ENTRIES[name].left_out for name in seconds},
-        failed=starters.failed,
+        failed=workers.failed,
         macs=dict(
             student=cost.student.macs,
             teacher=cost.teacher.macs,

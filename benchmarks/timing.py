@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved rounds, their summary, and the file of a run."""
+"""Time interleaved rounds, summarize them, and write the file of a run."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+from mmvitkd.utils.atomic_file import atomic_file
 from mmvitkd.utils.collect_env import commit_of, hardware, versions
 from mmvitkd.utils.tables import markdown_table
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Summary(NamedTuple):
-    """Seconds of a contestant: other load only adds to them, so the lower end counts."""
+    """Seconds of a candidate: other load only adds to them, so the lower end counts."""
 
     minimum: float
     first_quartile: float
@@ -30,7 +30,7 @@ def seconds_of(
     *arguments: Any,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Seconds of a call, what it queued on a GPU included, on the wall's or another clock."""
+    """Return the seconds of a call, including what it queued on a GPU."""
     synchronize()
     start = clock()
     function(*arguments)
@@ -39,7 +39,7 @@ def seconds_of(
 
 
 def synchronize() -> None:
-    """Wait for the GPU, where one is in use."""
+    """Wait for the GPU, if one is in use."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
 
@@ -47,14 +47,14 @@ def synchronize() -> None:
 def interleaved(
     turns: Mapping[str, Callable[[], float]], rounds: int
 ) -> dict[str, list[float]]:
-    """Let all take turns, A B C A B C, so that a change of load meets all of them.
+    """Take turns, A B C A B C, so that a change of load affects all alike.
 
     Args:
-        turns: Each gives the seconds of one turn.
+        turns: Each returns the seconds of one turn.
         rounds: Turns of each.
 
     Returns:
-        The seconds of each, one a round.
+        The seconds of each, one per round.
     """
     found: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(rounds):
@@ -64,7 +64,7 @@ def interleaved(
 
 
 def summary_of(seconds: Sequence[float]) -> Summary:
-    """Minimum, first quartile and median."""
+    """Return minimum, first quartile and median."""
     return Summary(*(float(x) for x in np.percentile(seconds, (0, 25, 50))))
 
 
@@ -73,12 +73,12 @@ def summary_table(
     base: str,
     more: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """A table of milliseconds and of the ratio of first quartiles to one of the rows.
+    """Return a table of milliseconds, and of the ratio of first quartiles to one of the rows.
 
     Args:
-        seconds: Of each contestant, one a round.
-        base: Whom the ratio is to.
-        more: Further columns: their cells by contestant, blank where there is none.
+        seconds: Of each candidate, one per round.
+        base: The row that the ratio is to.
+        more: Further columns: their cells by candidate, blank if missing.
     """
     more = more or {}
     whole = summary_of(seconds[base]).first_quartile
@@ -97,8 +97,8 @@ def summary_table(
     return markdown_table(header, rows)
 
 
-def circumstances() -> dict[str, Any]:
-    """Commit, versions, hardware and threads."""
+def collect_environment() -> dict[str, Any]:
+    """Return commit, versions, hardware and threads."""
     return dict(
         commit=commit_of(ROOT),
         versions=versions(),
@@ -108,13 +108,14 @@ def circumstances() -> dict[str, Any]:
 
 
 def write_run(path: Path, args: argparse.Namespace, **content: Any) -> None:
-    """Write what a benchmark found, with its settings and circumstances, whole or not at all.
+    """Write the results of a benchmark, its settings and environment, whole or not at all.
 
     Args:
-        path: A JSON file; its folder is made if it is not there.
+        path: A JSON file; its folder is created if missing.
         args: The command line.
-        content: What was found.
+        content: The results.
     """
     settings = {key: str(value) for key, value in vars(args).items()}
-    text = json.dumps(dict(settings=settings, **content, **circumstances()), indent=1)
-    AtomicLocalBackend().put((text + '\n').encode(), path)
+    text = json.dumps(dict(settings=settings, **content, **collect_environment()), indent=1)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text + '\n')

@@ -1,4 +1,4 @@
-"""timm's distillation tasks, in the loop that timm's own training script has."""
+"""Train with timm's distillation tasks, in the loop of timm's own training script."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from training_pair import TrainingPair
 
 
-class TimmFace(nn.Module):
-    """The student behind the names that timm's tasks call; it adds no work.
+class TimmInterface(nn.Module):
+    """Give the student the attributes that timm's tasks use; it adds no work.
 
     Args:
         student: MMPretrain's classifier.
-        pair: Tells its normalisation.
+        pair: Has its normalisation.
     """
 
     def __init__(self, student: Any, pair: TrainingPair) -> None:
@@ -30,16 +30,16 @@ class TimmFace(nn.Module):
         self.num_features = student.head.in_channels
 
     def forward_features(self, images: Tensor) -> Any:
-        """What the head takes."""
+        """Return the input of the head."""
         return self.student.extract_feat(images)
 
     def forward_head(self, features: Any, pre_logits: bool = False) -> Tensor:
-        """(B, K) logits, or what they are made from, (B, C)."""
+        """Return logits (B, K), or the input of the classifier (B, C)."""
         head = self.student.head
         return head.pre_logits(features) if pre_logits else head(features)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, K) logits."""
+        """Return logits (B, K)."""
         return self.student(images)
 
 
@@ -51,7 +51,7 @@ class TimmTask:
         features: The feature task, instead of the logits task.
 
     Raises:
-        ValueError: If the teacher is no timm model.
+        ValueError: If the teacher is not a timm model.
     """
 
     def __init__(self, pair: TrainingPair, features: bool = False) -> None:
@@ -60,7 +60,7 @@ class TimmTask:
             raise ValueError('timm.task wants a timm model as the teacher.')
         self.pair = pair
         self.mean, self.std = pair.normalization()
-        recipe, student = pair.recipe, TimmFace(pair.student().to(pair.device), pair)
+        recipe, student = pair.recipe, TimmInterface(pair.student().to(pair.device), pair)
         options: dict[str, Any] = dict(
             student_model=student,
             teacher_model=DistillationTeacher(network.to(pair.device), device=pair.device),
@@ -87,7 +87,7 @@ class TimmTask:
         )
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """What timm's loader hands over, before its normalisation on the device."""
+        """Return what timm's loader does before it normalises on the device."""
         return self.pair.plain_batch()
 
     def step(self, batch: tuple[Tensor, Tensor]) -> None:
@@ -97,7 +97,7 @@ class TimmTask:
         self.optimizer.zero_grad()
 
     def loss(self) -> float:
-        """The loss of the batch, without a step."""
+        """Return the loss of the batch, without a step."""
         return self._result(self.batch())['loss'].item()
 
     def _result(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
-"""A training step against a bare PyTorch loop, MMRazor and timm, interleaved: `train_step.py`.
+"""Time a training step against a bare PyTorch loop, MMRazor and timm: `train_step.py`.
 
-One process, the same two networks and images for all. A peer that does not do the same work
-is listed with what it leaves out. Nobody keeps a moving average, but for `ours-average`.
+All candidates take turns in one process, with the same two networks and images. One that leaves
+out a part of the work is listed with that part. Only `ours-average` keeps a moving average.
 """
 
 import argparse
@@ -14,15 +14,15 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 
 import torch
-from arithmetic import cost_of_pair, macs_of_a_step, rate_of_products, told
-from contestants import ENTRIES, chosen
+from arithmetic import cost_of_pair, describe_cost, macs_of_a_step, peak_flops
+from candidates import ENTRIES, choose_candidates
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
-from starters import Starters, seconds_of_steps
-from step_report import columns, content, notes
-from timing import ROOT, circumstances, interleaved, summary_table, write_run
+from step_report import candidate_notes, json_content, table_columns
+from timing import ROOT, collect_environment, interleaved, summary_table, write_run
 from training_pair import training_pair
+from workers import Workers, seconds_of_steps
 
 CONFIG = ROOT / 'configs/cait_s24_deit_tiny_widelast.py'
 CLOCKS = dict(wall=time.perf_counter, processor=time.process_time)
@@ -31,14 +31,14 @@ No GPU here. On one, with torch 2.11:
   python benchmarks/train_step.py --device cuda --dtype bf16 --batch-size 256 \\
       --iterations 30 --warm-up 5 --json train_step_gpu.json
 The project's goal there: ours-fast at least 1.5 x the images/s of timm-logits, and at most
-1.05 x the time of limit-compiled."""
+1.05 x the time of baseline-compiled."""
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=(__doc__ or '').splitlines()[0],
-        epilog='\n'.join(['contestants:', *(f'  {k:22} {e.what}' for k, e in ENTRIES.items())]),
+        epilog='\n'.join(['candidates:', *(f'  {k:22} {e.what}' for k, e in ENTRIES.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('--device', default='cpu', choices=['cpu', 'cuda'])
@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--iterations', type=int, default=15, help='rounds (15)')
     parser.add_argument('--warm-up', type=int, default=3, help='steps before them (3)')
     parser.add_argument(
-        '--steps', type=int, help='in a turn: 1 on the CPU, 10 on a GPU, whose queue must fill'
+        '--steps', type=int, help='in a turn: 1 on the CPU, 10 on a GPU, to fill its queue'
     )
     parser.add_argument(
         '--clock',
@@ -59,10 +59,11 @@ def parse_args() -> argparse.Namespace:
         'threads, so set OMP_NUM_THREADS=1',
     )
     parser.add_argument(
-        '--contestants',
+        '--candidates',
+        '--contestants',  # until the next release
         nargs='+',
         metavar='NAME',
-        help='see below (all); the one that the others are measured by always runs',
+        help='see below (all); the one that the others are compared with always runs',
     )
     parser.add_argument(
         '--first-block',
@@ -77,9 +78,9 @@ def parse_args() -> argparse.Namespace:
     if args.device == 'cuda' and not torch.cuda.is_available():
         parser.error('--device cuda: torch finds no GPU')
     if args.device == 'cuda' and args.clock != 'wall':
-        parser.error(f'--clock {args.clock} says nothing about --device cuda')
+        parser.error(f'--clock {args.clock} does not measure --device cuda')
     try:
-        args.contestants = chosen(args.contestants, args.device, args.first_block)
+        args.candidates = choose_candidates(args.candidates, args.device, args.first_block)
     except ValueError as error:
         parser.error(str(error))
     args.steps = args.steps or (10 if args.device == 'cuda' else 1)
@@ -87,7 +88,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace, work_dir: Path) -> None:
-    """Count, start, time, print, write."""
+    """Count, build, time, print, write."""
     torch.manual_seed(0)
     sizes = (args.batch_size, args.img_size, args.device, args.dtype, args.first_block)
     try:
@@ -95,38 +96,38 @@ def run(args: argparse.Namespace, work_dir: Path) -> None:
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'{args.pair}: {error}') from error
     cost = cost_of_pair(pair)
-    peak = rate_of_products(args.device, args.dtype)
-    head(args, tuple(pair.images.shape))
-    if not args.first_block:  # there the teacher stops, and few of its products are needed
-        print(told(cost, args.batch_size, peak))
-    starters = Starters(pair, args.warm_up)
-    terms = ' + '.join(f'{name} {term:.6f}' for name, term in starters.expected.items())
+    peak = peak_flops(args.device, args.dtype)
+    print_header(args, tuple(pair.images.shape))
+    if not args.first_block:  # there the teacher stops early
+        print(describe_cost(cost, args.batch_size, peak))
+    workers = Workers(pair, args.warm_up)
+    terms = ' + '.join(f'{name} {term:.6f}' for name, term in workers.expected.items())
     print(f'loss, by hand: {terms}\n', flush=True)
-    for name in args.contestants:
-        starters.add(name)
-    base = args.contestants[0]
-    if base in starters.failed:
-        raise SystemExit(f'{base} failed, and the others are measured by it.')
+    for name in args.candidates:
+        workers.add(name)
+    base = args.candidates[0]
+    if base in workers.failed:
+        raise SystemExit(f'{base} failed, with which the others are compared.')
     turns = {
-        name: partial(seconds_of_steps, contestant, args.steps, CLOCKS[args.clock])
-        for name, contestant in starters.ready.items()
+        name: partial(seconds_of_steps, candidate, args.steps, CLOCKS[args.clock])
+        for name, candidate in workers.ready.items()
     }
     seconds = interleaved(turns, args.iterations)
     macs = None if args.first_block else macs_of_a_step(cost)
-    more = columns(starters, seconds, args.batch_size, macs, peak)
+    more = table_columns(workers, seconds, args.batch_size, macs, peak)
     print(f'\n{summary_table(seconds, base, more)}\n')
-    print('\n'.join(notes(starters)))
+    print('\n'.join(candidate_notes(workers)))
     if args.device == 'cpu':
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f'peak memory of all together: {memory:.1f} GiB; on a CPU not told apart')
+        print(f'peak memory of all together: {memory:.1f} GiB; on a CPU not separable')
         print(ON_A_GPU if not torch.cuda.is_available() else '')
     if args.json is not None:
-        write_run(args.json, args, **content(starters, seconds, cost, peak))
+        write_run(args.json, args, **json_content(workers, seconds, cost, peak))
 
 
-def head(args: argparse.Namespace, shape: tuple[int, ...]) -> None:
-    """Print what is run, and on what."""
-    found = circumstances()
+def print_header(args: argparse.Namespace, shape: tuple[int, ...]) -> None:
+    """Print what runs, and on what."""
+    found = collect_environment()
     machine = found['hardware']
     print(f'{args.pair.stem}{", first blocks only" if args.first_block else ""}')
     print(f'batch {shape}, {args.device}, {args.dtype}, {found["threads"]} threads,')
@@ -142,12 +143,12 @@ def head(args: argparse.Namespace, shape: tuple[int, ...]) -> None:
 
 
 def main() -> None:
-    """Run it in a folder that goes away."""
+    """Run the benchmark in a temporary folder."""
     args = parse_args()
     MMLogger.get_instance('train_step', log_level='ERROR')
     with (
         tempfile.TemporaryDirectory() as folder,
-        # All compile the same functions in this one process; past 8 times torch gives up.
+        # All candidates compile the same functions in one process; torch gives up after 8.
         torch._dynamo.config.patch(recompile_limit=64),
         DefaultScope.overwrite_default_scope('mmpretrain'),
     ):

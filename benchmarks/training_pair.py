@@ -1,4 +1,4 @@
-"""The pair that all contestants train: two networks, their weights, a batch, the losses."""
+"""Build the pair that all candidates train: two networks, weights, a batch, the losses."""
 
 from contextlib import AbstractContextManager
 from copy import deepcopy
@@ -24,15 +24,15 @@ SIDE = 224  # pixels, for a student that takes any size
 
 @dataclass
 class TrainingPair:
-    """What a contestant is built from; see :func:`training_pair`.
+    """What a candidate is built from; see :func:`training_pair`.
 
     Attributes:
         cfg: The config, with the image size set and a random teacher.
         distiller: The full config of MMRazor's distiller.
         recipe: The same as numbers.
-        weights: The student's, the same for every contestant.
-        first_teacher: Every contestant trains with a copy, and meets no other's hooks.
-        images: (B, 3, H, W), uint8, BGR, as a loader hands them over.
+        weights: The student's, the same for every candidate.
+        first_teacher: Every candidate trains with a copy, without the hooks of others.
+        images: (B, 3, H, W), uint8, BGR, as a loader returns them.
         labels: (B,).
         device: Where it is trained.
         dtype: 'fp32', or 'bf16' for autocast.
@@ -58,31 +58,31 @@ class TrainingPair:
             self._rgb = self._rgb.pin_memory()
 
     def student(self) -> nn.Module:
-        """A student of one's own, in training mode, on the CPU."""
+        """Return a new student in training mode, on the CPU."""
         student = MODELS.build(deepcopy(self.cfg.model.architecture))
         student.load_state_dict(self.weights)
         student.train()
         return student
 
     def teacher(self) -> nn.Module:
-        """A teacher of one's own, frozen, in eval mode, on the CPU."""
+        """Return a new frozen teacher in eval mode, on the CPU."""
         return deepcopy(self.first_teacher)
 
     def autocast(self) -> AbstractContextManager:
-        """The context of every forward pass."""
+        """Return the context of every forward pass."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == 'bf16')
 
     def plain_batch(self) -> tuple[Tensor, Tensor]:
-        """RGB images and labels, as a hand-written loader would give them."""
+        """Return RGB images and labels, as a hand-written loader would."""
         return self._rgb, self.labels
 
     def packed_batch(self) -> dict[str, Any]:
-        """The same as MMPretrain's loader gives it: BGR, and a ``DataSample`` an image."""
+        """Return the batch as MMPretrain's loader does: BGR, and a ``DataSample`` per image."""
         samples = [DataSample().set_gt_label(label) for label in self.labels.tolist()]
         return dict(inputs=self.images, data_samples=samples)
 
     def normalization(self) -> tuple[Tensor, Tensor]:
-        """Mean and std (1, 3, 1, 1) of RGB pixels between 0 and 255."""
+        """Return mean and std (1, 3, 1, 1) of RGB pixels between 0 and 255."""
         numbers = (self.cfg.data_preprocessor[key] for key in ('mean', 'std'))
         mean, std = (torch.tensor(x, device=self.device).view(1, 3, 1, 1) for x in numbers)
         return mean, std
@@ -102,14 +102,14 @@ def training_pair(
     Args:
         cfg: The config of a distillation by logits, by ``FeatureMSELoss``, or by both.
         work_dir: Where runners may write.
-        batch_size: Images of a batch.
-        image_size: Side of the square images, in pixels; None for what the student takes.
+        batch_size: Images per batch.
+        image_size: Side of the square images, in pixels; None for the student's input size.
         device: 'cpu' or 'cuda'.
         dtype: 'fp32' or 'bf16'.
         first_block: Whether to distil the features of both first blocks and nothing else.
 
     Raises:
-        ValueError: If the bare loop does not write out one of the losses.
+        ValueError: If the bare loop lacks one of the losses.
     """
     cfg = deepcopy(cfg)
     apply_shortcuts(cfg)
@@ -152,13 +152,13 @@ def training_pair(
 
 
 def _random(teacher: dict[str, Any]) -> dict[str, Any]:
-    """The config of a teacher that downloads and loads nothing."""
+    """Return the config of a teacher that downloads and loads nothing."""
     names = 'pretrained' in teacher or 'model_name' in teacher
     return {**teacher, 'pretrained': False} if names else dict(teacher)
 
 
 def _set_image_size(config: ConfigDict, side: int) -> None:
-    """Give a model's config another image size, wherever it states one."""
+    """Set the image size of a model's config, wherever it states one."""
     if 'model_name' in config:
         config.img_size = side
     for key, value in config.items():

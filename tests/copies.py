@@ -1,11 +1,11 @@
-"""Whether a copy to another device is waited for."""
+"""Record whether copies to another device block."""
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Copies(TorchDispatchMode):
-    """Within it, each copy to another device adds to ``waited`` whether it blocks."""
+    """Append to ``waited`` whether each copy to another device blocks."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Folders of files that several tests share."""
+"""Write folders of files for tests."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def touch(root, *names):
-    """Write empty files, and the folders they lie in."""
+    """Write empty files and their parent folders."""
     for name in names:
         path = Path(root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -16,7 +16,7 @@ def touch(root, *names):
 
 
 def write_noise(root, *names, size=(8, 6, 3)):
-    """Write images of noise, each its own."""
+    """Write images of different noise."""
     for index, name in enumerate(names):
         path = touch(root, name) / name
         pixels = np.random.default_rng(index).integers(0, 256, size, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""torch.compile without a compiler: counts the graphs, and runs them as they are."""
+"""Count the graphs of torch.compile without compiling them."""
 
 from contextlib import contextmanager
 
@@ -8,7 +8,7 @@ from torch._dynamo.utils import counters
 
 
 class Graphs:
-    """How many graphs were made, and how often one was broken off."""
+    """The number of graphs, and of graph breaks."""
 
     def __init__(self):
         self._counter = CompileCounter()
@@ -24,7 +24,7 @@ class Graphs:
 
 @contextmanager
 def counted_graphs():
-    """A context in which compiled modules run through a counter, from a clean slate."""
+    """Run compiled modules through a counter, starting from a reset compiler."""
     torch._dynamo.reset()
     counters.clear()
     graphs = Graphs()

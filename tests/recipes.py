@@ -1,4 +1,4 @@
-"""What a config trains, by the words of the file names: derived from what it holds."""
+"""Derive the words of a config's file name from its contents."""
 
 from mmvitkd.config.student_config import student_config
 
@@ -19,7 +19,7 @@ STAGES = ((0, 0), (1, 1), (2, 2), (3, 3))
 
 
 def recipe_of(config):
-    """Teacher, student, remedy, losses, layers and epochs of a config."""
+    """Return teacher, student, remedy, losses, layers and epochs of a config."""
     return dict(
         teacher=_teacher(config.model),
         student=_student(config.model),
@@ -35,7 +35,7 @@ def _teacher(model):
 
 
 def _backbone(model):
-    """The backbone's config, that of the narrow one in a WideLast."""
+    """Return the backbone's config, inside WideLast the narrow one's."""
     backbone = student_config(model).backbone
     return backbone.get('base', backbone)
 
@@ -78,7 +78,7 @@ def _shape(arch):
 
 
 def _plain(config):
-    """A DeiT-Tiny that is trained as the remedies are, which decay embeddings, too."""
+    """A DeiT-Tiny trained like the remedies, with weight decay on embeddings."""
     if config.model.get('pair_projector', {}).get('norm') == 'LN':
         return 'projector'
     return None if 'custom_keys' in config.optim_wrapper.paramwise_cfg else 'plain'

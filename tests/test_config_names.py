@@ -1,4 +1,4 @@
-"""The names of the ImageNet configs: one rule, and what they say is what they hold."""
+"""The names of the ImageNet configs follow one rule and agree with the contents."""
 
 import re
 
@@ -25,7 +25,7 @@ SHORT = {
 
 
 def said_by(name):
-    """What a name says, by the rule."""
+    """Parse a name by the rule."""
     parts = NAME.fullmatch(name).groupdict()
     parts['losses'] = re.findall(r'projectorkd_frozen|[a-z]+', parts['losses'])
     parts['epochs'] = int(parts['epochs'])
@@ -35,7 +35,7 @@ def said_by(name):
 
 
 def folder_of(parts):
-    """The family that a config belongs to."""
+    """Return the folder of a config."""
     remedy = parts['remedy']
     if remedy is None:
         return parts['student'].partition('_')[0]
@@ -44,7 +44,7 @@ def folder_of(parts):
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
-def test_a_name_says_what_is_in_the_file(path):
+def test_a_name_agrees_with_the_file(path):
     said = said_by(SHORT.get(path.stem, path.stem))
     assert said == recipe_of(config_of(path))
     if path not in HEADLINES:

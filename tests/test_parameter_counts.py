@@ -1,4 +1,4 @@
-"""Parameters of the students: those that are published, and equal ones where it matters."""
+"""Students have the published numbers of parameters, and controls equal ones."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The numbers of every ImageNet recipe, and the scores that are published for it."""
+"""Every ImageNet recipe has the published numbers."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.config.student_config import student_config

@@ -1,4 +1,4 @@
-"""Patch tokens that the analyses are tested on, and their results as rows of numbers."""
+"""Generate patch tokens to test analyses on, and flatten their results."""
 
 import functools
 
@@ -13,20 +13,20 @@ def random_tokens(num_images=7, num_tokens=20, width=32):
 
 
 def low_rank_tokens(rank=3, num_images=7, num_tokens=20, width=32):
-    """All images' tokens lie in the same directions, to the rounding of float64."""
+    """Tokens of all images in the same few directions, to the rounding of float64."""
     directions = torch.randn(rank, width, dtype=torch.float64)
     return torch.randn(num_images, num_tokens, rank, dtype=torch.float64) @ directions
 
 
 def one_hot_tokens(num_images=7, num_tokens=20, width=32):
-    """One channel a token; each of another height, so that no two hold the same energy."""
+    """One channel per token, with different energies."""
     channels = torch.randint(width, (num_images, num_tokens))
     return torch.eye(width)[channels] * torch.linspace(1, 2, width)
 
 
 @functools.cache
 def real_tokens(num_images=7):
-    """Of an untrained ViT's last block, (num_images, 64, 32)."""
+    """Tokens of an untrained ViT's last block, (num_images, 64, 32)."""
     torch.manual_seed(0)
     model = timm.create_model(
         'vit_tiny_patch16_224', img_size=64, patch_size=8, embed_dim=32, depth=3, num_heads=2
@@ -46,7 +46,7 @@ KINDS = {
 
 
 def numbers(result, key=''):
-    """Every number of a nested result by its path, for ``pytest.approx``; no words."""
+    """Return every number of a nested result by its path, for ``pytest.approx``."""
     if isinstance(result, dict):
         parts = result.items()
     elif isinstance(result, list):

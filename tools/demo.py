@@ -15,9 +15,9 @@ from pathlib import Path
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.analysis import cost_of
 from mmvitkd.config.student_config import student_config
-from mmvitkd.experiments.plot_runs import Run, draw_accuracy, draw_losses, half_interval
-from mmvitkd.experiments.progress import last_epoch, training_bars
-from mmvitkd.utils.subprocesses import Subprocesses, tail
+from mmvitkd.experiments.plot_runs import RunSummary, draw_accuracy, draw_losses, half_interval
+from mmvitkd.experiments.training_progress import last_epoch, training_progress
+from mmvitkd.utils.subprocesses import Subprocesses, tail_log
 from mmvitkd.utils.tables import markdown_table, screen_table
 
 import torch
@@ -56,7 +56,7 @@ def main() -> None:
     say('Data: 5,000 MNIST digits as PNG files')
     run([ROOT / 'tools/dataset_converters/mnist5k.py', '--out', 'data/mnist5k'], 'data')
     say('Training the teacher and four students, two at a time (CPU, one seed)')
-    with training_bars(console) as bars:
+    with training_progress(console) as bars:
         seconds = train(list(NAMES), bars)
     say('Testing')
     runs = [result(name, seconds[name]) for name in test(list(NAMES))]
@@ -79,7 +79,7 @@ def finish(process: subprocess.Popen, name: str) -> None:
     """Wait for a script, and stop the demo if it failed."""
     if process.wait():
         log = OUT / f'{name}.log'
-        sys.exit(f'{tail(log)}\nmake demo: {name} failed; its whole output: {log}')
+        sys.exit(f'{tail_log(log)}\nmake demo: {name} failed; its whole output: {log}')
 
 
 def run(command: Sequence[str | Path], name: str) -> None:
@@ -157,14 +157,14 @@ def test(names: list[str]) -> list[str]:
     return names
 
 
-def result(name: str, seconds: float) -> Run:
+def result(name: str, seconds: float) -> RunSummary:
     """What a run came to: its cost, its accuracy, its curves."""
     config = config_of(name)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         student = MODELS.build(student_config(config.model))
     cost = cost_of(student, student.backbone.img_size)
     metrics = json.loads((OUT / name / 'metrics.json').read_text())
-    return Run(
+    return RunSummary(
         name=NAMES[name],
         top1=metrics['accuracy/top1'],
         losses=loss_curves(OUT / name / f'epoch_{epochs_of(name)}.pth'),
@@ -188,7 +188,7 @@ def loss_curves(checkpoint: Path) -> dict[str, list[float]]:
     return curves
 
 
-def report(runs: list[Run]) -> None:
+def report(runs: list[RunSummary]) -> None:
     """Print the table and write it with the figures."""
     header = ['model', 'parameters', 'MACs', 'top-1 %', 'train time']
     rows = [
@@ -210,7 +210,7 @@ def report(runs: list[Run]) -> None:
     draw_losses(runs, OUT / 'losses.png')
 
 
-def caption_of(runs: list[Run]) -> str:
+def caption_of(runs: list[RunSummary]) -> str:
     """What these numbers can tell, and what they cannot."""
     half = max(half_interval(run.top1, IMAGES) for run in runs)
     gap = runs[0].top1 - runs[1].top1

@@ -14,10 +14,10 @@ from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it mends the packages below)
 from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
-from mmvitkd.experiments import Cell, Suite, cells_of, read_suite, run_cells
+from mmvitkd.experiments import Run, Suite, read_suite, run_all, runs_of
 from mmvitkd.experiments.experiment_report import caption_of, content_of, scores_of, table_of
 from mmvitkd.experiments.plot_seeds import draw_seeds
-from mmvitkd.experiments.progress import training_bars
+from mmvitkd.experiments.training_progress import training_progress
 from mmvitkd.package_data import data_folder
 from mmvitkd.utils.collect_env import commit_of, hardware, versions
 from mmvitkd.utils.tables import markdown_table, screen_table
@@ -70,18 +70,18 @@ def command_line() -> str:
 
 def write_report(
     suite: Suite,
-    cells: list[Cell],
+    runs: list[Run],
     failed: dict[str, str],
     out: Path,
-    circumstances: dict[str, Any],
+    environment: dict[str, Any],
     console: Console,
 ) -> None:
     """Print the table, and write it with the numbers and the figure."""
-    scores = scores_of(suite, cells)
+    scores = scores_of(suite, runs)
     header, rows = table_of(scores, suite)
     caption = caption_of(scores, suite)
     console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
-    content = circumstances | content_of(scores, suite, cells, failed)
+    content = environment | content_of(scores, suite, runs, failed)
     files = AtomicLocalBackend()
     files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), out / 'table.md')
     files.put((json.dumps(content, indent=1) + '\n').encode(), out / 'results.json')
@@ -96,16 +96,16 @@ def main() -> None:
     except (OSError, ValueError) as error:
         sys.exit(f'run_experiments: {error}')
     out = args.out or Path('work_dirs/experiments') / args.suite.stem
-    cells = cells_of(suite, args.seeds, out, args.cfg_options)
-    for cell in cells:
+    runs = runs_of(suite, args.seeds, out, args.cfg_options)
+    for run in runs:
         try:
-            cell.config  # noqa: B018  (read before anything runs)
+            run.config  # noqa: B018  (read before anything runs)
         except Exception as error:
-            sys.exit(f'run_experiments: {cell.entry.config}: {error}')
+            sys.exit(f'run_experiments: {run.entry.config}: {error}')
     # So that the trainings end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, commit = Console(), commit_of(data_folder())
-    circumstances = dict(
+    environment = dict(
         command=command_line(),
         commit=commit,
         seeds=args.seeds,
@@ -113,11 +113,11 @@ def main() -> None:
         versions=versions(),
         hardware=hardware(),
     )
-    left = sum(cell.result() is None for cell in cells)
-    console.print(f'{left} of {len(cells)} trainings to run', highlight=False)
-    with training_bars(console) as bars:
-        failed = run_cells(cells, TRAIN, bars, args.jobs, commit)
-    write_report(suite, cells, failed, out, circumstances, console)
+    left = sum(run.result() is None for run in runs)
+    console.print(f'{left} of {len(runs)} trainings to run', highlight=False)
+    with training_progress(console) as bars:
+        failed = run_all(runs, TRAIN, bars, args.jobs, commit)
+    write_report(suite, runs, failed, out, environment, console)
     console.print(f'Table, numbers and figure: {out}', highlight=False)
     if failed:
         reasons = [f'{name}: {reason}' for name, reason in failed.items()]

@@ -1,4 +1,4 @@
-# What every run has in common; MMPretrain's, with checkpoints that resume to the bit.
+# Common settings of all runs: MMPretrain's, with checkpoints that resume to the bit.
 default_scope = 'mmpretrain'
 
 default_hooks = dict(

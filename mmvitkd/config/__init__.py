@@ -1,1 +1,1 @@
-"""Load configs and complete them: shortcuts, fast, the student's part."""
+"""Load and complete configs; find the student and its provenance in them."""

@@ -1,4 +1,4 @@
-"""``fast = True``: what a config sets for speed, wherever it does not say otherwise."""
+"""Apply ``fast = True``: the settings for speed, unless the config states its own."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FUSED = ('Adam', 'AdamW', 'SGD')
 
 
 def apply_fast(cfg: Config) -> None:
-    """Switch on what makes training faster; what a config states itself stays.
+    """Switch on what makes training faster, without overriding what the config states.
 
     Args:
         cfg: The config of a run, changed in place.

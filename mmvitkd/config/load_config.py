@@ -1,4 +1,4 @@
-"""Load a config as its run has it."""
+"""Load a config and complete it as a run does."""
 
 from typing import Any
 

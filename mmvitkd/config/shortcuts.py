@@ -1,4 +1,4 @@
-"""What a config says once, spread over all that has to agree with it."""
+"""Expand a config's top-level shortcuts to every place that must agree with them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,19 @@ from .student_config import student_config
 
 
 def apply_shortcuts(cfg: Config) -> None:
-    """Write a config's top-level ``num_classes``, ``data_root``, ``fast`` to where they count.
+    """Copy ``num_classes``, ``data_root`` and ``fast`` of a config to where they apply.
 
-    ``num_classes``: the student's head, the data preprocessors, and the losses and metrics
-    that have such a key. The teacher keeps its own number, which is what its weights were
-    trained with. ``data_root``: the data sets of training, validation and test. ``fast``:
-    see :func:`~mmvitkd.config.fast.apply_fast`. A config without these keys stays as it is.
+    ``num_classes``: the student's head, the data preprocessors, and the losses and metrics that
+    have such a key. The teacher keeps the number that its weights were trained with.
+    ``data_root``: the data sets of training, validation and test. ``fast``: see
+    :func:`~mmvitkd.config.fast.apply_fast`. A config without these keys does not change.
 
     Args:
         cfg: The config of a run, changed in place.
 
     Raises:
-        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` no path, or ``fast``
-            no bool.
+        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path, or
+            ``fast`` not a bool.
     """
     if 'num_classes' in cfg:
         number = cfg.num_classes
@@ -57,13 +57,13 @@ def _set_num_classes(cfg: Config, number: int) -> None:
 
 
 def _datasets(cfg: Config) -> Iterator[dict[str, Any]]:
-    """The data sets of a config that have a root: the innermost of wrapped ones."""
+    """Yield the data sets of a config that have a root: the innermost of wrapped ones."""
     loaders = (cfg.get(f'{split}_dataloader') or {} for split in ('train', 'val', 'test'))
-    waiting = [loader['dataset'] for loader in loaders if 'dataset' in loader]
-    while waiting:
-        dataset = waiting.pop()
+    pending = [loader['dataset'] for loader in loaders if 'dataset' in loader]
+    while pending:
+        dataset = pending.pop()
         inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
         if inner:
-            waiting += inner
+            pending += inner
         else:
             yield dataset

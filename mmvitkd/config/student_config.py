@@ -5,4 +5,5 @@ from typing import Any
 
 def student_config(model: dict[str, Any]) -> dict[str, Any]:
     """Return the config of the student in a distillation's config, or of a plain model."""
-    return model.get('architecture', model)
+    student: dict[str, Any] = model.get('architecture', model)
+    return student

@@ -1,4 +1,4 @@
-"""Which images and classes a folder holds, and which of them belong to a split."""
+"""Find the images and classes of a folder, and those of a split."""
 
 import os
 import os.path as osp
@@ -8,11 +8,13 @@ from typing import NamedTuple, NoReturn
 
 from mmpretrain.datasets import ImageNet
 
-from .hash_split import held_out
+from ..utils.deprecation import renamed_arguments
+from ..utils.errors import listed
+from .hash_split import hash_split
 
 SPLITS = ('train', 'val', 'test')
 EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp')
-# Other names of a folder that holds a split. A class of such a name is unlikely.
+# Other names of folders that hold a split, and hardly ever a class.
 VAL_NAMES = {'val', 'valid', 'validation'}
 SPLIT_NAMES = {*SPLITS, *VAL_NAMES, 'training', 'testing'}
 Files = dict[str, list[str]]  # sorted paths under their class
@@ -23,8 +25,8 @@ class SplitFiles(NamedTuple):
 
     Attributes:
         folder: The folder that holds the class folders.
-        files: The images of each class of training, both sorted, as paths below `folder`.
-            In validation and test a class can be empty.
+        files: The images of each training class, both sorted, as paths below `folder`.
+            A class of validation or test can be empty.
         ignored: The other files below `folder`.
         seeded: Whether the split is a seeded part of the training folder.
     """
@@ -35,53 +37,52 @@ class SplitFiles(NamedTuple):
     seeded: bool
 
 
+@renamed_arguments(val_share='val_ratio')
 def find_files(
     root: str,
     split: str,
-    val_share: float = 0.1,
+    val_ratio: float = 0.1,
     split_seed: int = 0,
     extensions: Sequence[str] = EXTENSIONS,
 ) -> SplitFiles:
     """Find the images of a split in `root/{train,val,test}/<class>/**` or `root/<class>/**`.
 
-    Names that begin with a dot and `__MACOSX` are passed over, links are followed. Where
-    there is no `val`, `val_share` of each class is held out of training for it. Where there
-    is no `test`, it is `val`.
+    Names that begin with a dot and `__MACOSX` are skipped, links are followed. Without a `val`
+    folder, `val_ratio` of each class is held out of training. Without a `test` folder, the test
+    split is the validation split.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If an argument is wrong, or the folders are not what training needs; the
-            message lists which.
+        ValueError: If an argument is wrong, or folders are not as training needs them; the
+            message lists them.
     """
     if split not in SPLITS:
         raise ValueError(f'split={split!r}: wanted {named(SPLITS)}.')
-    if not 0 < val_share < 1:
-        raise ValueError(f'val_share={val_share}: wanted more than 0 and less than 1.')
+    if not 0 < val_ratio < 1:
+        raise ValueError(f'val_ratio={val_ratio}: wanted more than 0 and less than 1.')
     extensions = tuple(extension.lower() for extension in extensions)
     try:
         train, own = _split_folders(osp.expanduser(root), split)
         if own is not None and own != train:
             return _own_files(own, _subfolders(train), extensions)
         files, ignored = scan(train, extensions)
-        _check(train, files, files, extensions)
+        _check_images(train, files, files, extensions)
         if empty := [name for name in files if not files[name]]:
             raise ValueError(f'there is no image in the class folders {named(empty)}.')
         if own is None:
-            files = _part(files, split, val_share, split_seed)
+            files = _part_of(files, split, val_ratio, split_seed)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f'data_root={root!r}, split={split!r}: {error}') from None
     return SplitFiles(train, files, ignored, seeded=own is None)
 
 
 def named(names: Iterable[str], limit: int = 10) -> str:
-    """Name the first of some names, and say how many more there are."""
-    names = list(names)
-    rest = f' and {len(names) - limit} more' if len(names) > limit else ''
-    return ', '.join(map(repr, names[:limit])) + rest
+    """Quote the first few names, and count the rest."""
+    return listed([repr(name) for name in names], limit)
 
 
 def _split_folders(root: str, split: str) -> tuple[str, str | None]:
-    """The folder of training's classes and that of the split, None for a seeded part."""
+    """Return the training folder and that of the split; None for a seeded part."""
     if not osp.isdir(root):
         raise FileNotFoundError('there is no such folder; wanted train/<class>/ or <class>/.')
     folders = _subfolders(root)
@@ -91,7 +92,7 @@ def _split_folders(root: str, split: str) -> tuple[str, str | None]:
         return root, None
     found = [name for name in folders if name.lower() in VAL_NAMES]
     if found and 'val' not in found:
-        raise ValueError(f"found {named(found)} beside 'train'; rename it to 'val'.")
+        raise ValueError(f"found {named(found)} next to 'train'; rename it to 'val'.")
     own = 'test' if split == 'test' and 'test' in folders else 'val'
     if split == 'train' and found:
         own = 'train'
@@ -99,21 +100,21 @@ def _split_folders(root: str, split: str) -> tuple[str, str | None]:
 
 
 def _own_files(folder: str, classes: list[str], extensions: tuple[str, ...]) -> SplitFiles:
-    """The images of validation or test in a folder of its own."""
+    """Find the images of a validation or test folder."""
     files, ignored = scan(folder, extensions)
     if unknown := [name for name in files if name not in classes]:
         raise ValueError(
             f'training has no class folders {named(unknown)}, which are in {folder!r}.'
         )
-    _check(folder, files, classes, extensions)
+    _check_images(folder, files, classes, extensions)
     return SplitFiles(folder, {c: files.get(c, []) for c in classes}, ignored, seeded=False)
 
 
-def _check(
+def _check_images(
     folder: str, files: Files, classes: Iterable[str], extensions: tuple[str, ...]
 ) -> None:
-    """Raise ValueError unless there are images, and two classes or more."""
-    wanted = 'wanted one folder of images a class'
+    """Raise ValueError without images, or with fewer than two classes."""
+    wanted = 'wanted one folder of images per class'
     if not files:
         raise ValueError(f'there is no class folder in {folder!r}; {wanted}.')
     if not any(files.values()):
@@ -124,8 +125,8 @@ def _check(
         raise ValueError(f'found one class, {named(classes)}; wanted two or more.')
 
 
-def _part(files: Files, split: str, share: float, seed: int) -> Files:
-    """The part of training's folder that is one split's."""
+def _part_of(files: Files, split: str, val_ratio: float, seed: int) -> Files:
+    """Return the part of the training folder that belongs to a split."""
     if single := [name for name, paths in files.items() if len(paths) == 1]:
         raise ValueError(
             f'there is a single image in {named(single)}; wanted two, as there is no '
@@ -133,13 +134,13 @@ def _part(files: Files, split: str, share: float, seed: int) -> Files:
         )
     part = {}
     for name, paths in files.items():
-        held = held_out(paths, share, seed)
-        part[name] = [path for path in paths if (path in held) != (split == 'train')]
+        val = hash_split(paths, val_ratio, seed)
+        part[name] = [path for path in paths if (path in val) != (split == 'train')]
     return part
 
 
 def scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
-    """The images in each class folder, and all other files."""
+    """List the images of each class folder, and all other files."""
     files: Files = {name: [] for name in _subfolders(folder)}
     ignored = []
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=_raise):

@@ -1,21 +1,21 @@
-"""A part of some names that is the same on every machine, in every process and version."""
+"""Split names by their hashes: the same on every machine, in every process and version."""
 
 from collections.abc import Sequence
 from hashlib import sha256
 
 
-def held_out(names: Sequence[str], share: float, seed: int = 0) -> set[str]:
-    """Draw some of the names.
+def hash_split(names: Sequence[str], ratio: float, seed: int = 0) -> set[str]:
+    """Draw some of the names: those with the smallest hashes.
 
-    The names with the smallest hashes are drawn: their order does not matter, no random
-    state is read or moved, and most of a draw stays as it is when names are added.
+    The order of the names does not matter, no random state is read or changed, and most of a
+    draw stays the same when names are added.
 
     Args:
         names: Two or more, such as the paths of a class's images.
-        share: How many of them; at least one is drawn, and at least one is not.
-        seed: Another seed is another draw.
+        ratio: The share to draw; at least one name is drawn, and at least one is not.
+        seed: Another seed gives another draw.
     """
-    number = min(max(round(len(names) * share), 1), len(names) - 1)
+    number = min(max(round(len(names) * ratio), 1), len(names) - 1)
     return set(sorted(names, key=lambda name: _hash(name, seed))[:number])
 
 

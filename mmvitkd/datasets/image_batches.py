@@ -1,7 +1,7 @@
-"""Batches of the images of a list, read as they are asked for."""
+"""Read the images of a list in batches."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,12 +12,12 @@ from .transforms.load_image import UnreadableImageError
 
 
 class ImageBatch(NamedTuple):
-    """Images of a list.
+    """A batch of images.
 
     Attributes:
-        images: (B, 3, H, W), as ``preprocess`` makes them.
-        labels: (B,), int64; None where the list has none.
-        indices: (B,), int64: their places in the list.
+        images: (B, 3, H, W), as ``preprocess`` returns them.
+        labels: (B,), int64; None if the list has none.
+        indices: (B,), int64: positions in the list.
     """
 
     images: Tensor
@@ -26,23 +26,22 @@ class ImageBatch(NamedTuple):
 
 
 class ImageBatches:
-    """The images of a list in its order; those that cannot be read are left out.
+    """Iterate over the images of a list in its order; unreadable ones are left out.
 
-    Random states stay as they are. Each iteration reads anew.
+    Random states do not change. Each iteration reads the files again.
 
     Args:
         images: The list.
-        preprocess: Makes a file (3, H, W), the same for all, or raises
+        preprocess: Turns a file into (3, H, W), the same size for all, or raises
             :class:`~mmvitkd.datasets.transforms.load_image.UnreadableImageError`.
-        batch_size: How many images a batch is made from; those left out are missing in it.
-        num_workers: Processes that read; 0 reads in this one.
+        batch_size: Images read for a batch; a batch with unreadable ones is smaller.
+        num_workers: Reading processes; 0 reads in this one.
 
     Attributes:
-        unreadable: The reason for each image that could not be read, by its path below the
-            list's folder.
+        unreadable: The reason for each unreadable image, by its path below the folder.
 
     Raises:
-        ValueError: While iterating, if images get different sizes.
+        ValueError: While iterating, if images of a batch differ in size.
     """
 
     def __init__(
@@ -54,16 +53,16 @@ class ImageBatches:
     ) -> None:
         self.unreadable: dict[str, str] = {}
         self._images = images
-        self._loader: DataLoader = DataLoader(
-            _Files(images, preprocess),  # type: ignore[arg-type]
+        self._loader: DataLoader[Any] = DataLoader(
+            _Files(images, preprocess),
             batch_size=batch_size,
             num_workers=num_workers,
             collate_fn=_collate,
-            generator=torch.Generator(),  # else it would draw from torch's own
+            generator=torch.Generator(),  # instead of the global one
         )
 
     def __len__(self) -> int:
-        """The number of batches, of which some may be missing."""
+        """Return the number of batches; one without readable images is skipped."""
         return len(self._loader)
 
     def __iter__(self) -> Iterator[ImageBatch]:
@@ -77,7 +76,7 @@ class ImageBatches:
 
 
 class _Files:
-    """A data set of (index, image), or of (index, why there is none)."""
+    """A data set of (index, image), or (index, reason) for an unreadable image."""
 
     def __init__(self, images: ImageList, preprocess: Callable[[str], Tensor]) -> None:
         self.images = images
@@ -96,7 +95,7 @@ class _Files:
 def _collate(
     samples: list[tuple[int, Tensor | str]],
 ) -> tuple[Tensor | None, list[int], dict[int, str]]:
-    """The images in one tensor, their indices, and the reasons for the others."""
+    """Stack the images; return them, their indices, and the reasons for the others."""
     images = {index: found for index, found in samples if isinstance(found, Tensor)}
     failures = {index: found for index, found in samples if isinstance(found, str)}
     sizes = {tuple(image.shape) for image in images.values()}

@@ -1,20 +1,21 @@
-"""The images of any folder, in sorted order: all, some, or the first of each class."""
+"""List the images of a folder in sorted order: all, some, or the first of each class."""
 
 import os.path as osp
 from dataclasses import dataclass
 
+from ..utils.errors import KeyedValueError
 from .folder_layout import EXTENSIONS, SPLIT_NAMES, named, scan
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """Images to be looked at in this order.
+    """Images in a fixed order.
 
     Attributes:
         folder: The folder they are in.
-        paths: Their files, below the folder.
+        paths: The files, relative to the folder.
         labels: The class of each, an index into ``classes``; None without class folders.
-        classes: The names of the class folders, sorted, of which some may be empty; None
+        classes: The sorted names of the class folders, some of which may be empty; None
             without class folders.
     """
 
@@ -27,7 +28,7 @@ class ImageList:
         return len(self.paths)
 
     def file(self, index: int) -> str:
-        """The path of an image."""
+        """Return the path of an image."""
         return osp.join(self.folder, self.paths[index])
 
 
@@ -36,27 +37,27 @@ def find_images(
 ) -> ImageList:
     """List the images of a folder: `<class>/**`, or without classes.
 
-    The order is that of the class folders and then of the paths in them, both sorted. Images
-    that lie directly in the folder have no class, and then none has. What counts as an image
-    or is passed over is as in :func:`~mmvitkd.datasets.folder_layout.find_files`.
+    They are sorted by class folder, then by path. If any image lies directly in the folder, no
+    image has a class. :func:`~mmvitkd.datasets.folder_layout.find_files` says which files count
+    as images and which are skipped.
 
     Args:
         folder: The folder.
         first_per_class: Whether to take only the first image of each class, the subset of
             arXiv 2511.15572.
-        num_images: How many to take at most: of T images those with the positions
-            ``i * T // num_images``, so that they are spread over all classes.
+        num_images: The most images to take: of T images those at ``i * T // num_images``,
+            which are spread over all classes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If there are fewer than two images, or the folder holds splits, or no
-            class folders where these are needed.
+        ValueError: If there are fewer than two images, or the folder holds splits, or it
+            lacks the class folders that ``first_per_class`` needs.
     """
     folder = osp.expanduser(folder)
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{folder!r}: there is no such folder; wanted one of images.')
     if num_images is not None and num_images < 2:
-        raise ValueError(f'num_images={num_images}: wanted two or more.')
+        raise KeyedValueError(f'{{num_images}}={num_images}: wanted two or more.', 'num_images')
     classes, others = scan(folder, EXTENSIONS)
     loose = [p for p in others if '/' not in p and p.lower().endswith(EXTENSIONS)]
     _check_splits(folder, [name for name in classes if classes[name]])
@@ -80,6 +81,6 @@ def find_images(
 
 
 def _check_splits(folder: str, names: list[str]) -> None:
-    """Raise ValueError if the folders are splits: they would be taken for classes."""
+    """Raise ValueError if the folders are splits, which would be mistaken for classes."""
     if names and all(name.lower() in SPLIT_NAMES for name in names):
         raise ValueError(f'{folder!r} holds the splits {named(names)}: give one of them.')

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the pixels of some images, measured."""
+"""Measure the mean and standard deviation of the pixels of images."""
 
 import os
 import random
@@ -16,13 +16,13 @@ MEASURED = 'measured'
 
 
 class MeanStd(NamedTuple):
-    """The numbers of a data preprocessor, in [0, 255].
+    """Mean and standard deviation as a data preprocessor takes them, in [0, 255].
 
     Attributes:
         mean: Of R, G and B, over all pixels, to three decimals.
         std: Likewise.
         num_images: How many images were measured.
-        num_unreadable: How many more could not be read.
+        num_unreadable: How many others could not be read.
     """
 
     mean: list[float]
@@ -32,17 +32,17 @@ class MeanStd(NamedTuple):
 
 
 def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0) -> MeanStd:
-    """Measure over all pixels of the images, or of a sample of them.
+    """Measure all pixels of the images, or of a random sample of them.
 
-    The numbers do not depend on the order of the paths.
+    The result does not depend on the order of the paths.
 
     Args:
-        paths: Image files, read as ``mmvitkd.LoadImage`` does.
+        paths: Image files, read as by ``mmvitkd.LoadImage``.
         num_images: Size of the sample.
-        seed: Decides which images are in it.
+        seed: Decides which images are in the sample.
 
     Raises:
-        ValueError: If no image can be read, or a channel has the same value everywhere.
+        ValueError: If no image can be read, or a channel is constant.
     """
     paths = sorted(paths)
     if len(paths) > num_images:
@@ -74,14 +74,13 @@ def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0
 def fill_measured(cfg: Config) -> None:
     """Replace ``mean='measured'`` and ``std='measured'`` in a config, in place.
 
-    They stand in data preprocessors and are measured on the training images. Without them
-    nothing is read.
+    They are measured on the training images, which are read only if the config asks for it.
 
     Args:
-        cfg: The config of a run, or of what is to be tested or exported.
+        cfg: The config of a run.
 
     Raises:
-        FileNotFoundError: If the training images are not there.
+        FileNotFoundError: If the training images do not exist.
         ValueError: If the config has no training data, or they cannot be measured.
     """
     places = [
@@ -108,7 +107,7 @@ def fill_measured(cfg: Config) -> None:
 
 
 def describe(measured: MeanStd) -> str:
-    """The config's lines, and what they were measured on."""
+    """Return the lines of a config, with a comment on what was measured."""
     unreadable = f', {measured.num_unreadable} unreadable' if measured.num_unreadable else ''
     return (
         f'# Measured on {measured.num_images} images of the training split{unreadable}.\n'
@@ -117,7 +116,7 @@ def describe(measured: MeanStd) -> str:
 
 
 def _dicts(node: Any) -> Iterator[dict[str, Any]]:
-    """All dicts in a nesting of dicts and lists."""
+    """Yield all dicts in nested dicts and lists."""
     if isinstance(node, dict):
         yield node
     if isinstance(node, dict | list | tuple):

@@ -1,6 +1,5 @@
-"""What runs a training: hooks, checkpoints, random state, precision, launching."""
+"""Run a training: hooks, optimizers, logging, runner."""
 
-from ..checkpoint.atomic_backend import AtomicLocalBackend
 from .hooks import (
     CheckpointHook,
     FiniteLossHook,
@@ -11,19 +10,22 @@ from .hooks import (
     TeacherAccuracyHook,
     UnreadableImagesHook,
 )
-from .optimizers.bf16_optim_wrapper import BF16OptimWrapper
-from .optimizers.merged_constructor import (
+from .logging import AsyncHistoryBuffer
+from .optimizers import (
+    BF16OptimWrapper,
     MergedLearningRateDecayOptimWrapperConstructor,
     MergedOptimWrapperConstructor,
+    MomentumAnnealingEMA,
 )
 
 __all__ = [
-    'AtomicLocalBackend',
+    'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
     'FiniteLossHook',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
+    'MomentumAnnealingEMA',
     'RandomStateHook',
     'RuntimeInfoHook',
     'SEPHook',

@@ -1,7 +1,7 @@
-"""Many trainings as one experiment: a suite of configs over seeds."""
+"""Train a suite of configs over seeds and report the results."""
 
-from .run import Cell, Result, cells_of
-from .scheduler import run_cells
+from .run import Result, Run, runs_of
+from .scheduler import run_all
 from .suite import Entry, Suite, read_suite
 
-__all__ = ['Cell', 'Entry', 'Result', 'Suite', 'cells_of', 'read_suite', 'run_cells']
+__all__ = ['Entry', 'Result', 'Run', 'Suite', 'read_suite', 'run_all', 'runs_of']

@@ -1,4 +1,4 @@
-"""What a training measured, from the log history in its last checkpoint."""
+"""Read the metrics of a training from the log history in its last checkpoint."""
 
 from math import isfinite
 
@@ -8,21 +8,19 @@ from ..checkpoint.read import read_checkpoint
 from ..export.score import AVERAGE, recorded_score
 
 
-def recorded_metrics(
-    file: str, config: Config, wanted: str | None
-) -> tuple[dict[str, float], str]:
-    """The last validation of a training, of the weights and of their average.
+def read_metrics(file: str, config: Config, wanted: str | None) -> tuple[dict[str, float], str]:
+    """Return the last validation of a training, of the weights and of their average.
 
     Args:
-        file: A checkpoint that mmvitkd's ``CheckpointHook`` wrote.
+        file: A checkpoint of mmvitkd's ``CheckpointHook``.
         config: The config of the training.
-        wanted: A metric that has to be there; None where any will do, or none at all.
+        wanted: A metric that must be present; None to require none.
 
     Returns:
-        The metrics by name, those of the average with ``_ema``; and which validation it was.
+        The metrics by name, those of the average with ``_ema``, and which validation it was.
 
     Raises:
-        ValueError: If the metric is not there, or not a finite number.
+        ValueError: If the wanted metric is missing or not finite.
     """
     checkpoint = read_checkpoint(file)
     plain = recorded_score(checkpoint, config)

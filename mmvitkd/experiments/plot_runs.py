@@ -1,4 +1,4 @@
-"""Figures of training runs: the accuracy of each, and its loss over the epochs."""
+"""Draw the accuracies of training runs, and their losses over the epochs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from ..utils.plotting import COLORS, INK, plain, save
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training run.
+class RunSummary:
+    """The results of one training run.
 
     Attributes:
-        name: What it is called in a table or figure.
+        name: Its name in tables and figures.
         top1: Accuracy in percent.
-        losses: Curves by name; each the mean loss of every epoch.
+        losses: Curves by name; each has the mean loss of every epoch.
         parameters: Number of parameters.
         macs: Multiply-accumulates for one image.
         seconds: Wall-clock time of the training.
-        color: Index of its colour.
+        color: Index into ``COLORS``.
     """
 
     name: str
@@ -36,22 +36,22 @@ class Run:
 
 
 def half_interval(top1: float, images: int) -> float:
-    """Half of the 95 % interval of an accuracy, in points: normal approximation.
+    """Return half of the 95 % interval of an accuracy, in points: normal approximation.
 
     Args:
         top1: Accuracy in percent.
-        images: How many images it was measured on.
+        images: The number of images it was measured on.
     """
     p = top1 / 100
     return 196 * sqrt(p * (1 - p) / images)
 
 
-def draw_accuracy(runs: Sequence[Run], images: int, path: Path) -> None:
+def draw_accuracy(runs: Sequence[RunSummary], images: int, path: Path) -> None:
     """Draw a bar for each run, with the 95 % interval of one accuracy.
 
     Args:
         runs: The teacher first.
-        images: How many images the accuracy was measured on.
+        images: The number of images the accuracy was measured on.
         path: The file to write, PNG or PDF by its suffix.
     """
     figure, axes = _axes(width=6.4)
@@ -70,11 +70,11 @@ def draw_accuracy(runs: Sequence[Run], images: int, path: Path) -> None:
     save(figure, path)
 
 
-def draw_losses(runs: Sequence[Run], path: Path) -> None:
-    """Draw one panel for each loss that the runs have, a curve for each run.
+def draw_losses(runs: Sequence[RunSummary], path: Path) -> None:
+    """Draw one panel per loss, with one curve per run.
 
     Args:
-        runs: Whatever runs have the losses.
+        runs: The runs; those without a loss are left out of its panel.
         path: The file to write, PNG or PDF by its suffix.
     """
     names = list(dict.fromkeys(name for run in runs for name in run.losses))

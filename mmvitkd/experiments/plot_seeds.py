@@ -1,4 +1,4 @@
-"""A figure of runs over seeds: a dot for each, their mean and its interval."""
+"""Draw the scores of runs over seeds, with means and intervals."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,19 +7,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..utils.plotting import COLORS, GREY, INK, plain, save
-from .statistics import Summary, paired_difference, summarise
+from .statistics import Summary, paired_difference, summarize
 
 
 def draw_seeds(
     scores: Mapping[str, Mapping[int, float]], reference: str, metric: str, path: Path
 ) -> None:
-    """Draw the scores of every run, and beside them the differences to the reference.
+    """Draw the scores of every run, and next to them the differences to the reference.
 
     Args:
-        scores: Numbers by seed, by the name of the run, from top to bottom; a run without
-            any stays an empty row.
-        reference: The name of the run that the others are compared with.
-        metric: What was measured, for the axis.
+        scores: Scores by seed, by the name of the run, from top to bottom; a run without
+            scores gets an empty row.
+        reference: The name of the run to compare the others with.
+        metric: The name of the metric, for the axis.
         path: The file to write, PNG or PDF by its suffix.
     """
     figure = Figure(figsize=(9.0, 1.5 + 0.45 * len(scores)), layout='constrained')
@@ -29,7 +29,7 @@ def draw_seeds(
         color = COLORS[place % len(COLORS)]
         if values:
             dots = list(values.values())
-            _draw_row(left, place, dots, summarise(dots), color)
+            _draw_row(left, place, dots, summarize(dots), color)
         difference = paired_difference(values, base)
         if name != reference and difference is not None:
             gaps = [values[seed] - base[seed] for seed in sorted(values.keys() & base.keys())]
@@ -47,7 +47,7 @@ def draw_seeds(
 def _draw_row(
     axes: Axes, place: int, values: list[float], summary: Summary, color: str
 ) -> None:
-    """The dots on the row, mean and interval just below them."""
+    """Draw the dots of a row, with mean and interval just below them."""
     axes.scatter(values, [place - 0.12] * len(values), color=color, s=20, alpha=0.65)
     axes.errorbar(
         summary.mean,

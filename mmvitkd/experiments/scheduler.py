@@ -1,4 +1,4 @@
-"""Running the cells of an experiment: some at a time, each after those it needs."""
+"""Run the trainings of an experiment: a few at a time, each after those that it needs."""
 
 import shutil
 import subprocess
@@ -8,91 +8,89 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from ..utils.subprocesses import Subprocesses, tail
-from .progress import last_epoch
-from .run import Cell
+from ..utils.subprocesses import Subprocesses, tail_log
+from .run import Run
+from .training_progress import last_epoch
 
-POLL = 0.2  # seconds
+POLL_INTERVAL = 0.2  # seconds
 
 
-def run_cells(
-    cells: Sequence[Cell],
+def run_all(
+    runs: Sequence[Run],
     script: Path,
-    bars: Progress,
+    progress: Progress,
     jobs: int = 1,
     commit: str | None = None,
 ) -> dict[str, str]:
-    """Run what is not done; a failed run stops only those that need it.
+    """Train what is not done yet; a failed run stops only those that need it.
 
     Args:
-        cells: The cells, each after those it needs.
+        runs: The runs, each after those that it needs.
         script: ``tools/train.py``.
-        bars: Where to show how far they are.
-        jobs: How many run at a time, on one thread each.
-        commit: Of the code, to note in the results.
+        progress: Shows the progress of the runs.
+        jobs: How many to run at a time, on one thread each.
+        commit: The commit of the code, to record in the results.
 
     Returns:
-        Why cells failed, by their names; empty if all are done.
+        The reason of each failure by the name of the run; empty if all are done.
     """
-    done = {cell for cell in cells if cell.result() is not None}
-    waiting = [cell for cell in cells if cell not in done]
-    running: dict[Cell, _Training] = {}
-    failed: dict[Cell, str] = {}
+    done = {run for run in runs if run.result() is not None}
+    waiting = [run for run in runs if run not in done]
+    running: dict[Run, _Training] = {}
+    failed: dict[Run, str] = {}
     with Subprocesses() as scripts:
         while waiting or running:
-            for cell in list(waiting):
-                lost = [need.name for need in cell.needs.values() if need in failed]
+            for run in list(waiting):
+                lost = [need.name for need in run.needs.values() if need in failed]
                 if lost:
-                    failed[cell] = f'not run: it needs {", ".join(lost)}'
-                elif len(running) == jobs or not done.issuperset(cell.needs.values()):
+                    failed[run] = f'not run: it needs {", ".join(lost)}'
+                elif len(running) == jobs or not done.issuperset(run.needs.values()):
                     continue
                 else:
-                    running[cell] = _Training(cell, script, scripts, bars)
-                waiting.remove(cell)
-            time.sleep(POLL)
-            for cell, training in list(running.items()):
-                if not training.is_over():
+                    running[run] = _Training(run, script, scripts, progress)
+                waiting.remove(run)
+            time.sleep(POLL_INTERVAL)
+            for run, training in list(running.items()):
+                if not training.has_ended():
                     continue
                 reason = training.finish(commit)
-                del running[cell]
+                del running[run]
                 if reason is None:
-                    done.add(cell)
+                    done.add(run)
                 else:
-                    failed[cell] = reason
-    return {cell.name: reason for cell, reason in failed.items()}
+                    failed[run] = reason
+    return {run.name: reason for run, reason in failed.items()}
 
 
 class _Training:
-    """A run of the script and its bar."""
+    """The process of a run, and its bar."""
 
-    def __init__(self, cell: Cell, script: Path, scripts: Subprocesses, bars: Progress) -> None:
-        self.cell, self.script, self.bars = cell, script, bars
-        shutil.rmtree(cell.folder, ignore_errors=True)
+    def __init__(self, run: Run, script: Path, scripts: Subprocesses, bars: Progress) -> None:
+        self.run, self.script, self.bars = run, script, bars
+        shutil.rmtree(run.folder, ignore_errors=True)
         self.begin = time.perf_counter()
-        self.process: subprocess.Popen = scripts.start(cell.command(script), cell.log)
-        epochs = (cell.config.get('train_cfg') or {}).get('max_epochs')
-        self.bar: TaskID = bars.add_task(cell.name, total=epochs, at='starting')
+        self.process: subprocess.Popen[bytes] = scripts.start(run.command(script), run.log)
+        epochs = (run.config.get('train_cfg') or {}).get('max_epochs')
+        self.bar: TaskID = bars.add_task(run.name, total=epochs)
 
-    def is_over(self) -> bool:
-        """Whether it has ended; updates the bar."""
-        epoch = last_epoch(self.cell.log)
-        if epoch:
-            self.bars.update(self.bar, completed=epoch, at=f'epoch {epoch}')
+    def has_ended(self) -> bool:
+        """Update the bar, and return whether the process has ended."""
+        self.bars.update(self.bar, completed=last_epoch(self.run.log))
         return self.process.poll() is not None
 
     def finish(self, commit: str | None) -> str | None:
-        """Record what it came to; or say why it failed."""
+        """Record the result, or return why the run failed."""
         seconds = time.perf_counter() - self.begin
         reason = None
         if self.process.returncode:
-            lines = tail(self.cell.log).strip()
-            reason = f'exit status {self.process.returncode}, see {self.cell.log}\n{lines}'
+            lines = tail_log(self.run.log).strip()
+            reason = f'exit status {self.process.returncode}, see {self.run.log}\n{lines}'
         else:
             try:
-                self.cell.record(self.script, seconds, commit)
+                self.run.record(self.script, seconds, commit)
             except (OSError, ValueError) as error:
                 reason = str(error)
         self.bars.remove_task(self.bar)
         ended = f'{seconds:.0f} s' if reason is None else 'failed'
-        self.bars.console.print(f'{self.cell.name}: {ended}', highlight=False)
+        self.bars.console.print(f'{self.run.name}: {ended}', highlight=False)
         return reason

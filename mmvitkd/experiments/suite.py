@@ -1,4 +1,4 @@
-"""A suite: named configs that are compared over seeds, and what has to be trained before."""
+"""Read a suite: named configs to compare over seeds, and what to train before them."""
 
 import re
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ class Entry:
     """A config of a suite.
 
     Attributes:
-        name: What it is called; also the name of its folder.
+        name: Its name, also of its folder.
         config: The config file.
         needs: By config key, the name of the entry whose last checkpoint goes there.
-        once: Whether it is trained once, with its config's seed, and not compared.
+        once: Whether to train it once, with its config's seed, and not to compare it.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Suite:
-    """What a suite's file says.
+    """The contents of a suite file.
 
     Attributes:
         file: The file.
-        metric: What is compared, as validation names it; ``..._ema`` is the average's.
-        reference: The name of the run that the others are compared with.
-        entries: All configs; each comes after what it needs.
+        metric: The metric to compare, as in the validation log; ``..._ema`` is the average's.
+        reference: The name of the entry to compare the others with.
+        entries: All configs, each after those that it needs.
     """
 
     file: Path
@@ -50,7 +50,7 @@ class Suite:
 
     @property
     def compared(self) -> list[str]:
-        """The names of the runs over seeds."""
+        """The names of the entries that are trained over seeds."""
         return [entry.name for entry in self.entries if not entry.once]
 
 
@@ -58,15 +58,15 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
     """Read and check a suite.
 
     Args:
-        file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, where
-            something is trained once for all seeds, ``once``. An entry is ``name: CONFIG``
-            or ``name: {config: CONFIG, needs: {KEY: NAME}}``; a CONFIG is relative to the
-            suite, or one of ours such as ``mmvitkd::mnist5k/vit_32.py``.
-        reference: Takes the place of the suite's.
+        file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for what is
+            trained once for all seeds, ``once``. An entry is ``name: CONFIG`` or
+            ``name: {config: CONFIG, needs: {KEY: NAME}}``; CONFIG is relative to the suite, or
+            a packaged config such as ``mmvitkd::mnist5k/vit_32.py``.
+        reference: Overrides the suite's.
 
     Raises:
         FileNotFoundError: If the file, or a config that it names, does not exist.
-        ValueError: If a key is missing, unknown or not of its kind, or names no entry.
+        ValueError: If a key is missing, unknown or of the wrong type, or names no entry.
     """
     if not file.is_file():
         names = [path.name for path in file.parent.glob('*.yml')]
@@ -101,10 +101,11 @@ def _read(file: Path) -> dict[str, Any]:
     if file.suffix not in ('.yml', '.yaml'):
         raise ValueError(f'{file}: wanted a suite in YAML, with the suffix .yml or .yaml.')
     try:
-        return Config.fromfile(file).to_dict()
-    except Exception as error:  # YAML's errors, and MMEngine's on what is no mapping
+        content: dict[str, Any] = Config.fromfile(file).to_dict()
+    except Exception as error:  # YAML's, and MMEngine's if the file is no mapping
         reason = ' '.join(str(error).split())
-        raise ValueError(f'{file}: this is no suite: {reason}') from None
+        raise ValueError(f'{file}: invalid suite: {reason}') from None
+    return content
 
 
 def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) -> Entry:
@@ -124,7 +125,7 @@ def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) ->
     for option, needed in needs.items():
         if needed not in usable:
             raise ValueError(
-                f'{key}.needs: {option}: {needed!r} is no entry above this one'
+                f'{key}.needs: {option}: {needed!r} is not an entry above this one'
                 f'{did_you_mean(str(needed), usable)}; found {", ".join(usable) or "none"}.'
             )
     return Entry(name, config, needs, group == 'once')

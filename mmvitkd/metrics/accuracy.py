@@ -1,4 +1,4 @@
-"""Top-k accuracy in which an image that cannot be read counts as wrong."""
+"""Measure top-k accuracy, counting unreadable images as wrong."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,16 +9,16 @@ from mmpretrain.evaluation import Accuracy as _Accuracy
 
 from ..registry import METRICS
 
-NO_CLASS = -1
+NO_CLASS = -1  # equals no prediction
 
 
 @METRICS.register_module()
-class Accuracy(_Accuracy):
-    """MMPretrain's ``Accuracy`` with its arguments, and one difference.
+class Accuracy(_Accuracy):  # type: ignore[misc]  # MMPretrain is untyped
+    """MMPretrain's ``Accuracy``, which counts unreadable images as wrong.
 
-    An image that ``mmvitkd.ImageFolder`` could not read counts as wrong for every k and
-    threshold, whatever the model says of the black image in its place. Each is logged by
-    name once; where there are any, ``accuracy/unreadable`` is their number.
+    An image that ``mmvitkd.ImageFolder`` could not read is wrong for every k and threshold,
+    whatever the model predicts for the black image in its place. Each is logged once by name;
+    if there are any, ``accuracy/unreadable`` is their number. The arguments are MMPretrain's.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,23 +26,23 @@ class Accuracy(_Accuracy):
         self._logged: set[str] = set()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
-        """Keep what is needed of a batch's predictions."""
+        """Keep the predictions and labels of a batch."""
         start = len(self.results)
         super().process(data_batch, data_samples)
         for result, sample in zip(self.results[start:], data_samples, strict=True):
             if unreadable := sample.get('unreadable'):
                 result['gt_label'] = torch.full_like(result['gt_label'], NO_CLASS)
-                # Its own; after it come those that were tried in its place.
+                # The first is its own; the others were tried in its place.
                 result['unreadable'] = next(iter(unreadable.items()))
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
-        """The accuracies in percent, and the number of unreadable images if not 0.
+        """Compute the accuracies in percent, and the number of unreadable images if not 0.
 
         Args:
-            results: One for each image of the data set: MMEngine has gathered them from all
-                processes, and dropped what the last batch was filled up with.
+            results: One for each image of the data set, gathered from all processes by
+                MMEngine, without the padding of the last batch.
         """
-        metrics = super().compute_metrics(results)
+        metrics: dict[str, float] = super().compute_metrics(results)
         unreadable = [result['unreadable'] for result in results if 'unreadable' in result]
         for path, reason in unreadable:
             if path not in self._logged:

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of models, data sets or MMEngine's runner."""
+"""Helpers that do not depend on models, data sets or MMEngine's runner."""

@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all."""
+"""Write a folder whole or not at all."""
 
 import os
 import tempfile
@@ -9,12 +9,12 @@ from pathlib import Path
 
 @contextmanager
 def atomic_dir(out: Path, check: Callable[[], None]) -> Iterator[Path]:
-    """A folder to write into; it becomes ``out``, in place of what is there, at the end.
+    """Give a temporary folder to write into, which replaces ``out`` at the end.
 
     Args:
-        out: The folder to be.
-        check: Raises where ``out`` may not be written or replaced; called before anything
-            is written, and once more before what is there is replaced.
+        out: The folder to create or to replace.
+        check: Raises where ``out`` must not be written or replaced; called before anything
+            is written, and again before what is there is replaced.
     """
     check()
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Sizes of memory as people write them."""
+"""Read and write sizes of memory as people do."""
 
 import re
 
@@ -7,10 +7,10 @@ UNITS |= {'kib': 2**10, 'mib': 2**20, 'gib': 2**30, 'tib': 2**40}
 
 
 def parse_size(text: str) -> int:
-    """Bytes, from '2GiB', '512 MiB', '1.5GB' or a number of bytes.
+    """Return the bytes of '2GiB', '512 MiB', '1.5GB' or a plain number.
 
     Raises:
-        ValueError: If it is none of these, or 0.
+        ValueError: If the text is no size, or the size is 0.
     """
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*', text)
     unit = match[2].lower() if match else ''
@@ -21,7 +21,7 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size: float) -> str:
-    """Bytes in the largest unit of which there is one, such as '1.5 GiB'."""
+    """Write bytes in the largest unit that fits, such as '1.5 GiB'."""
     for unit in ('B', 'KiB', 'MiB'):
         if size < 1024:
             return f'{size:.3g} {unit}'

@@ -1,4 +1,8 @@
-"""What an experiment ran with: the commit of the code, versions, hardware."""
+"""Collect what an experiment ran with: commit, versions, hardware.
+
+MMEngine's ``collect_env`` also runs the compilers, which takes a second, and lacks the
+processor and most of these packages.
+"""
 
 import os
 import platform
@@ -15,13 +19,13 @@ from ..version import __version__
 
 
 def commit_of(folder: Path) -> str | None:
-    """The commit of a clone, with a note if tracked files differ from it.
+    """Return the commit of a clone, with a note if tracked files were changed.
 
     Args:
         folder: The root of the clone.
 
     Returns:
-        None where there is no git, or the folder is no clone's root.
+        None without git, or if the folder is not the root of a clone.
     """
     root = _git(folder, 'rev-parse', '--show-toplevel')
     if root is None or Path(root).resolve() != folder.resolve():
@@ -32,7 +36,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """The versions of Python, mmvitkd and what it stands on."""
+    """Return the versions of Python, mmvitkd and its dependencies."""
     found = {package.module: installed_version(package) for package in SUPPORTED}
     others = ('numpy', 'scipy', 'pillow')
     found |= {name: metadata.version(name) for name in others} | {'opencv': cv2.__version__}
@@ -40,7 +44,7 @@ def versions() -> dict[str, str | None]:
 
 
 def hardware() -> dict[str, Any]:
-    """The processor, the number of its cores, and the GPUs."""
+    """Return the system, the processor, its number of cores, and the GPUs."""
     gpus = range(torch.cuda.device_count())
     return dict(
         system=f'{platform.system()} {platform.machine()}',

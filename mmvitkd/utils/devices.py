@@ -1,13 +1,13 @@
-"""The device that a tool's ``--device`` means."""
+"""Find the device of a tool's ``--device``."""
 
 import torch
 
 
 def device_of(name: str | None) -> str:
-    """The device of a name; without one a GPU, if there is any, and else the CPU.
+    """Return the device of a name; without a name a GPU if there is one, else the CPU.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is no device of that name.
     """
     name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:

@@ -1,4 +1,4 @@
-"""A disk that is full is named: Python's own message only says that one is."""
+"""Name the folder in the error of a full disk, which Python leaves out."""
 
 import errno
 from collections.abc import Iterator
@@ -10,13 +10,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def report_disk_full(folder: str | Path | None) -> Iterator[None]:
-    """A context that writes to a folder.
-
-    Args:
-        folder: Is named in the error, where the error names no file.
+    """Add the folder that is written into to an error that names no file.
 
     Raises:
-        OSError: If there is no room left.
+        OSError: If the disk, or the user's quota of it, is full.
     """
     try:
         yield

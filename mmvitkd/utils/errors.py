@@ -1,4 +1,4 @@
-"""Errors about a setting, which a tool can word as its user typed that setting."""
+"""Raise errors about a setting, which a tool can word as its user typed that setting."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,7 +45,7 @@ class KeyedError(Exception):
         return message
 
     def renamed(self, names: Mapping[str, str]) -> 'KeyedError':
-        """Return the same error with other names for its settings, for whoever passes it on."""
+        """Return the same error with other names for its settings, for a caller to raise."""
         settings = [names.get(setting, setting) for setting in self._settings]
         message = self._message
         for old, new in zip(self._settings, settings, strict=True):

@@ -1,4 +1,4 @@
-"""Something computed in the midst of a training that goes on as if it had not been."""
+"""Run code without affecting the state of a training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +10,16 @@ from . import random_state
 
 @contextmanager
 def isolated_eval(device: torch.device, seed: int) -> Iterator[None]:
-    """A context without gradients and autocast, after which everything is as before.
+    """Run without gradients, autocast and compilation, and restore all global state after.
 
-    The generators of Python, numpy and torch are seeded in it, so that what draws numbers
-    draws the same every time, and put back after it. Algorithms need not be deterministic
-    in it: a cumulated sum on CUDA has none that is. Nothing runs compiled: these settings
-    and the size of the batch would be compiled for.
+    The generators of Python, numpy and torch are seeded inside, so that random numbers are the
+    same every time, and restored after. Deterministic algorithms are not required inside:
+    ``cumsum`` on CUDA has none. Nothing runs compiled, which would compile once more for these
+    settings and this batch size.
 
     Args:
-        device: Where the training computes.
-        seed: Of the generators.
+        device: The device of the training.
+        seed: The seed of the generators.
     """
     state = random_state.get_state()
     deterministic = torch.are_deterministic_algorithms_enabled()

@@ -1,16 +1,18 @@
-"""What all figures share: their colours, axes without clutter, files written whole."""
+"""Share colours, uncluttered axes and whole files among all figures."""
 
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .atomic_file import atomic_file
+
 INK, GREY = '#222222', '#8a8a8a'
 COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')
 
 
 def plain(axes: Axes) -> Axes:
-    """Leave out the lines that say nothing."""
+    """Remove the spines that carry no information."""
     axes.spines[['top', 'right']].set_visible(False)
     axes.tick_params(colors=GREY, labelcolor=INK, labelsize=9)
     return axes
@@ -18,6 +20,5 @@ def plain(axes: Axes) -> Axes:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure whole or not at all, as PNG or PDF by the suffix."""
-    temporary = path.with_name(f'.{path.name}')
-    figure.savefig(temporary, format=path.suffix[1:], dpi=150)
-    temporary.replace(path)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=150)

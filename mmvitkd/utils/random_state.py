@@ -1,4 +1,4 @@
-"""The random number generators of a process: seeding, saving and restoring them."""
+"""Seed, save and restore the random number generators of a process."""
 
 import random
 from typing import Any
@@ -13,10 +13,10 @@ def seed_everything(*keys: int) -> None:
     """Seed Python, numpy and torch (all devices) from a sequence of integers.
 
     Args:
-        keys: For example (seed, rank, worker, epoch). Each of their combinations gives
-            streams of its own.
+        keys: For example (seed, rank, worker, epoch). Every combination gives a different
+            random stream.
     """
-    # The number of keys too: SeedSequence takes (1, 2) and (1, 2, 0) for the same.
+    # The number of keys is hashed, too: SeedSequence treats (1, 2) and (1, 2, 0) alike.
     words = np.random.SeedSequence([len(keys), *keys]).generate_state(8)
     random.seed(words[:4].tobytes())
     np.random.seed(words)
@@ -24,17 +24,18 @@ def seed_everything(*keys: int) -> None:
 
 
 def seed_worker(
-    worker_id: int, seed: int, rank: int, epoch: int, sampler: Sampler | None = None
+    worker_id: int, seed: int, rank: int, epoch: int, sampler: Sampler[int] | None = None
 ) -> None:
-    """Seed a data loader's worker; a ``worker_init_fn`` once all but its first are bound.
+    """Seed a data loader's worker; with all but ``worker_id`` bound, a ``worker_init_fn``.
 
-    The epoch is the run's and, as an iteration-based run has but one, the sampler's.
+    The sampler's epoch counts in addition to the run's, which stays 0 in an iteration-based
+    run.
     """
     seed_everything(seed, rank, worker_id, epoch, getattr(sampler, 'epoch', 0))
 
 
 def get_state() -> dict[str, Any]:
-    """The state of this process's generators, as tensors and plain values."""
+    """Return the state of this process's generators, as tensors and plain values."""
     version, words, gauss = random.getstate()
     _, keys, position, has_gauss, cached = np.random.get_state()
     state = {
@@ -48,7 +49,7 @@ def get_state() -> dict[str, Any]:
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Put the generators of this process into a state that :func:`get_state` gave."""
+    """Restore the generators of this process to a state of :func:`get_state`."""
     version, words, gauss = state['python']
     random.setstate((version, tuple(words.tolist()), gauss))
     keys, *rest = state['numpy']
@@ -59,5 +60,5 @@ def set_state(state: dict[str, Any]) -> None:
 
 
 def _bytes(state: Tensor) -> Tensor:
-    """A generator's state, back on the CPU where a loaded checkpoint put it elsewhere."""
+    """Return a generator's state on the CPU: a loaded checkpoint may be on a GPU."""
     return state.cpu().to(torch.uint8)

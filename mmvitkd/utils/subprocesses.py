@@ -1,4 +1,4 @@
-"""Python scripts that run beside this process, on one thread each, and end with it."""
+"""Run Python scripts as single-threaded child processes that end with this one."""
 
 import os
 import subprocess
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PATIENCE = 10.0  # seconds that a script has to end by itself
+TERMINATE_TIMEOUT = 10.0  # seconds between SIGTERM and SIGKILL
 
 
 class Subprocesses:
-    """Starts scripts with this interpreter, and ends what still runs on leaving its context."""
+    """Start scripts with this interpreter; leaving the context ends those still running."""
 
     def __init__(self) -> None:
-        self._started: list[subprocess.Popen] = []
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> 'Subprocesses':
         return self
@@ -23,13 +23,13 @@ class Subprocesses:
 
     def start(
         self, command: Sequence[str | Path], log: Path, **environment: str
-    ) -> subprocess.Popen:
+    ) -> subprocess.Popen[bytes]:
         """Start a script on one thread.
 
         Args:
             command: The script and its arguments.
-            log: The file for all that it prints; folders on the way are made.
-            environment: Variables to set beside those of this process.
+            log: The file for its output; missing parent folders are created.
+            environment: Variables to set in addition to those of this process.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, 'w') as output:
@@ -43,18 +43,18 @@ class Subprocesses:
         return process
 
     def stop(self) -> None:
-        """End what still runs, after a failure or Ctrl-C."""
+        """End the scripts that still run."""
         running = [process for process in self._started if process.poll() is None]
         for process in running:
             process.terminate()
         for process in running:
             try:
-                process.wait(PATIENCE)
+                process.wait(TERMINATE_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, which say why a script failed."""
+def tail_log(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log, which usually say why a script failed."""
     return ''.join(log.read_text(errors='replace').splitlines(keepends=True)[-lines:])

@@ -1,4 +1,4 @@
-"""Tables of strings: on the screen and in Markdown, numbers to the right."""
+"""Format tables of strings for the screen and for Markdown."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from rich.table import Table
 
 
 def screen_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table for rich's console; all columns but the first are aligned to the right."""
+    """Return a table for rich's console; all columns but the first are right-aligned."""
     table = Table(*header, box=None, header_style='bold', pad_edge=False)
     for column in table.columns[1:]:
         column.justify = 'right'
@@ -18,12 +18,12 @@ def screen_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 def markdown_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1
 ) -> str:
-    """The same table in Markdown, without a line break at its end.
+    """Return the same table in Markdown, without a trailing line break.
 
     Args:
-        header: The names of the columns.
-        rows: Their cells.
-        text_columns: How many columns, from the first, are aligned to the left.
+        header: The column names.
+        rows: The cells.
+        text_columns: How many of the first columns are left-aligned.
     """
     rule = ['---'] * text_columns + ['---:'] * (len(header) - text_columns)
     lines = [header, rule, *rows]

@@ -1,4 +1,4 @@
-"""The benchmark of the data path: the same work for all, and it prints its tables."""
+"""The data pipeline benchmark: all candidates do the same work, and the tables are printed."""
 
 import itertools
 import json
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def contestants(folder):
+def candidates(folder):
     return pipelines.pipelines_of([dict(step) for step in TRAIN], folder)
 
 
@@ -47,18 +47,18 @@ def test_the_images_are_like_photographs(folder):
     assert 0.4 < len(content.getvalue()) / 512**2 < 0.6  # of ImageNet: about 0.6
 
 
-def test_all_make_an_image_of_the_same_size(contestants):
-    for name, contestant in contestants.items():
-        batch = contestant.collate([contestant.dataset[i] for i in range(2)])
+def test_all_make_an_image_of_the_same_size(candidates):
+    for name, candidate in candidates.items():
+        batch = candidate.collate([candidate.dataset[i] for i in range(2)])
         images = batch[0] if name.startswith('timm') else batch['inputs']
         assert images.shape == (2, 3, 224, 224)
         assert images.dtype == (torch.float32 if name == 'timm' else torch.uint8)
-        assert bool(contestant.differs) == (not name.startswith('ours'))
+        assert bool(candidate.differs) == (not name.startswith('ours'))
 
 
-def test_timm_has_our_settings(contestants):
-    crop, flip, augment, *_, erase = contestants['timm'].dataset.transform.transforms
-    ours = {type(s).__name__: s for s in contestants['ours'].dataset.pipeline.transforms}
+def test_timm_has_our_settings(candidates):
+    crop, flip, augment, *_, erase = candidates['timm'].dataset.transform.transforms
+    ours = {type(s).__name__: s for s in candidates['ours'].dataset.pipeline.transforms}
     load = ours['LoadRandomResizedCrop']
     assert (crop.size, crop.scale, crop.ratio) == (
         load.scale,
@@ -89,10 +89,10 @@ def test_the_time_of_a_stage_is_that_of_its_steps(monkeypatch):
     assert watch.seconds == dict(decode=3, resize=3, augment=0, pack=2)
 
 
-def test_every_stage_has_a_step(contestants, monkeypatch):
+def test_every_stage_has_a_step(candidates, monkeypatch):
     monkeypatch.setattr(pipelines.time, 'process_time', itertools.count().__next__)
-    for contestant in contestants.values():
-        seconds = pipelines.stage_seconds(contestant.dataset, 4)
+    for candidate in candidates.values():
+        seconds = pipelines.stage_seconds(candidate.dataset, 4)
         assert list(seconds) == list(pipelines.STAGES)
         assert all(readings > 0 for readings in seconds.values())
 

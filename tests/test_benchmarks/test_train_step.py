@@ -1,4 +1,4 @@
-"""The benchmark of a training step: all do the work they claim, and the table is right."""
+"""The training step benchmark: all candidates do the work they claim, the table is right."""
 
 import json
 import sys
@@ -11,10 +11,10 @@ import torch
 import toy
 import train_step
 from bare_loop import BareLoop, feature_error
-from contestants import DEFAULT, ENTRIES, chosen
+from candidates import DEFAULT, ENTRIES, choose_candidates
 from mmengine.config import Config
-from starters import Starters, check_loss
 from training_pair import training_pair
+from workers import Workers, check_loss
 
 KD = dict(
     _scope_='mmrazor',
@@ -34,13 +34,13 @@ HOOKS = dict(
     checkpoint=dict(type='mmvitkd.CheckpointHook', interval=1),
     finite_loss=dict(type='mmvitkd.FiniteLossHook'),
 )
-EAGER = ['limit', 'mmrazor', 'timm-logits', 'timm-feature', 'ours', 'ours-average', 'alone']
+EAGER = ['baseline', 'mmrazor', 'timm-logits', 'timm-feature', 'ours', 'ours-average', 'alone']
 
 
 def config(**model):
     """A run of the toy student, 16 wide, and a timm teacher, 32 wide."""
     student = toy.vit()
-    del student['data_preprocessor']  # the run's counts
+    del student['data_preprocessor']  # the run has its own
     head = dict(type='TruncNormal', layer='Linear', std=0.02)
     loss = dict(type='LabelSmoothLoss', label_smooth_val=0.1, mode='original', loss_weight=0.1)
     student['head'].update(init_cfg=head, loss=loss)
@@ -68,11 +68,11 @@ def config(**model):
 
 @pytest.fixture
 def started(tmp_path):
-    """The contestants that compile nothing, started."""
-    starters = Starters(training_pair(config(), tmp_path, batch_size=3), warm_up=2)
+    """The candidates that compile nothing, warmed up."""
+    workers = Workers(training_pair(config(), tmp_path, batch_size=3), warm_up=2)
     for name in EAGER:
-        starters.add(name)
-    return starters
+        workers.add(name)
+    return workers
 
 
 def test_all_do_what_they_claim(started):
@@ -90,19 +90,19 @@ def test_all_do_what_they_claim(started):
 def test_all_train(tmp_path):
     """A step changes the weights of its own student, and no teacher's."""
     pair = training_pair(config(), tmp_path, batch_size=3)
-    for contestant in (BareLoop(pair), *(ENTRIES[n].build(pair) for n in ('mmrazor', 'ours'))):
-        for group in _optimizer(contestant).param_groups:
+    for candidate in (BareLoop(pair), *(ENTRIES[n].build(pair) for n in ('mmrazor', 'ours'))):
+        for group in _optimizer(candidate).param_groups:
             group['lr'] = 1e-2
-        before = contestant.loss()
+        before = candidate.loss()
         for _ in range(5):
-            contestant.step(contestant.batch())
-        assert contestant.loss() < 0.99 * before
+            candidate.step(candidate.batch())
+        assert candidate.loss() < 0.99 * before
     assert BareLoop(pair).loss() == pytest.approx(before, rel=1e-5)
 
 
-def _optimizer(contestant):
-    runner = getattr(contestant, 'runner', None)
-    return contestant.optimizer if runner is None else runner.optim_wrapper.optimizer
+def _optimizer(candidate):
+    runner = getattr(candidate, 'runner', None)
+    return candidate.optimizer if runner is None else runner.optim_wrapper.optimizer
 
 
 def test_mmrazor_is_stock(tmp_path):
@@ -125,31 +125,31 @@ def test_mmrazor_is_stock(tmp_path):
 
 def test_all_under_autocast(tmp_path):
     pair = training_pair(config(), tmp_path, batch_size=2, dtype='bf16')
-    starters = Starters(pair, warm_up=1)
-    for name in ('limit', 'mmrazor', 'timm-logits', 'ours', 'ours-bf16-teacher'):
-        starters.add(name)
-    assert starters.failed == {}
+    workers = Workers(pair, warm_up=1)
+    for name in ('baseline', 'mmrazor', 'timm-logits', 'ours', 'ours-bf16-teacher'):
+        workers.add(name)
+    assert workers.failed == {}
     pair.dtype = 'fp32'
     exactly = BareLoop(pair).loss()
-    for name in ('limit', 'mmrazor', 'ours'):
-        assert starters.losses[name] == pytest.approx(exactly, rel=5e-2)
-        assert starters.losses[name] != pytest.approx(exactly, rel=1e-6)
+    for name in ('baseline', 'mmrazor', 'ours'):
+        assert workers.losses[name] == pytest.approx(exactly, rel=5e-2)
+        assert workers.losses[name] != pytest.approx(exactly, rel=1e-6)
 
 
 def test_first_blocks_only(tmp_path):
     pair = training_pair(config(), tmp_path, batch_size=2, first_block=True)
-    starters = Starters(pair, warm_up=1)
-    for name in ('alone', 'limit', 'mmrazor', 'ours'):
-        starters.add(name)
-    assert starters.failed == {} and list(starters.expected) == ['labels', 'features']
+    workers = Workers(pair, warm_up=1)
+    for name in ('alone', 'baseline', 'mmrazor', 'ours'):
+        workers.add(name)
+    assert workers.failed == {} and list(workers.expected) == ['labels', 'features']
     assert pair.recipe.label_weight == 1.0 and len(pair.recipe.layers) == 1
 
 
 def test_another_image_size(tmp_path):
     pair = training_pair(config(), tmp_path, batch_size=2, image_size=48)
-    starters = Starters(pair, warm_up=1)
-    starters.add('ours')
-    assert starters.ready and pair.images.shape == (2, 3, 48, 48)
+    workers = Workers(pair, warm_up=1)
+    workers.add('ours')
+    assert workers.ready and pair.images.shape == (2, 3, 48, 48)
 
 
 def test_other_work_is_refused():
@@ -164,15 +164,15 @@ def test_other_work_is_refused():
     check_loss('timm-feature', ENTRIES['timm-feature'], 7.0, expected, 'fp32')
 
 
-def test_who_fails_is_listed_with_the_reason(tmp_path):
+def test_a_failed_candidate_is_listed_with_the_reason(tmp_path):
     pair = training_pair(config(teacher=toy.vit(toy.WIDE_ARCH)), tmp_path, batch_size=2)
-    starters = Starters(pair, warm_up=1)
-    starters.add('timm-logits')
-    assert starters.failed['timm-logits'].startswith('ValueError: timm.task wants a timm model')
-    assert 'timm-logits: FAILED: ValueError' in train_step.notes(starters)[0]
+    workers = Workers(pair, warm_up=1)
+    workers.add('timm-logits')
+    assert workers.failed['timm-logits'].startswith('ValueError: timm.task wants a timm model')
+    assert 'timm-logits: FAILED: ValueError' in train_step.candidate_notes(workers)[0]
 
 
-def test_losses_that_the_bare_loop_lacks_are_named(tmp_path):
+def test_losses_that_the_bare_loop_lacks_are_refused(tmp_path):
     cfg = config(pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2))
     with pytest.raises(ValueError, match='loss_pair_0 is a SpectralLoss'):
         training_pair(cfg, tmp_path, batch_size=2)
@@ -181,20 +181,23 @@ def test_losses_that_the_bare_loop_lacks_are_named(tmp_path):
         training_pair(cfg, tmp_path, batch_size=2)
 
 
-def test_the_error_of_tokens_by_hand():
+def test_the_feature_error_by_hand():
     """The class token is no patch, and pairs of the teacher's channels are averaged."""
     student, teacher = torch.rand(2, 5, 2), torch.rand(2, 4, 4)
     expected = (student[:, 1:] - teacher.view(2, 4, 2, 2).mean(3)).square().mean()
     assert feature_error(student, teacher).item() == pytest.approx(expected.item())
 
 
-def test_names(tmp_path):
+def test_names():
     with pytest.raises(ValueError, match=r"no 'ours-fsat'\. Close to it: .*ours-fast"):
-        chosen(['ours', 'ours-fsat'], 'cpu', False)
-    assert chosen(['ours', 'limit'], 'cpu', False) == ['limit', 'ours']
-    assert chosen(None, 'cuda', False) == DEFAULT
-    assert 'ours-own-stream' not in chosen(None, 'cpu', False)
-    assert chosen(None, 'cpu', True)[0] == 'alone'
+        choose_candidates(['ours', 'ours-fsat'], 'cpu', False)
+    assert choose_candidates(['ours', 'baseline'], 'cpu', False) == ['baseline', 'ours']
+    assert choose_candidates(None, 'cuda', False) == DEFAULT
+    assert 'ours-cuda-stream' not in choose_candidates(None, 'cpu', False)
+    assert choose_candidates(None, 'cpu', True)[0] == 'alone'
+    old = ['limit-compiled', 'ours-own-stream']
+    new = ['baseline', 'baseline-compiled', 'ours-cuda-stream']
+    assert choose_candidates(old, 'cpu', False) == new
 
 
 def test_turns_are_interleaved():
@@ -204,23 +207,23 @@ def test_turns_are_interleaved():
     assert log == ['a', 'b', 'a', 'b']
 
 
-def test_seconds_are_the_clock_s():
+def test_seconds_are_the_clocks():
     ticks = iter([2.0, 5.0])
     assert timing.seconds_of(sum, [1], clock=lambda: next(ticks)) == 3.0
 
 
 def test_the_table():
-    seconds = {'limit': [0.4, 0.1, 0.2, 0.3, 0.5], 'ours': [0.3] * 5}
-    assert timing.summary_of(seconds['limit']) == pytest.approx((0.1, 0.2, 0.3))
-    lines = timing.summary_table(seconds, 'limit', {'peak': {'ours': 'x'}}).splitlines()
-    assert lines[2] == '| limit | 100.0 | 200.0 | 300.0 | 1.000 |  |'
+    seconds = {'baseline': [0.4, 0.1, 0.2, 0.3, 0.5], 'ours': [0.3] * 5}
+    assert timing.summary_of(seconds['baseline']) == pytest.approx((0.1, 0.2, 0.3))
+    lines = timing.summary_table(seconds, 'baseline', {'peak': {'ours': 'x'}}).splitlines()
+    assert lines[2] == '| baseline | 100.0 | 200.0 | 300.0 | 1.000 |  |'
     assert lines[3] == '| ours | 300.0 | 300.0 | 300.0 | 1.500 | x |'
 
 
 def test_it_prints_and_writes(tmp_path, monkeypatch, capsys):
     config().dump(tmp_path / 'toy.py')
     written = tmp_path / 'times.json'
-    who = ['--contestants', 'timm-logits', 'ours', '--pair', str(tmp_path / 'toy.py')]
+    who = ['--candidates', 'timm-logits', 'ours', '--pair', str(tmp_path / 'toy.py')]
     how = [
         '--batch-size',
         '2',
@@ -234,14 +237,14 @@ def test_it_prints_and_writes(tmp_path, monkeypatch, capsys):
         str(written),
     ]
     monkeypatch.setattr(sys, 'argv', ['train_step.py', *who, *how])
-    monkeypatch.setitem(train_step.rate_of_products.__globals__['SIDE'], 'cpu', 64)
+    monkeypatch.setitem(train_step.peak_flops.__globals__['SIDE'], 'cpu', 64)
     train_step.main()
     printed = capsys.readouterr().out
-    assert all(f'\n| {name} | ' in printed for name in ('limit', 'timm-logits', 'ours'))
+    assert all(f'\n| {name} | ' in printed for name in ('baseline', 'timm-logits', 'ours'))
     assert 'LEFT OUT: the feature loss' in printed
     content = json.loads(written.read_text())
     assert {name: len(times) for name, times in content['seconds'].items()} == {
-        'limit': 2,
+        'baseline': 2,
         'timm-logits': 2,
         'ours': 2,
     }

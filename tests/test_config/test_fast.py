@@ -1,6 +1,7 @@
-"""`fast = True` reaches every switch that a config does not set itself."""
+"""`fast = True` sets every switch that a config does not state."""
 
 import copy
+import re
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -29,7 +30,7 @@ def test_a_distillation_gets_all():
     assert wrapper.optimizer.fused is True
 
 
-def test_what_a_config_states_itself_stays():
+def test_the_config_overrides_fast():
     options = {
         'model.teacher_options': dict(precision='fp32', stop_early=False),
         'model.compile_student': False,
@@ -80,13 +81,12 @@ def test_every_config_has_it(path):
 
 
 @pytest.mark.parametrize('value', [1, 'True', None, []])
-def test_a_wrong_value_is_named(value):
-    with pytest.raises(ValueError) as error:
+def test_a_wrong_value_is_refused(value):
+    with pytest.raises(ValueError, match=re.escape(f'fast={value!r}: ')):
         apply_shortcuts(Config(dict(fast=value)))
-    assert str(error.value) == f'fast={value!r}: wanted True or False.'
 
 
-def test_off_is_as_without():
+def test_fast_can_be_off():
     cfg = Config(dict(fast=False, model=dict(type='mmvitkd.FeatureDistill', teacher='timm:a')))
     apply_shortcuts(cfg)
     assert cfg.model == dict(type='mmvitkd.FeatureDistill', teacher='timm:a')

@@ -48,7 +48,7 @@ def test_test_is_its_own_folder_or_val(tmp_path):
 def test_without_val_a_share_of_each_class_is_held_out(tmp_path, below):
     touch(tmp_path / below, *NAMES)
     train, val, test = (
-        find_files(str(tmp_path), split, val_share=0.3) for split in ('train', 'val', 'test')
+        find_files(str(tmp_path), split, val_ratio=0.3) for split in ('train', 'val', 'test')
     )
     assert train.folder == val.folder == os.path.join(tmp_path, below).rstrip('/')
     assert train.seeded and val.seeded
@@ -162,7 +162,7 @@ def test_no_image_at_all(tmp_path):
     touch(tmp_path, 'cat/1.txt', 'dog/1.raw')
     found = message(ValueError, tmp_path, 'train')
     assert 'there is no image (.jpg, .jpeg, .png' in found
-    assert f"in '{tmp_path}'; wanted one folder of images a class." in found
+    assert f"in '{tmp_path}'; wanted one folder of images per class." in found
     touch(tmp_path / 'b' / 'train', 'cat/1.jpg', 'dog/1.jpg')
     touch(tmp_path / 'b' / 'val', 'cat/1.txt')
     assert 'there is no image (.jpg' in message(ValueError, tmp_path / 'b', 'val')
@@ -184,7 +184,7 @@ def test_val_under_another_name(tmp_path, name, split):
     touch(tmp_path / 'train', *NAMES)
     touch(tmp_path / name, *NAMES)
     found = message(ValueError, tmp_path, split)
-    assert found.endswith(f"found '{name}' beside 'train'; rename it to 'val'.")
+    assert found.endswith(f"found '{name}' next to 'train'; rename it to 'val'.")
 
 
 @pytest.mark.parametrize('names', [['Train', 'val'], ['test'], ['training', 'validation']])
@@ -224,8 +224,8 @@ def test_wrong_arguments(tmp_path):
         "split='valid': wanted 'train', 'val', 'test'."
     )
     for share in (0, 1, -0.1, 10):
-        with pytest.raises(ValueError, match=f'val_share={share}: wanted more than 0'):
-            find_files(str(tmp_path), 'train', val_share=share)
+        with pytest.raises(ValueError, match=f'val_ratio={share}: '):
+            find_files(str(tmp_path), 'train', val_ratio=share)
 
 
 def test_long_lists_are_cut():

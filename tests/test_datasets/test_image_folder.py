@@ -1,6 +1,5 @@
-"""ImageFolder gives MMPretrain's samples, and something for each broken image."""
+"""ImageFolder gives MMPretrain's samples, and replaces broken images."""
 
-import logging
 import os
 import random
 
@@ -10,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from folders import touch, write_noise
+from logged import logged
 from mmengine.dataset import default_collate
-from mmengine.logging import MMLogger
 from mmpretrain.registry import DATASETS
 from torch.utils.data import DataLoader
 
@@ -36,14 +35,8 @@ def root(tmp_path):
 
 @pytest.fixture
 def log():
-    """The lines that MMEngine's logger prints."""
-    lines = []
-    handler = logging.Handler(logging.INFO)
-    handler.emit = lambda record: lines.append(f'{record.levelname} {record.getMessage()}')
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield lines
-    logger.removeHandler(handler)
+    with logged() as lines:
+        yield lines
 
 
 def data_of(dataset):
@@ -67,7 +60,7 @@ def test_the_same_list_as_mmpretrains(tmp_path):
 def test_the_split_of_one_folder(tmp_path):
     names = [f'{kind}/{i}.png' for kind in ('cat', 'dog') for i in range(20)]
     touch(tmp_path, *names)
-    parts = [build(tmp_path, split, val_share=0.25) for split in ('train', 'val')]
+    parts = [build(tmp_path, split, val_ratio=0.25) for split in ('train', 'val')]
     assert [len(part) for part in parts] == [30, 10]
     assert parts[0].metainfo == parts[1].metainfo == dict(classes=('cat', 'dog'))
     paths = [{info['img_path'] for info in data_of(part)} for part in parts]
@@ -76,6 +69,12 @@ def test_the_split_of_one_folder(tmp_path):
         labels = {'cat': 0, 'dog': 1}
         for info in data_of(part):
             assert info['gt_label'] == labels[info['img_path'].split('/')[-2]]
+
+
+def test_the_old_name_of_val_ratio(tmp_path, log):
+    touch(tmp_path, *(f'{kind}/{i}.png' for kind in ('cat', 'dog') for i in range(8)))
+    assert len(build(tmp_path, 'val', val_share=0.25)) == 4
+    assert log[0] == 'WARNING ImageFolder: val_share is now called val_ratio.'
 
 
 def test_neither_the_file_system_nor_random_states_decide(tmp_path, monkeypatch):
@@ -126,7 +125,7 @@ def test_classes_that_are_not_the_folders(root, classes):
 def test_what_is_logged(tmp_path, log):
     names = [f'{kind}/{i}.png' for kind in ('cat', 'dog') for i in range(5)]
     touch(tmp_path / 'a', *names, 'cat/1.txt', 'cat/2.txt', 'dog/3.txt', 'notes.md')
-    build(tmp_path / 'a', val_share=0.2)
+    build(tmp_path / 'a', val_ratio=0.2)
     assert log == [
         f"INFO train: 8 images of 2 classes in '{tmp_path}/a'; 20% of each class are held out "
         'for validation, seed 0',

@@ -1,4 +1,4 @@
-"""Which images of a folder are looked at, in which order."""
+"""The images of a folder are listed in a fixed order."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets import ImageFolder
@@ -25,7 +25,7 @@ def test_no_class_folders(tmp_path):
     assert found.labels is found.classes is None
 
 
-def test_images_beside_class_folders_leave_all_without_a_class(tmp_path):
+def test_images_next_to_class_folders_have_no_class(tmp_path):
     touch(tmp_path, 'b.png', 'a/1.png', 'c/1.png')
     found = find_images(str(tmp_path))
     assert found.paths == ('a/1.png', 'b.png', 'c/1.png')
@@ -42,7 +42,7 @@ def test_the_order_and_the_labels_are_those_of_the_data_set(tmp_path):
     assert list(found.labels) == [x['gt_label'] for x in info]
 
 
-def test_what_is_passed_over(tmp_path):
+def test_what_is_skipped(tmp_path):
     touch(tmp_path, 'a/1.png', 'b/1.png', 'a/.1.png', '.a/1.png', '__MACOSX/1.png', 'a/1.txt')
     touch(tmp_path, 'notes.txt', '.hidden.png')
     (tmp_path / 'empty').mkdir()
@@ -113,7 +113,7 @@ def test_a_home_folder(tmp_path, monkeypatch):
         (['Validation/a/1.png'], {}, r"holds the splits 'Validation'"),
     ],
 )
-def test_what_cannot_be_looked_at(tmp_path, files, arguments, message):
+def test_folders_that_are_refused(tmp_path, files, arguments, message):
     touch(tmp_path, *files)
     with pytest.raises(ValueError, match=message):
         find_images(str(tmp_path), **arguments)

@@ -1,4 +1,4 @@
-"""Mean and std of images agree with numpy's over all pixels."""
+"""Mean and std of images equal numpy's over all pixels."""
 
 import random
 
@@ -64,7 +64,7 @@ def test_a_sample(root):
     assert_measured(measure_mean_std(paths, num_images=10), paths)
 
 
-def test_unreadable_images_are_passed_over_and_counted(root):
+def test_unreadable_images_are_skipped_and_counted(root):
     broken = touch(root, 'cat/2.png', 'dog/0.png')
     rest = [path for path in paths_of(broken) if not path.endswith(('cat/2.png', 'dog/0.png'))]
     found = measure_mean_std(paths_of(root))
@@ -117,7 +117,7 @@ def test_the_training_images_are_measured(root, capsys, repeated):
     Config.fromstring(cfg.pretty_text, '.py')  # as MMEngine keeps it
 
 
-def test_what_is_given_stays(root):
+def test_given_numbers_stay(root):
     cfg = config(root, mean=[1, 2, 3])
     fill_measured(cfg)
     assert cfg.data_preprocessor.mean == [1, 2, 3]

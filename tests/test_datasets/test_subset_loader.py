@@ -1,4 +1,4 @@
-"""The same images every time, and no random number drawn for it."""
+"""A subset has the same images every time, and draws no random number."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets.subset_loader import subset_loader

@@ -1,7 +1,7 @@
 """The metrics of a training, from its checkpoint."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments.metrics import recorded_metrics
+from mmvitkd.experiments.metrics import read_metrics
 
 import pytest
 import torch
@@ -25,18 +25,18 @@ def checkpoint(tmp_path):
     return write
 
 
-def test_the_average_has_metrics_of_its_own(checkpoint):
+def test_the_average_has_its_own_metrics(checkpoint):
     file = checkpoint(top1=70.0, top1_ema=72.5)
-    metrics, source = recorded_metrics(file, CONFIG, 'accuracy/top1_ema')
+    metrics, source = read_metrics(file, CONFIG, 'accuracy/top1_ema')
     assert metrics == {'accuracy/top1': 70.0, 'accuracy/top1_ema': 72.5}
     assert source == 'the validation of epoch 2'
 
 
-def test_nothing_has_to_be_there_if_nothing_is_wanted(checkpoint):
-    assert recorded_metrics(checkpoint(), CONFIG, None) == ({}, 'not validated')
+def test_no_metric_is_needed_if_none_is_wanted(checkpoint):
+    assert read_metrics(checkpoint(), CONFIG, None) == ({}, 'not validated')
 
 
 @pytest.mark.parametrize('scores', [{}, {'top5': 9.0}, {'top1': float('nan')}])
-def test_a_metric_that_is_no_number_is_refused(checkpoint, scores):
+def test_a_missing_or_infinite_metric_is_refused(checkpoint, scores):
     with pytest.raises(ValueError, match=r"epoch_2.pth: metric 'accuracy/top1': found"):
-        recorded_metrics(checkpoint(**scores), CONFIG, 'accuracy/top1')
+        read_metrics(checkpoint(**scores), CONFIG, 'accuracy/top1')

@@ -1,17 +1,17 @@
-"""Figures of runs are files that open, whole or not there."""
+"""Figures of runs are written whole."""
 
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments.plot_runs import Run, draw_accuracy, draw_losses, half_interval
+from mmvitkd.experiments.plot_runs import RunSummary, draw_accuracy, draw_losses, half_interval
 
 import pytest
 from PIL import Image
 from scipy.stats import norm
 
 RUNS = [
-    Run('teacher', 95.0, {'labels': [2.0, 1.0, 0.5]}, 300, 20, 9.0, 0),
-    Run('student', 90.0, {'labels': [2.0, 1.5], 'features': [1.0, 0.2]}, 100, 5, 4.0, 1),
+    RunSummary('teacher', 95.0, {'labels': [2.0, 1.0, 0.5]}, 300, 20, 9.0, 0),
+    RunSummary('student', 90.0, {'labels': [2.0, 1.5], 'features': [1.0, 0.2]}, 100, 5, 4.0, 1),
 ]
 
 

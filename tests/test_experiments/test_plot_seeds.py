@@ -1,7 +1,7 @@
-"""The figure of runs over seeds."""
+"""The figure of runs over seeds shows every score, mean and difference."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments import plot_seeds as seeds
+from mmvitkd.experiments import plot_seeds
 from mmvitkd.experiments.plot_seeds import draw_seeds
 
 import pytest
@@ -23,7 +23,7 @@ def test_a_figure_is_written_whole(tmp_path):
 
 def test_it_shows_every_seed_mean_and_difference(tmp_path, monkeypatch):
     figures = []
-    monkeypatch.setattr(seeds, 'save', lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(plot_seeds, 'save', lambda figure, path: figures.append(figure))
     draw_seeds(SCORES, 'plain', 'accuracy/top1', tmp_path / 'scores.png')
     left, right = figures[0].axes
     dots = [

@@ -1,7 +1,7 @@
-"""Numbers over seeds: against scipy's tests and against tables of Student's t."""
+"""Statistics over seeds agree with scipy and with tables of Student's t."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments.statistics import paired_difference, summarise
+from mmvitkd.experiments.statistics import paired_difference, summarize
 
 import pytest
 from scipy import stats
@@ -10,9 +10,9 @@ VALUES = {0: 91.2, 1: 92.5, 2: 90.7, 3: 91.9, 4: 92.0}
 REFERENCE = {0: 90.1, 1: 91.9, 2: 90.8, 3: 90.6, 4: 91.5}
 
 
-def test_a_summary_is_what_scipy_says():
+def test_a_summary_equals_scipys():
     values = list(VALUES.values())
-    found = summarise(values)
+    found = summarize(values)
     wanted = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert found.interval == pytest.approx((wanted.low, wanted.high), rel=1e-12)
     assert found.mean == pytest.approx(91.66)
@@ -21,7 +21,7 @@ def test_a_summary_is_what_scipy_says():
 
 def test_the_interval_by_hand():
     # s.d. 1, and 4.3027 is Student's t for 2 degrees of freedom in any table.
-    found = summarise([1.0, 2.0, 3.0])
+    found = summarize([1.0, 2.0, 3.0])
     assert (found.runs, found.mean, found.deviation) == (3, 2.0, 1.0)
     assert found.half == pytest.approx(4.3027 / 3**0.5, rel=1e-4)
 
@@ -41,17 +41,17 @@ def test_only_seeds_of_both_count():
     assert paired_difference({0: 1.0}, {1: 1.0}) is None
 
 
-def test_one_run_has_no_spread():
-    found = summarise([90.0])
+def test_one_run_has_no_interval():
+    found = summarize([90.0])
     assert found == (1, 90.0, None, None)
     assert found.interval is None
 
 
-def test_equal_runs_have_a_spread_of_none():
-    assert summarise([90.0, 90.0, 90.0]) == (3, 90.0, 0.0, 0.0)
+def test_equal_runs_have_no_spread():
+    assert summarize([90.0, 90.0, 90.0]) == (3, 90.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize('values', [[], [1.0, float('nan')], [float('inf')]])
-def test_what_is_no_number_is_refused(values):
-    with pytest.raises(ValueError, match='wanted one finite number or more'):
-        summarise(values)
+def test_numbers_must_be_finite(values):
+    with pytest.raises(ValueError, match='values: found'):
+        summarize(values)

@@ -1,9 +1,9 @@
-"""Suites: ours can be read, and what is wrong in one is refused by key and file."""
+"""Suites: ours can be read, and a wrong one is refused by key and file."""
 
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments import cells_of, read_suite
+from mmvitkd.experiments import read_suite, runs_of
 
 import pytest
 from mmengine.config import Config
@@ -38,22 +38,22 @@ def suite(tmp_path):
 )
 def test_every_suite_of_ours_can_be_read(path):
     suite = read_suite(path)
-    for cell in cells_of(suite, [0], Path('out')):
-        assert cell.config.train_cfg.max_epochs > 0
+    for run in runs_of(suite, [0], Path('out')):
+        assert run.config.train_cfg.max_epochs > 0
     assert suite.reference in suite.compared
 
 
 def test_the_demo_suite_trains_the_teacher_once():
     suite = read_suite(ROOT / 'configs/suites/mnist5k_demo.yml')
-    cells = cells_of(suite, [3, 5], Path('out'))
-    assert [cell.name for cell in cells[:2]] == ['vit_64', 'vit_32, seed 3']
-    assert len(cells) == 1 + 2 * 4
-    distilled = [cell for cell in cells if 'teacher' in cell.config.model]
+    runs = runs_of(suite, [3, 5], Path('out'))
+    assert [run.name for run in runs[:2]] == ['vit_64', 'vit_32, seed 3']
+    assert len(runs) == 1 + 2 * 4
+    distilled = [run for run in runs if 'teacher' in run.config.model]
     assert len(distilled) == 6
-    assert all(cell.needs == {'model.teacher_ckpt': cells[0]} for cell in distilled)
+    assert all(run.needs == {'model.teacher_ckpt': runs[0]} for run in distilled)
 
 
-def test_a_suite_names_configs_beside_it_and_ours(suite, tmp_path):
+def test_a_suite_names_its_own_configs_and_packaged_ones(suite, tmp_path):
     found = read_suite(suite('plain: small.py', 'plain: mmvitkd::mnist5k/vit_32.py'))
     assert [entry.name for entry in found.entries] == ['teacher', 'plain', 'taught']
     assert found.compared == ['plain', 'taught']
@@ -63,8 +63,8 @@ def test_a_suite_names_configs_beside_it_and_ours(suite, tmp_path):
 
 def test_needs_within_a_seed_are_of_that_seed(suite):
     found = read_suite(suite('ckpt: teacher', 'ckpt: plain'))
-    cells = {cell.name: cell for cell in cells_of(found, [0, 1], Path('out'))}
-    assert cells['taught, seed 1'].needs['model.teacher_ckpt'] is cells['plain, seed 1']
+    runs = {run.name: run for run in runs_of(found, [0, 1], Path('out'))}
+    assert runs['taught, seed 1'].needs['model.teacher_ckpt'] is runs['plain, seed 1']
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_needs_within_a_seed_are_of_that_seed(suite):
         ('reference: plain', '', 'reference: found None, wanted a text'),
         ('metric: accuracy/top1', 'metric: 3', 'metric: found 3, wanted a text'),
         ('ckpt: teacher', 'ckpt: taecher', r"runs.taught.needs: .*'taecher' .* mean teacher\?"),
-        ('ckpt: teacher', 'ckpt: taught', "'taught' is no entry above this one"),
+        ('ckpt: teacher', 'ckpt: taught', "'taught' is not an entry above"),
         ('reference:', 'refrence: a\nreference:', "unknown key 'refrence'; did you mean ref"),
         ('needs:', 'need:', "runs.taught: unknown key 'need'"),
         ('teacher: big.py', 'plain: big.py', 'runs.plain: there is another entry'),
         ('teacher: big.py', '../a: big.py', 'wanted a name of letters'),
         ('teacher: big.py', '1: big.py', 'wanted a name of letters'),
         ('plain: small.py', 'plain: [small.py]', 'runs.plain: found .* wanted names'),
-        (GOOD, '- a', 'this is no suite'),
-        (GOOD, 'a: {', 'this is no suite'),
+        (GOOD, '- a', 'invalid suite'),
+        (GOOD, 'a: {', 'invalid suite'),
         (GOOD, 'metric: a\nreference: b\n', 'runs: found none'),
     ],
 )
@@ -123,6 +123,6 @@ def test_only_yaml_is_read(tmp_path):
 
 
 def test_options_and_seed_are_in_the_config(suite):
-    cell = cells_of(read_suite(suite()), [7], Path('out'), ['a=2', 'b.c=[1,x]'])[1]
-    assert cell.config.to_dict() == dict(a=2, b=dict(c=[1, 'x']), randomness=dict(seed=7))
-    assert isinstance(cell.config, Config)
+    run = runs_of(read_suite(suite()), [7], Path('out'), ['a=2', 'b.c=[1,x]'])[1]
+    assert run.config.to_dict() == dict(a=2, b=dict(c=[1, 'x']), randomness=dict(seed=7))
+    assert isinstance(run.config, Config)

@@ -7,8 +7,8 @@ from mmvitkd.metrics import Accuracy
 
 import pytest
 import torch
+from logged import logged
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
 from mmpretrain.evaluation import Accuracy as Theirs
 from mmpretrain.registry import METRICS
 from mmpretrain.structures import DataSample
@@ -43,13 +43,8 @@ def measure(metric, data_samples, size=5, batch=2):
 
 @pytest.fixture
 def warnings():
-    lines = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: lines.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield lines
-    logger.removeHandler(handler)
+    with logged(logging.WARNING) as lines:
+        yield lines
 
 
 @pytest.mark.parametrize(
@@ -101,5 +96,5 @@ def test_each_is_logged_once_and_counted_each_time(warnings):
     assert measure(metric, samples({1}))['accuracy/unreadable'] == 1
     assert 'accuracy/unreadable' not in measure(metric, samples())
     assert warnings == [
-        f'Unreadable image, counted as wrong: {index}.jpg: empty' for index in (0, 3, 1)
+        f'WARNING Unreadable image, counted as wrong: {index}.jpg: empty' for index in (0, 3, 1)
     ]

@@ -3,7 +3,7 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments.plot_runs import Run
+from mmvitkd.experiments.plot_runs import RunSummary
 
 import pytest
 import torch
@@ -41,7 +41,7 @@ def test_curves_are_the_mean_of_each_epoch(demo, tmp_path):
 def test_a_report_is_a_table_two_figures_and_the_numbers(demo, tmp_path, capsys):
     curves = {title: [2.0, 1.0] for title in demo.LOSSES}
     runs = [
-        Run(name, 90.0 - i, curves, 1000 * i + 1, 5_000_000, 60.0, i)
+        RunSummary(name, 90.0 - i, curves, 1000 * i + 1, 5_000_000, 60.0, i)
         for i, name in enumerate(demo.NAMES.values())
     ]
     demo.report(runs)

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments import scheduler as schedule
-from mmvitkd.experiments.statistics import summarise
+from mmvitkd.experiments import scheduler
+from mmvitkd.experiments.statistics import summarize
 
 import pytest
 import torch
@@ -63,7 +63,7 @@ def experiment(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     tool = load_tool('run_experiments')
     monkeypatch.setattr(tool, 'TRAIN', tmp_path / 'training.py')
-    monkeypatch.setattr(schedule, 'POLL', 0.02)
+    monkeypatch.setattr(scheduler, 'POLL_INTERVAL', 0.02)
     handler = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments, suite='suite.yml', seeds=(0, 1)):
@@ -113,7 +113,7 @@ def test_what_is_done_is_not_run_again(experiment, tmp_path):
     assert content['runs']['plain']['scores'] == {'0': 90.0, '1': 92.0}
     gaps = content['runs']['taught']['difference']
     assert gaps['mean'] == 1.25
-    assert gaps['interval'] == pytest.approx(summarise([1.5, 1.0]).interval)
+    assert gaps['interval'] == pytest.approx(summarize([1.5, 1.0]).interval)
 
 
 def test_a_changed_config_is_run_again_with_what_needs_it(experiment, tmp_path):
@@ -213,10 +213,10 @@ def test_the_trainings_end_with_the_tool(experiment, tmp_path, monkeypatch, numb
     def interrupt(seconds):
         while not (pid.exists() and pid.read_text()):
             sleep(seconds)
-        monkeypatch.setattr(schedule.time, 'sleep', sleep)  # once: waiting sleeps, too
+        monkeypatch.setattr(scheduler.time, 'sleep', sleep)  # once: waiting sleeps, too
         signal.raise_signal(number)
 
-    monkeypatch.setattr(schedule.time, 'sleep', interrupt)
+    monkeypatch.setattr(scheduler.time, 'sleep', interrupt)
     if number == signal.SIGINT:
         with pytest.raises(KeyboardInterrupt):
             experiment()

@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all."""
+"""A folder is written whole or not at all."""
 
 import os
 

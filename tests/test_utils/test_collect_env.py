@@ -1,4 +1,4 @@
-"""What an experiment says it ran with."""
+"""An experiment records its commit, versions and hardware."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""A device is there, or the option that asked for it is named."""
+"""A device exists, or the error names the option."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.utils.devices import device_of

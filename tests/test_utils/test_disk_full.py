@@ -1,4 +1,4 @@
-"""The folder of a full disk is in the error."""
+"""The error of a full disk names the folder."""
 
 import errno
 import os

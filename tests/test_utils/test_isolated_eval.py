@@ -1,4 +1,4 @@
-"""What is computed aside leaves the random streams, the flags and the precision alone."""
+"""An isolated evaluation leaves random streams, flags and precision as they were."""
 
 import random
 
@@ -47,7 +47,7 @@ def test_the_flags_are_put_back_even_after_an_error(flags):
         torch.use_deterministic_algorithms(False)
 
 
-def test_float32_without_gradients_in_the_midst_of_autocast():
+def test_float32_without_gradients_inside_autocast():
     weight = torch.ones(2, 2, requires_grad=True)
     with torch.autocast('cpu', torch.bfloat16):
         with isolated_eval(CPU, seed=0):

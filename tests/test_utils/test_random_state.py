@@ -1,4 +1,4 @@
-"""Random numbers: a stream for every key, and states that survive a file."""
+"""Every key has a random stream of its own, and states survive a file."""
 
 import random
 from itertools import combinations

@@ -1,11 +1,11 @@
-"""Scripts beside this process: on one thread, logged, ended with it."""
+"""Child scripts run on one thread, are logged, and end with this process."""
 
 import signal
 import time
 
 import mmvitkd  # noqa: F401
-from mmvitkd.utils import subprocesses as child_scripts
-from mmvitkd.utils.subprocesses import Subprocesses, tail
+from mmvitkd.utils import subprocesses
+from mmvitkd.utils.subprocesses import Subprocesses, tail_log
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_a_script_runs_on_one_thread_into_its_log(script, tmp_path):
     assert log.read_text() == '1 b given\n'
 
 
-def test_a_failure_here_ends_what_runs(script, tmp_path):
+def test_an_error_in_the_context_ends_the_scripts(script, tmp_path):
     path = script('import time; time.sleep(60)')
     with pytest.raises(KeyboardInterrupt), Subprocesses() as scripts:
         processes = [scripts.start([path], tmp_path / f'{i}.log') for i in range(2)]
@@ -37,8 +37,8 @@ def test_a_failure_here_ends_what_runs(script, tmp_path):
     assert all(p.poll() is not None for p in processes)
 
 
-def test_what_does_not_listen_is_killed(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(child_scripts, 'PATIENCE', 0.2)
+def test_a_script_that_ignores_sigterm_is_killed(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocesses, 'TERMINATE_TIMEOUT', 0.2)
     code = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)'
     log = tmp_path / 'log'
     with Subprocesses() as scripts:
@@ -50,4 +50,4 @@ def test_what_does_not_listen_is_killed(script, tmp_path, monkeypatch):
 
 def test_the_end_of_a_log(tmp_path):
     (tmp_path / 'log').write_bytes(b'one\ntwo \xff\nthree\n')
-    assert tail(tmp_path / 'log', lines=2) == 'two \ufffd\nthree\n'
+    assert tail_log(tmp_path / 'log', lines=2) == 'two \ufffd\nthree\n'

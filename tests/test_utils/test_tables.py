@@ -1,4 +1,4 @@
-"""A table on the screen and in Markdown."""
+"""Tables on the screen and in Markdown."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.utils.tables import markdown_table, screen_table

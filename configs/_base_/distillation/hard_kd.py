@@ -1,4 +1,4 @@
-# HardKD: the labels weigh 0.1, the class that the teacher holds the likeliest 0.9.
+# HardKD: the labels weigh 0.1, the teacher's most likely class 0.9.
 _base_ = './soft_kd.py'
 
 model = dict(

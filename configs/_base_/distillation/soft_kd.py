@@ -6,7 +6,7 @@ model = dict(
         _scope_='mmrazor',
         type='ConfigurableDistiller',
         student_recorders=dict(logits=dict(type='ModuleOutputs', source='head')),
-        # '' is the teacher as a whole: whatever it is, its output is its logits.
+        # '' is the whole teacher, whose output is its logits.
         teacher_recorders=dict(logits=dict(type='ModuleOutputs', source='')),
         distill_losses=dict(loss_kd=dict(type='KLDivergence', tau=1.0, loss_weight=0.9)),
         loss_forward_mappings=dict(

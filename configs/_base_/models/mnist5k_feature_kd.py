@@ -1,4 +1,4 @@
-# The demo's distillation: a 32-wide student's last block follows a 64-wide teacher's.
+# The demo's distillation: a 32-wide student's last block imitates a 64-wide teacher's.
 vit_32 = dict(embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128)
 head = dict(
     type='VisionTransformerClsHead',

@@ -1,4 +1,4 @@
-# For a folder of some thousand images: AdamW, 100 epochs of 128 images a step, 5 of warm-up.
+# For a folder of some thousand images: AdamW, 100 epochs of 128 images per step, 5 of warm-up.
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
     constructor='mmvitkd.MergedOptimWrapperConstructor',
@@ -21,5 +21,5 @@ train_cfg = dict(by_epoch=True, max_epochs=100, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
-# The rate follows the number of GPUs and the batch size.
+# The learning rate scales with the number of GPUs and the batch size.
 auto_scale_lr = dict(base_batch_size=128, enable=True)

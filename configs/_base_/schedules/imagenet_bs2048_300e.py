@@ -1,5 +1,5 @@
-# The recipe of arXiv 2511.15572: AdamW, 300 epochs, 2048 images a step. Warm-up rises every
-# iteration; the released code raises it once an epoch and trains two at the first rate.
+# The recipe of arXiv 2511.15572: AdamW, 300 epochs, 2048 images per step. The warm-up rises
+# every iteration; the released code raises it per epoch and trains two at the first rate.
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
     constructor='mmvitkd.MergedOptimWrapperConstructor',
@@ -25,7 +25,7 @@ train_cfg = dict(by_epoch=True, max_epochs=300, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
-# The rate follows the number of GPUs and the batch size.
+# The learning rate scales with the number of GPUs and the batch size.
 auto_scale_lr = dict(base_batch_size=2048, enable=True)
 
 custom_hooks = [dict(type='mmvitkd.StudentEMAHook', momentum=1 - 0.99996)]

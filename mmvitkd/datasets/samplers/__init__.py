@@ -1,1 +1,5 @@
 """Samplers."""
+
+from .repeat_aug_sampler import RepeatAugSampler
+
+__all__ = ['RepeatAugSampler']

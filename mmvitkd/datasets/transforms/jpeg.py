@@ -1,4 +1,4 @@
-"""JPEG files that OpenCV decodes to Pillow's pixels, in less time and at a reduced scale."""
+"""Decode JPEG files to Pillow's pixels with OpenCV: faster, and at a reduced scale."""
 
 from io import BytesIO
 
@@ -15,14 +15,14 @@ REDUCED = {
 
 
 def jpeg_shape(content: bytes) -> tuple[int, int] | None:
-    """(H, W) of a JPEG that is whole, upright, and grey or of three colours.
+    """Return (H, W) of a JPEG that is complete, upright, and grey or RGB.
 
     Returns:
-        None for any other file, which takes Pillow: OpenCV fills the rest of a truncated
-        image, and has colours of its own for CMYK.
+        None for any other file, which Pillow must decode: OpenCV fills up truncated images,
+        and converts CMYK differently.
 
     Raises:
-        Exception: Whatever Pillow raises for a file that it cannot open.
+        Exception: Whatever Pillow raises if it cannot open the file.
     """
     if not (content.startswith(b'\xff\xd8') and content.endswith(b'\xff\xd9')):
         return None
@@ -34,12 +34,12 @@ def jpeg_shape(content: bytes) -> tuple[int, int] | None:
 
 
 def decode_jpeg(content: bytes, reduction: int = 1) -> np.ndarray | None:
-    """Decode a file for which ``jpeg_shape`` gives a shape, (H, W).
+    """Decode a file of which :func:`jpeg_shape` gives the shape (H, W).
 
     Args:
         content: The file's bytes.
-        reduction: r, one of 1, 2, 4 and 8. libjpeg leaves the high frequencies of each block
-            of 8 x 8 pixels out: one pixel stands for r x r.
+        reduction: r, one of 1, 2, 4 and 8. libjpeg skips the high frequencies of each block
+            of 8 x 8 pixels, so that one pixel stands for r x r.
 
     Returns:
         (ceil(H / r), ceil(W / r), 3), uint8, BGR; None if OpenCV cannot decode it.
@@ -52,12 +52,12 @@ def decode_jpeg(content: bytes, reduction: int = 1) -> np.ndarray | None:
 
 
 def reduction_of(crop: tuple[int, int], target: tuple[int, int], reserve: float) -> int:
-    """The largest reduction after which a crop is ``reserve`` times as large as its target.
+    """Return the largest reduction that leaves a crop ``reserve`` times its target's size.
 
     Args:
         crop: (H, W) in pixels of the image.
         target: (H, W) that the crop will be resized to.
-        reserve: Wanted on each side.
+        reserve: The least ratio of the reduced crop's sides to the target's.
     """
     reserves = (reserve * target[0], reserve * target[1])
     fits = (r for r in REDUCED if crop[0] >= r * reserves[0] and crop[1] >= r * reserves[1])

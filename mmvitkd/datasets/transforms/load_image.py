@@ -1,4 +1,4 @@
-"""Reads an image of any kind as 8-bit BGR, or says why it cannot be read."""
+"""Read an image of any kind as 8-bit BGR, or raise one kind of error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,21 +31,21 @@ class UnreadableImageError(ValueError):
 
 
 @TRANSFORMS.register_module()
-class LoadImage(BaseTransform):
-    """MMPretrain's ``LoadImageFromFile`` for folders that nobody has checked.
+class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
+    """MMPretrain's ``LoadImageFromFile`` for unchecked images.
 
-    Pillow decodes, as in MMPretrain with ``imdecode_backend='pillow'``: palettes, CMYK,
-    grey and transparent images become BGR, and the EXIF orientation is applied. Different
-    from there, 16-bit grey is divided by 256 instead of clipped to white, and all that
-    cannot be decoded raises one kind of error, which ``ImageFolder`` acts on.
+    Pillow decodes, as in MMPretrain with ``imdecode_backend='pillow'``: palette, CMYK, grey and
+    transparent images become BGR, and the EXIF orientation is applied. Unlike there, 16-bit
+    grey is divided by 256 instead of clipped to white, and whatever cannot be decoded raises an
+    :class:`UnreadableImageError`, which ``ImageFolder`` handles.
 
     Required keys: ``img_path``. Added keys: ``img`` (H, W, 3) uint8, ``img_shape``,
-    ``ori_shape``. A sample that has an ``img`` stays as it is: MMPretrain's inferencers load
-    the image themselves. A sample with ``blank_like``, a path, becomes a black image of the
-    size of that one.
+    ``ori_shape``. A sample with an ``img`` does not change: MMPretrain's inferencers load the
+    image themselves. A sample with ``blank_like``, a path, becomes a black image of that
+    image's size.
 
     Args:
-        backend_args: MMEngine's file backend, by default the one that the path asks for.
+        backend_args: MMEngine's file backend; by default chosen by the path.
     """
 
     def __init__(self, backend_args: dict[str, Any] | None = None) -> None:
@@ -73,8 +73,8 @@ def read_image(path: str, backend_args: dict[str, Any] | None = None) -> np.ndar
     """Read a file as an array (H, W, 3), uint8, BGR.
 
     Raises:
-        UnreadableImageError: If there is no such file, or it is empty, truncated, no image,
-            suspiciously large, or of pixels without a known range.
+        UnreadableImageError: If the file does not exist, is empty, truncated, no image or
+            suspiciously large, or its pixels have no known range.
     """
     content = read_content(path, backend_args)
     with named_unreadable(path):
@@ -85,10 +85,10 @@ def read_content(path: str, backend_args: dict[str, Any] | None = None) -> bytes
     """Read the bytes of an image's file.
 
     Raises:
-        UnreadableImageError: If there is no such file, or it is empty.
+        UnreadableImageError: If the file does not exist or is empty.
     """
     try:
-        content = fileio.get(path, backend_args=backend_args)
+        content: bytes = fileio.get(path, backend_args=backend_args)
     except OSError as error:
         raise UnreadableImageError(path, error.strerror or str(error)) from error
     if not content:
@@ -98,7 +98,7 @@ def read_content(path: str, backend_args: dict[str, Any] | None = None) -> bytes
 
 @contextmanager
 def named_unreadable(path: str) -> Iterator[None]:
-    """What fails while an image is decoded becomes an ``UnreadableImageError`` of its file."""
+    """Turn every error of decoding into an ``UnreadableImageError`` of the file."""
     try:
         yield
     except UnidentifiedImageError as error:
@@ -110,7 +110,7 @@ def named_unreadable(path: str) -> Iterator[None]:
 
 
 def decode(content: bytes) -> np.ndarray:
-    """Decode a file's bytes to (H, W, 3), uint8, BGR; raises whatever Pillow raises."""
+    """Decode the bytes of a file to (H, W, 3), uint8, BGR; errors are Pillow's."""
     with Image.open(BytesIO(content)) as image:
         # Pillow opens 16-bit PGM files as 32-bit integers.
         wide = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
@@ -125,7 +125,7 @@ def decode(content: bytes) -> np.ndarray:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """As mmcv does it, which would open the file once more."""
+    """Convert as mmcv does, which would open the file again."""
     if image.mode == 'RGB':
         return image
     if image.mode != 'LA':

@@ -1,4 +1,4 @@
-"""Reads a random crop of an image at a given size: decoding, cropping, resizing in one."""
+"""Load a random crop of an image at a given size: decode, crop and resize in one step."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,13 +10,15 @@ import torch.nn.functional as F
 from mmpretrain.datasets import RandomResizedCrop
 
 from ...registry import TRANSFORMS
+from ...utils.deprecation import renamed_arguments
 from .jpeg import decode_jpeg, jpeg_shape, reduction_of
 from .load_image import decode, named_unreadable, read_content
 
 SMOOTH = ('bilinear', 'bicubic')
 INTERPOLATIONS = {'torch': SMOOTH, 'pillow': (*SMOOTH, 'lanczos')}
-# Sides of a crop that is decoded at a reduced scale, in sides of its target. At 2 photographs
-# are within 43 dB of the whole decoding, at 1.5 some are not within 40 (docs/performance.md).
+# The least ratio of a crop's sides to its target's after decoding at a reduced scale. At 2,
+# photographs are within 43 dB of full decoding; at 1.5, some are not within 40
+# (docs/performance.md).
 RESERVE = 2.0
 
 
@@ -38,43 +40,43 @@ class CropBox(NamedTuple):
     reduction: int
 
     def of(self, image: np.ndarray) -> np.ndarray:
-        """The crop as a view of an image that was decoded at its scale, (H, W, ...)."""
+        """Return the crop as a view of an image (H, W, ...) decoded at its scale."""
         top, left, height, width = (number // self.reduction for number in self[:4])
         return image[top : top + height, left : left + width]
 
 
 @TRANSFORMS.register_module()
-class LoadRandomResizedCrop(RandomResizedCrop):
-    """MMPretrain's ``LoadImageFromFile`` and ``RandomResizedCrop`` in one step, and faster.
+class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretrain is untyped
+    """MMPretrain's ``LoadImageFromFile`` and ``RandomResizedCrop`` in one faster step.
 
-    The crops are MMPretrain's: the same boxes, drawn from numpy's generator, for the same
-    seed, but for what ``reduced_decoding`` says. Files are read as by ``mmvitkd.LoadImage``,
-    with the same errors. Resizing is antialiased and sees no pixel outside the crop, as in
-    MMPretrain with Pillow and in timm.
+    The boxes are MMPretrain's for the same seed, drawn from numpy's generator, except where
+    ``draft_decode`` moves them. Files are read as by ``mmvitkd.LoadImage``, with the same
+    errors. Resizing is antialiased and uses no pixel outside the crop, as in MMPretrain with
+    Pillow and in timm.
 
     Required keys: ``img_path``. Added keys: ``img`` (h, w, 3) uint8, BGR, ``img_shape``,
-    ``ori_shape``. Of a sample that has an ``img``, (H, W, 3) uint8, that is cropped. A sample
+    ``ori_shape``. A sample with an ``img``, (H, W, 3) uint8, has that image cropped. A sample
     with ``blank_like``, a path, becomes black.
 
     Args:
-        scale: Height and width of the result, or both in one number.
-        crop_ratio_range: Least and largest share of the image's area.
-        aspect_ratio_range: Least and largest width / height of the crop.
-        max_attempts: Draws of a crop that fits, before it is the middle of the image.
-        interpolation: 'bicubic' or 'bilinear'; with Pillow 'lanczos', too.
-        backend: What resizes. 'torch' differs from 'pillow' by a grey level here and there
-            (70 dB), and takes a fraction of the time.
-        reduced_decoding: Whether JPEG images are decoded at 1/2, 1/4 or 1/8 of their scale
-            where the crop is still twice as large as the result on each side. The crop's
-            edges then move to multiples of 2, 4 or 8 pixels of the image. Photographs stay
-            within 43 dB of the same, moved crop decoded in full; noise without any structure
-            does not (35 dB).
-        backend_args: MMEngine's file backend, by default the one that the path asks for.
+        scale: Height and width of the result, or one number for both.
+        crop_ratio_range: Smallest and largest share of the image's area.
+        aspect_ratio_range: Smallest and largest width / height of the crop.
+        max_attempts: Draws of a crop that fits, before the centre of the image is taken.
+        interpolation: 'bicubic' or 'bilinear'; with Pillow also 'lanczos'.
+        backend: 'torch' or 'pillow', which resizes. 'torch' differs from 'pillow' by a grey
+            level here and there (70 dB), and takes a fraction of the time.
+        draft_decode: Whether to decode JPEG images at 1/2, 1/4 or 1/8 of their scale where the
+            crop is still twice as large as the result on each side. The crop's edges then move
+            to multiples of 2, 4 or 8 pixels of the image. Photographs stay within 43 dB of the
+            same moved crop decoded in full; white noise does not (35 dB).
+        backend_args: MMEngine's file backend; by default chosen by the path.
 
     Raises:
         ValueError: If ``backend`` or ``interpolation`` is none of these.
     """
 
+    @renamed_arguments(reduced_decoding='draft_decode')
     def __init__(
         self,
         scale: Sequence[int] | int,
@@ -83,15 +85,15 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         max_attempts: int = 10,
         interpolation: str = 'bicubic',
         backend: str = 'torch',
-        reduced_decoding: bool = True,
+        draft_decode: bool = True,
         backend_args: dict[str, Any] | None = None,
     ) -> None:
-        _check('backend', backend, INTERPOLATIONS)
-        _check('interpolation', interpolation, INTERPOLATIONS[backend])
+        _check_choice('backend', backend, INTERPOLATIONS)
+        _check_choice('interpolation', interpolation, INTERPOLATIONS[backend])
         super().__init__(
             scale, crop_ratio_range, aspect_ratio_range, max_attempts, interpolation, backend
         )
-        self.reduced_decoding = reduced_decoding
+        self.draft_decode = draft_decode
         self.backend_args = backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -119,9 +121,9 @@ class LoadRandomResizedCrop(RandomResizedCrop):
             shape: (H, W) of the image.
             is_jpeg: Whether it can be decoded at a reduced scale.
         """
-        # MMPretrain draws for an image, of which it needs the shape alone.
+        # MMPretrain takes an image, of which it needs the shape only.
         top, left, height, width = self.rand_crop_params(np.broadcast_to(np.uint8(0), shape))
-        if not (is_jpeg and self.reduced_decoding):
+        if not (is_jpeg and self.draft_decode):
             return CropBox(top, left, height, width, reduction=1)
         r = reduction_of((height, width), self.scale, RESERVE)
         top, bottom = _nearest((top, top + height), shape[0], r)
@@ -132,16 +134,18 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         """Resize (H, W, 3), uint8, to (h, w, 3)."""
         if self.backend == 'pillow':
             size = tuple(self.scale[::-1])
-            return mmcv.imresize(crop, size, False, self.interpolation, backend='pillow')
+            resized: np.ndarray = mmcv.imresize(
+                crop, size, False, self.interpolation, backend='pillow'
+            )
+            return resized
         pixels = torch.from_numpy(np.ascontiguousarray(crop))
-        # A view has the strides that let torch keep the channels last; indexing has not, and
-        # takes twice as long.
+        # view, not indexing: torch then sees channels-last strides and takes half the time.
         batch = pixels.view(1, *pixels.shape).permute(0, 3, 1, 2)
-        resized = F.interpolate(batch, self.scale, mode=self.interpolation, antialias=True)
-        return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
+        result = F.interpolate(batch, self.scale, mode=self.interpolation, antialias=True)
+        return np.ascontiguousarray(result[0].permute(1, 2, 0).numpy())
 
     def _read(self, path: str) -> tuple[tuple[int, int], np.ndarray]:
-        """(H, W) of the image, and the crop before it is resized."""
+        """Return (H, W) of the image, and the crop before it is resized."""
         content = read_content(path, self.backend_args)
         with named_unreadable(path):
             shape = jpeg_shape(content)
@@ -155,17 +159,17 @@ class LoadRandomResizedCrop(RandomResizedCrop):
 
     def __repr__(self) -> str:
         return (
-            f'{super().__repr__()[:-1]}, reduced_decoding={self.reduced_decoding}, '
+            f'{super().__repr__()[:-1]}, draft_decode={self.draft_decode}, '
             f'backend_args={self.backend_args})'
         )
 
 
 def _nearest(edges: tuple[int, int], side: int, r: int) -> list[int]:
-    """Edges at the nearest multiples of r that the side of an image has."""
+    """Move edges to the nearest multiples of r within the side of an image."""
     return [min(round(edge / r) * r, side // r * r) for edge in edges]
 
 
-def _check(key: str, value: str, wanted: Sequence[str] | dict[str, Any]) -> None:
+def _check_choice(key: str, value: str, wanted: Sequence[str] | dict[str, Any]) -> None:
     if value not in wanted:
         raise ValueError(
             f'LoadRandomResizedCrop: {key}={value!r}; wanted one of '

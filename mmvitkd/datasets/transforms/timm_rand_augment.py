@@ -1,4 +1,4 @@
-"""RandAugment as timm has it, in a pipeline of MMPretrain's."""
+"""Apply timm's RandAugment in an MMPretrain pipeline."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,20 +7,18 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
-from timm.data.auto_augment import rand_augment_transform
-from timm.data.transforms import str_to_pil_interp
 
 from ...registry import TRANSFORMS
 
 
 @TRANSFORMS.register_module()
-class TimmRandAugment(BaseTransform):
-    """timm's RandAugment (arXiv 1909.13719), which DeiT and the papers train with.
+class TimmRandAugment(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
+    """timm's RandAugment (arXiv 1909.13719), as in DeiT's recipe and the papers'.
 
     MMPretrain's ``RandAugment`` with ``policies='timm_increasing'`` draws the same
     operations with the same strengths, but computes some of them with OpenCV: it rotates,
-    shears and translates with another bicubic kernel, shears about the pixels' corners
-    instead of their centres, sharpens the image's border, and rounds where Pillow cuts off.
+    shears and translates with another bicubic kernel, shears about pixel corners instead of
+    pixel centres, sharpens the image's border, and rounds where Pillow truncates.
 
     Draws from Python's and numpy's generators. Required and modified key: ``img``,
     (H, W, 3) uint8, BGR.
@@ -28,13 +26,13 @@ class TimmRandAugment(BaseTransform):
     Args:
         policy: timm's description: magnitude, its standard deviation, ``inc1`` for
             operations that grow with it, ``n2`` for the number of operations, ...
-        fill_color: R, G and B of what a geometric operation leaves empty; by default the
-            rounded mean of ImageNet, which timm takes.
+        fill_color: R, G and B where a geometric operation leaves pixels empty; by default the
+            rounded mean of ImageNet, as in timm.
         interpolation: 'bicubic', 'bilinear' or another of timm's; 'random' draws one of
             these two for each operation.
 
     Raises:
-        ValueError: If timm does not know the policy or the interpolation.
+        ValueError: If the policy or the interpolation is unknown to timm.
     """
 
     def __init__(
@@ -43,6 +41,10 @@ class TimmRandAugment(BaseTransform):
         fill_color: Sequence[int] = (124, 116, 104),
         interpolation: str = 'bicubic',
     ) -> None:
+        # Imported here, as timm adds a tenth to the time of `import mmvitkd`.
+        from timm.data.auto_augment import rand_augment_transform
+        from timm.data.transforms import str_to_pil_interp
+
         self.policy = policy
         self.fill_color = tuple(fill_color)
         self.interpolation = interpolation
@@ -62,7 +64,7 @@ class TimmRandAugment(BaseTransform):
         """Augment the image.
 
         Raises:
-            ValueError: If it is not of three channels and 8 bits.
+            ValueError: If it is not uint8 with three channels.
         """
         image = results['img']
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -70,8 +72,8 @@ class TimmRandAugment(BaseTransform):
                 f'TimmRandAugment: the image is {image.dtype} of shape {image.shape}; '
                 'wanted uint8, (H, W, 3).'
             )
-        augmented = self.augment(Image.fromarray(_reversed_channels(image)))
-        results['img'] = _reversed_channels(np.asarray(augmented))
+        augmented = self.augment(Image.fromarray(_swap_channels(image)))
+        results['img'] = _swap_channels(np.asarray(augmented))
         return results
 
     def __repr__(self) -> str:
@@ -81,9 +83,9 @@ class TimmRandAugment(BaseTransform):
         )
 
 
-def _reversed_channels(image: np.ndarray) -> np.ndarray:
-    """RGB of BGR and the other way round, contiguous."""
+def _swap_channels(image: np.ndarray) -> np.ndarray:
+    """Convert BGR to RGB or back, contiguous."""
     if image.flags.c_contiguous:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    # A flipped view: OpenCV would copy it first, in the order that is slow.
+    # A flipped view, which OpenCV would first copy in a slow order.
     return np.ascontiguousarray(image[..., ::-1])

@@ -1,4 +1,4 @@
-"""Hooks: checkpoints, random state, log, EMA, losses, unreadable images, teacher, SEP."""
+"""Hooks of a training run."""
 
 from .checkpoint_hook import CheckpointHook
 from .finite_loss_hook import FiniteLossHook

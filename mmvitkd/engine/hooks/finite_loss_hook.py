@@ -1,24 +1,25 @@
-"""Stops a run whose loss is NaN or infinite, without a synchronisation every step."""
+"""Stop a run whose loss is NaN or infinite, without synchronising at every step."""
 
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook, LoggerHook
+from mmengine.runner import Runner
 from torch import Tensor
 
 from ...registry import HOOKS
 
 
 @HOOKS.register_module()
-class FiniteLossHook(Hook):
-    """Stops the run at the first logging interval after a loss was not finite.
+class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
+    """Stop the run at the first logging interval after a loss was not finite.
 
-    The first bad iteration and its loss terms are kept on the device, and read when
-    training logs, at the end of an epoch, and before a checkpoint is written: a checkpoint
-    never holds what a bad loss made of the weights.
+    The first bad iteration and its loss terms are kept on the device, and read when training
+    logs, at the end of an epoch, and before a checkpoint is written: no checkpoint holds
+    weights that a bad loss has changed.
 
     Args:
-        interval: Iterations between two looks; None for the interval of the ``LoggerHook``.
+        interval: Iterations between two checks; None for the interval of the ``LoggerHook``.
     """
 
     priority = 'ABOVE_NORMAL'
@@ -31,49 +32,49 @@ class FiniteLossHook(Hook):
         self._terms: Tensor | None = None
         self._first_bad: Tensor | None = None
 
-    def before_train(self, runner) -> None:
-        """Take the interval of the log."""
+    def before_train(self, runner: Runner) -> None:
+        """Use the interval of the log by default."""
         if self.interval is None:
             intervals = [h.interval for h in runner.hooks if isinstance(h, LoggerHook)]
             self.interval = intervals[0] if intervals else 10
 
     def after_train_iter(
         self,
-        runner,
+        runner: Runner,
         batch_idx: int,
         data_batch: Any = None,
         outputs: dict[str, Tensor] | None = None,
     ) -> None:
-        """Note on the device whether this is the first bad iteration."""
+        """Record on the device whether this is the first bad iteration."""
         losses = {k: v for k, v in (outputs or {}).items() if 'loss' in k}
         if not losses:
             return
         terms = torch.stack([v.detach().float() for v in losses.values()])
         names = list(losses)
         if self._first_bad is None or self._terms is None or self._names != names:
-            self._check(runner)  # of the old terms: they can come and go
+            self._raise_if_bad(runner)  # the loss terms changed: check the old ones first
             self._names, self._terms = names, terms
             self._first_bad = torch.full((), -1, device=terms.device)
         newly_bad = ~terms.isfinite().all() & (self._first_bad < 0)
         self._terms = torch.where(newly_bad, terms, self._terms)
-        # torch.where would copy the number to the device, and wait for it.
+        # torch.where would copy the number to the device and synchronise.
         self._first_bad = self._first_bad.masked_fill(newly_bad, runner.iter)
         if self.every_n_inner_iters(batch_idx, self.interval):  # as the LoggerHook counts
-            self._check(runner)
+            self._raise_if_bad(runner)
 
-    def after_train_epoch(self, runner) -> None:
-        """Look at the end of every epoch."""
-        self._check(runner)
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Check at the end of every epoch."""
+        self._raise_if_bad(runner)
 
-    def before_checkpoint(self, runner) -> None:
-        """Look, in every process, before our ``CheckpointHook`` deletes or writes a file."""
-        self._check(runner)
+    def before_checkpoint(self, runner: Runner) -> None:
+        """Check in every process, before our ``CheckpointHook`` deletes or writes a file."""
+        self._raise_if_bad(runner)
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Look before anything else writes one."""
-        self._check(runner)
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Check before anything else writes a checkpoint."""
+        self._raise_if_bad(runner)
 
-    def _check(self, runner) -> None:
+    def _raise_if_bad(self, runner: Runner) -> None:
         """Raise FloatingPointError if an iteration was bad."""
         if self._first_bad is None or self._terms is None or self._first_bad.item() < 0:
             return

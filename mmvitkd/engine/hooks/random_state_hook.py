@@ -1,27 +1,27 @@
-"""The same seed gives the same run, also across a resume."""
+"""Make the same seed give the same run, also across a resume."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...registry import HOOKS
 from ...utils import random_state
 
 
 @HOOKS.register_module()
-class RandomStateHook(Hook):
-    """Seeds every rank and worker, and restores their states on resume.
+class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
+    """Seed every rank and worker, and restore their states on resume.
 
-    A rank's main stream is seeded from (seed, rank) when training starts, kept apart from
-    validation, and continued from the checkpoint on resume. A loader's worker is seeded
-    from (seed, rank, worker, epoch); MMEngine leaves the epoch out, so that every epoch
-    draws the same augmentations. (It starts the first workers of an iteration-based run
-    before any hook; from the second pass over the data on they are seeded here.)
+    A rank's main stream is seeded from (seed, rank) when training starts, is not affected by
+    validation, and continues from the checkpoint on resume. A loader's worker is seeded from
+    (seed, rank, worker, epoch); MMEngine leaves out the epoch, so that every epoch draws the
+    same augmentations. (MMEngine starts the first workers of an iteration-based run before any
+    hook is called; from the second pass over the data on they are seeded here.)
 
-    It is called after the EMA's validation and before the checkpoint is written.
+    The priority places this hook after the EMA's validation and before the checkpoint.
     """
 
     priority = 'LOW'
@@ -30,7 +30,7 @@ class RandomStateHook(Hook):
         self._resumed: dict[str, Any] | None = None
         self._before_val: dict[str, Any] | None = None
 
-    def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Keep this rank's state until training starts."""
         states = checkpoint.get('random_states')
         if not runner._resume or states is None:
@@ -43,8 +43,8 @@ class RandomStateHook(Hook):
                 f'run has {runner.world_size}: they are seeded anew.'
             )
 
-    def before_train(self, runner) -> None:
-        """Give each rank a stream of its own (MMEngine seeds all alike)."""
+    def before_train(self, runner: Runner) -> None:
+        """Give each rank its own stream; MMEngine seeds all ranks alike."""
         random_state.seed_everything(runner.seed, runner.rank, runner.iter)
         if getattr(runner.train_dataloader, 'persistent_workers', False):
             runner.logger.warning(
@@ -52,8 +52,8 @@ class RandomStateHook(Hook):
                 'epoch, so a resumed run will see other augmentations.'
             )
 
-    def before_train_epoch(self, runner) -> None:
-        """Seed the workers that are about to start, and go on where a checkpoint was."""
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Seed the workers about to start, and continue from a checkpoint's state."""
         loop = runner.train_loop
         loop.dataloader.worker_init_fn = partial(
             random_state.seed_worker,
@@ -65,12 +65,12 @@ class RandomStateHook(Hook):
         if not isinstance(loop, IterBasedTrainLoop):
             self._restore()
         elif self._resumed is not None:
-            loop.dataloader_iterator = _Batches(
+            loop.dataloader_iterator = _SkippingIterator(
                 loop.dataloader_iterator, loop.iter, self._restore
             )
 
-    def before_train_iter(self, runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Restore at last a run that was told not to skip what it had seen."""
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Restore the state of a run that does not skip the batches it has seen."""
         self._restore()
 
     def _restore(self) -> None:
@@ -78,19 +78,19 @@ class RandomStateHook(Hook):
             random_state.set_state(self._resumed)
             self._resumed = None
 
-    def before_val_epoch(self, runner) -> None:
-        """Remember where training's stream is."""
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Save the state of training."""
         self._before_val = random_state.get_state()
 
-    def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
-        """Go on from there: validation leaves no trace in training."""
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Restore the state of training, which validation must not affect."""
         if self._before_val is not None:
             random_state.set_state(self._before_val)
             self._before_val = None
 
 
-class _Batches:
-    """The batches of an iteration-based run, which first skips those it had seen."""
+class _SkippingIterator:
+    """The batches of an iteration-based run; restores the state after those already seen."""
 
     def __init__(self, batches: Any, seen: int, restore: Callable[[], None]) -> None:
         self._batches = batches
@@ -104,6 +104,6 @@ class _Batches:
         return next(self._batches)
 
     def skip_iter(self, number: int) -> None:
-        """Skip some at once: what MMEngine's fork calls."""
+        """Skip several batches at once, as some versions of MMEngine do."""
         self._batches.skip_iter(number)
         self._to_skip -= number

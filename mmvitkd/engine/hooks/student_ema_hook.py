@@ -1,10 +1,10 @@
-"""An exponential moving average of the student, validated beside the raw weights."""
+"""Keep and validate an exponential moving average of the student."""
 
 from typing import Any
 
 from mmengine.hooks import EMAHook, RuntimeInfoHook
 from mmengine.registry import MODELS
-from mmengine.runner import BaseLoop
+from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import weights_to_cpu
 
 from ...registry import HOOKS
@@ -13,34 +13,34 @@ from ..optimizers.ema import MomentumAnnealingEMA
 
 
 @HOOKS.register_module()
-class StudentEMAHook(EMAHook):
-    """MMEngine's ``EMAHook`` for the student alone, which never stands in for it.
+class StudentEMAHook(EMAHook):  # type: ignore[misc]  # MMEngine is untyped
+    """MMEngine's ``EMAHook`` for the student only, which keeps the raw weights in place.
 
-    Training, ``state_dict`` and test keep the raw weights; the average goes into
+    Training, ``state_dict`` and test use the raw weights; the average is saved as
     ``ema_state_dict``. Validation logs both: ``accuracy/top1`` and ``accuracy/top1_ema``.
 
     Args:
         momentum: 1 - decay: 4e-5 is the published decay of 0.99996 (arXiv 2511.15572).
-        gamma: The momentum at step t is ``max(momentum, gamma / (gamma + t))``, so that
-            the average is over about the last 1 / gamma of a short run instead of being
-            its initial weights (97 % of them after 800 steps at a decay of 0.99996).
-        kwargs: What ``EMAHook`` and ``MomentumAnnealingEMA`` take besides.
+        gamma: The momentum at step t is ``max(momentum, gamma / (gamma + t))``: a short run
+            averages about its last 1 / gamma, instead of mostly its initial weights (97 % after
+            800 steps at a decay of 0.99996).
+        kwargs: Further arguments of ``EMAHook`` and ``MomentumAnnealingEMA``.
     """
 
     def __init__(self, momentum: float = 4e-5, gamma: int = 10, **kwargs: Any) -> None:
         super().__init__(MomentumAnnealingEMA, momentum=momentum, gamma=gamma, **kwargs)
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         """Copy the student."""
         model = unwrap_model(runner.model)
         self.src_model = getattr(model, 'student', model)
         self.ema_model = MODELS.build(self.ema_cfg, default_args=dict(model=self.src_model))
 
-    def before_val_epoch(self, runner) -> None:
-        """Validation sees the raw weights."""
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Validate the raw weights."""
 
-    def after_val_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
-        """Validate once more, with the average; add its metrics under ``*_ema``."""
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Validate the average as well; add its metrics as ``*_ema``."""
         if self.ema_model.steps == 0 and not _trains(runner):
             return  # runner.val() of a checkpoint without an average
         loop = runner.val_loop
@@ -53,23 +53,23 @@ class StudentEMAHook(EMAHook):
         finally:
             self._swap_ema_parameters()
         averaged = {f'{name}_ema': value for name, value in averaged.items()}
-        # It has logged the others already, and knows that not every metric is a scalar.
+        # It has logged the other metrics already, and handles those that are no scalars.
         RuntimeInfoHook().after_val_epoch(runner, averaged)
         if metrics is not None:
             metrics.update(averaged)
 
-    def before_test_epoch(self, runner) -> None:
-        """Test sees the weights it was given."""
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Test the loaded weights."""
 
-    def after_test_epoch(self, runner, metrics: dict[str, float] | None = None) -> None:
-        """Nothing was swapped."""
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Nothing to restore: no weights were swapped."""
 
-    def before_save_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
-        """Save the average beside the raw weights."""
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Save the average in addition to the raw weights."""
         checkpoint['ema_state_dict'] = weights_to_cpu(self.ema_model.state_dict())
 
-    def after_load_checkpoint(self, runner, checkpoint: dict[str, Any]) -> None:
-        """Go on with the average; training that is not resumed starts it at its first step."""
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Restore the average, unless training starts anew from the checkpoint."""
         if _trains(runner) and not runner._resume:
             return
         if 'ema_state_dict' in checkpoint:
@@ -78,6 +78,6 @@ class StudentEMAHook(EMAHook):
             runner.logger.warning('The checkpoint holds no EMA: it starts anew from here.')
 
 
-def _trains(runner) -> bool:
-    """Whether it is ``runner.train()`` that runs: MMEngine has built the loop by then."""
+def _trains(runner: Runner) -> bool:
+    """Return whether ``runner.train()`` runs: MMEngine has built its loop by then."""
     return isinstance(runner._train_loop, BaseLoop)

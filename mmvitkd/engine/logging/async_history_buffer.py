@@ -1,4 +1,4 @@
-"""A log buffer whose values may still be on their way from the device."""
+"""Keep logged values on the device until they are read, without host-device synchronisation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,100 +8,103 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-# Values a buffer lets wait before it takes them in without being read.
-MOST = 1000
+# Values that a buffer lets wait before it reads them unasked.
+MAX_PENDING = 1000
 
 
-class Transfer:
-    """Scalars of several steps on the device, which all arrive together."""
-
-    def __init__(self) -> None:
-        self._rows: list[Row] = []
-
-    def add(self, values: Mapping[str, Tensor]) -> dict[str, tuple['Row', int]]:
-        """Copy one step's scalars, on their device; nothing waits for it.
-
-        Args:
-            values: Tensors of one element each.
-
-        Returns:
-            Under the same names where each value will be: its row, and the place in it.
-        """
-        alike: dict[tuple, list[str]] = {}
-        for name, value in values.items():
-            alike.setdefault((value.device, value.dtype), []).append(name)
-        cells = {}
-        for names in alike.values():
-            # A copy: what a compiled graph or a buffer of the model gave will be overwritten.
-            row = Row(torch.stack([values[name].detach().reshape(()) for name in names]))
-            self._rows.append(row)
-            cells.update({name: (row, place) for place, name in enumerate(names)})
-        return cells
-
-    def arrive(self) -> None:
-        """Read all rows that wait: one transfer for those of a kind, usually one in all."""
-        alike: dict[tuple, list[Row]] = {}
-        for row in self._rows:
-            kind = (row.tensor.device, row.tensor.dtype, len(row.tensor))
-            alike.setdefault(kind, []).append(row)
-        for rows in alike.values():
-            for row, values in zip(
-                rows, torch.stack([r.tensor for r in rows]).tolist(), strict=True
-            ):
-                row.values = values
-        self._rows = []
-
-
-class Row:
-    """One step's scalars of one kind: a tensor, and its values once they arrived."""
+class ScalarRow:
+    """Scalars of one step in one tensor, and their values once they were copied."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
         self.values: list[float] | None = None
 
 
-class AsyncHistoryBuffer(HistoryBuffer):
-    """MMEngine's ``HistoryBuffer``, which takes its values in when it is read.
+# One scalar: its row, and its position there.
+DeferredScalar = tuple[ScalarRow, int]
 
-    To every reader it is the buffer it took the place of, to the bit; a copy of it is one.
-    MMEngine's copies the whole history at each value, which this one does at each reading.
+
+class DeviceScalars:
+    """Scalars of several steps on the device, which are copied to the host together."""
+
+    def __init__(self) -> None:
+        self._rows: list[ScalarRow] = []
+
+    def add(self, values: Mapping[str, Tensor]) -> dict[str, DeferredScalar]:
+        """Copy the scalars of one step on their device, without synchronisation.
+
+        Args:
+            values: Tensors of one element each.
+
+        Returns:
+            Where each value will be, by the same names.
+        """
+        names_by_kind: dict[tuple[Any, ...], list[str]] = {}
+        for name, value in values.items():
+            names_by_kind.setdefault((value.device, value.dtype), []).append(name)
+        scalars = {}
+        for names in names_by_kind.values():
+            # stack copies: a compiled graph or the model may overwrite the tensors later.
+            row = ScalarRow(torch.stack([values[n].detach().reshape(()) for n in names]))
+            self._rows.append(row)
+            scalars.update({name: (row, index) for index, name in enumerate(names)})
+        return scalars
+
+    def copy_to_host(self) -> None:
+        """Read all pending rows, those of the same kind in one transfer: usually one in all."""
+        rows_by_kind: dict[tuple[Any, ...], list[ScalarRow]] = {}
+        for row in self._rows:
+            kind = (row.tensor.device, row.tensor.dtype, len(row.tensor))
+            rows_by_kind.setdefault(kind, []).append(row)
+        for rows in rows_by_kind.values():
+            values = torch.stack([row.tensor for row in rows]).tolist()
+            for row, row_values in zip(rows, values, strict=True):
+                row.values = row_values
+        self._rows = []
+
+
+class AsyncHistoryBuffer(HistoryBuffer):  # type: ignore[misc]  # MMEngine is untyped
+    """MMEngine's ``HistoryBuffer``, which reads its values from the device when it is read.
+
+    Every reader gets the same values to the bit, and a copy of it is MMEngine's class.
+    MMEngine's buffer copies the whole history for each new value, this one for each reading.
 
     Args:
         buffer: The history so far.
-        transfer: What fetches the values that are on the device.
+        scalars: The values that are still on the device.
     """
 
-    def __init__(self, buffer: HistoryBuffer, transfer: Transfer) -> None:
+    def __init__(self, buffer: HistoryBuffer, scalars: DeviceScalars) -> None:
         super().__init__(*buffer.data, max_length=buffer.max_length)
-        self._transfer = transfer
-        self._waiting: list[tuple[Any, int]] = []  # number or cell, count
+        self._scalars = scalars
+        self._pending: list[tuple[float | DeferredScalar, int]] = []  # value, count
 
     def update(self, log_val: float, count: int = 1) -> None:
         """Append a number."""
         if not isinstance(log_val, int | float) or not isinstance(count, int | float):
-            super().update(log_val, count)  # which says what is wrong
-        self._wait(log_val, count)
+            super().update(log_val, count)  # raises MMEngine's error
+        self._append(log_val, count)
 
-    def defer(self, cell: tuple[Row, int]) -> None:
-        """Append a value that was given to the transfer."""
-        self._wait(cell, 1)
+    def defer(self, scalar: DeferredScalar) -> None:
+        """Append a value that :meth:`DeviceScalars.add` returned."""
+        self._append(scalar, 1)
 
     def defer_tensor(self, value: Tensor) -> None:
         """Append a value that is on the device."""
-        self.defer(self._transfer.add({'': value})[''])
+        self.defer(self._scalars.add({'': value})[''])
 
-    def _wait(self, value: Any, count: int) -> None:
-        self._waiting.append((value, count))
-        if len(self._waiting) >= MOST:
-            self._take_in()
+    def _append(self, value: float | DeferredScalar, count: int) -> None:
+        self._pending.append((value, count))
+        if len(self._pending) >= MAX_PENDING:
+            self._read_pending()
 
-    def _take_in(self) -> None:
-        if not self._waiting:
+    def _read_pending(self) -> None:
+        if not self._pending:
             return
-        values, counts = zip(*self._waiting, strict=True)
-        self._waiting = []
+        values, counts = zip(*self._pending, strict=True)
+        self._pending = []
         if any(isinstance(v, tuple) and v[0].values is None for v in values):
-            self._transfer.arrive()
+            self._scalars.copy_to_host()
         new = ([v[0].values[v[1]] if isinstance(v, tuple) else v for v in values], counts)
         parts = (
             np.concatenate([old, np.array(part)])[-self.max_length :]
@@ -110,39 +113,39 @@ class AsyncHistoryBuffer(HistoryBuffer):
         super().__init__(*parts, max_length=self.max_length)
 
     @property
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
+    def data(self) -> Any:
         """The values and their counts."""
-        self._take_in()
+        self._read_pending()
         return super().data
 
-    def current(self) -> np.ndarray:
-        """The newest value; MMEngine's timer asks for it at every step."""
-        newest = self._waiting[-1][0] if self._waiting else None
+    def current(self) -> Any:
+        """Return the newest value; MMEngine's timer asks for it at every step."""
+        newest = self._pending[-1][0] if self._pending else None
         if isinstance(newest, float):
-            return np.float64(newest)  # type: ignore[return-value]  # as MMEngine's own
-        self._take_in()
+            return np.float64(newest)  # as MMEngine's
+        self._read_pending()
         return super().current()
 
-    def mean(self, window_size: int | None = None) -> np.ndarray:
-        """The mean of the newest values."""
-        self._take_in()
+    def mean(self, window_size: int | None = None) -> Any:
+        """Return the mean of the newest values."""
+        self._read_pending()
         return super().mean(window_size)
 
-    def max(self, window_size: int | None = None) -> np.ndarray:
-        """The largest of the newest values."""
-        self._take_in()
+    def max(self, window_size: int | None = None) -> Any:
+        """Return the largest of the newest values."""
+        self._read_pending()
         return super().max(window_size)
 
-    def min(self, window_size: int | None = None) -> np.ndarray:
-        """The smallest of the newest values."""
-        self._take_in()
+    def min(self, window_size: int | None = None) -> Any:
+        """Return the smallest of the newest values."""
+        self._read_pending()
         return super().min(window_size)
 
     def statistics(self, method_name: str, *arg: Any, **kwargs: Any) -> Any:
-        """What a method makes of it that was registered by its name."""
-        self._take_in()
+        """Return the result of a registered method."""
+        self._read_pending()
         return super().statistics(method_name, *arg, **kwargs)
 
-    def __reduce__(self) -> tuple:
-        """Copied and saved as MMEngine's, for whoever loads it."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and save it as MMEngine's class, which needs no mmvitkd to load."""
         return HistoryBuffer, (*self.data, self.max_length)

@@ -1,4 +1,4 @@
-"""Training under bfloat16 autocast, or in float32 where there is no CUDA."""
+"""Train under bfloat16 autocast, or in float32 without CUDA."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ from ..logging.async_history_buffer import AsyncHistoryBuffer
 
 
 @OPTIM_WRAPPERS.register_module()
-class BF16OptimWrapper(OptimWrapper):
+class BF16OptimWrapper(OptimWrapper):  # type: ignore[misc]  # MMEngine is untyped
     """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast on CUDA.
 
-    bfloat16 has float32's range, so there is no gradient scaler: MMEngine's
-    ``AmpOptimWrapper`` builds one all the same, and refuses to run without a GPU. The norm
-    of clipped gradients, which is logged, is not waited for.
+    bfloat16 has float32's range and needs no gradient scaler; MMEngine's ``AmpOptimWrapper``
+    builds one anyway, and refuses to run without a GPU. Logging the norm of clipped gradients
+    does not synchronise with the device.
 
     Args:
-        kwargs: What ``OptimWrapper`` takes.
+        kwargs: Arguments of ``OptimWrapper``.
     """
 
     clip_func: Callable[..., Any]
@@ -33,7 +33,7 @@ class BF16OptimWrapper(OptimWrapper):
         self.enabled = torch.cuda.is_available()
         if self.clip_grad_kwargs:
             self._clip = self.clip_func
-            self.clip_func = self._clip_without_waiting
+            self.clip_func = self._clip_without_sync
         if not self.enabled:
             processes = get_world_size()
             where = f'{processes} processes on gloo' if processes > 1 else 'the CPU'
@@ -44,15 +44,15 @@ class BF16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """The context of a forward pass."""
+        """Return the context of a forward pass."""
         with (
             super().optim_context(model),
             torch.autocast('cuda', torch.bfloat16, enabled=self.enabled),
         ):
             yield
 
-    def _clip_without_waiting(self, params: list[Tensor], **kwargs: Any) -> Tensor | None:
-        """Clip, and log the norm if its buffer can wait for it; else MMEngine logs it."""
+    def _clip_without_sync(self, params: list[Tensor], **kwargs: Any) -> Tensor | None:
+        """Clip; defer logging the norm if its buffer can, else MMEngine logs it."""
         norm = self._clip(params, **kwargs)
         buffer = self.message_hub.log_scalars.get(f'train/{self.grad_name}')
         if norm is None or not isinstance(buffer, AsyncHistoryBuffer):

@@ -1,4 +1,4 @@
-"""An exponential moving average that is updated all at once, and asks the device nothing."""
+"""Update an exponential moving average in one call, without host-device synchronisation."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from mmengine.model import MomentumAnnealingEMA as _MomentumAnnealingEMA
 from torch import nn
 
 
-class MomentumAnnealingEMA(_MomentumAnnealingEMA):
-    """MMEngine's ``MomentumAnnealingEMA``, to the bit, without its cost.
+class MomentumAnnealingEMA(_MomentumAnnealingEMA):  # type: ignore[misc]  # untyped
+    """MMEngine's ``MomentumAnnealingEMA``, equal to the bit and faster.
 
-    MMEngine's reads the count of its steps for every parameter, and updates them one by
-    one. Here the count is also kept in Python, and one call updates all parameters.
+    MMEngine's reads its step count from the device for every parameter, and updates them one by
+    one. This one also keeps the count in Python, and updates all parameters in one call.
 
     Args:
-        kwargs: What ``MomentumAnnealingEMA`` takes.
+        kwargs: Arguments of ``MomentumAnnealingEMA``.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ class MomentumAnnealingEMA(_MomentumAnnealingEMA):
         self.register_load_state_dict_post_hook(_forget_count)
 
     def update_parameters(self, model: nn.Module) -> None:
-        """Take one more state of a model into the average."""
+        """Update the average with the current state of a model."""
         if self._count is None:
             self._count = int(self.steps)
         named = model.state_dict() if self.update_buffers else dict(model.named_parameters())
@@ -46,5 +46,5 @@ class MomentumAnnealingEMA(_MomentumAnnealingEMA):
 
 
 def _forget_count(module: MomentumAnnealingEMA, _: Any) -> None:
-    """The count has been loaded: it has to be read again."""
+    """Read the count again after it was loaded."""
     module._count = None

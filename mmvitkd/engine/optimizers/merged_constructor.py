@@ -1,4 +1,4 @@
-"""Optimizer parameter groups: one for each set of options instead of one a parameter."""
+"""Merge optimizer parameter groups: one per set of options instead of one per parameter."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
-# What says which parameter a group is for, and changes nothing for it.
+# Keys that say which parameters are in a group, and do not affect their update.
 NAMES = ('params', 'param_name')
 
 
@@ -16,11 +16,11 @@ def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Merge the groups whose options are equal.
 
     Args:
-        groups: Parameter groups, as an optimizer takes them.
+        groups: The parameter groups of an optimizer.
 
     Returns:
-        One group for each set of options. They and the parameters in them are in the order
-        of their first appearance: the rate that MMEngine logs, the first group's, stays.
+        One group for each set of options. Groups and parameters keep the order of their first
+        appearance, so that the learning rate that MMEngine logs, the first group's, stays.
     """
     merged: list[tuple[dict[str, Any], list[nn.Parameter]]] = []
     for group in groups:
@@ -34,34 +34,39 @@ def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{'params': params, **options} for options, params in merged]
 
 
-class MergesGroups:
-    """What a constructor with an ``add_params`` like MMEngine's needs to merge its groups."""
+class MergeGroupsMixin:
+    """Merge the groups of a constructor that has MMEngine's ``add_params``."""
 
     def add_params(
         self, params: list[dict[str, Any]], module: nn.Module, prefix: str = '', **kwargs: Any
     ) -> None:
-        """Add all parameters of a module; MMEngine calls it again for its children."""
+        """Add all parameters of a module; MMEngine calls this again for its children."""
         super().add_params(params, module, prefix=prefix, **kwargs)  # type: ignore[misc]
         if not prefix:
             params[:] = merge_groups(params)
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
-class MergedOptimWrapperConstructor(MergesGroups, DefaultOptimWrapperConstructor):
+class MergedOptimWrapperConstructor(
+    MergeGroupsMixin,
+    DefaultOptimWrapperConstructor,  # type: ignore[misc]  # MMEngine is untyped
+):
     """MMEngine's ``DefaultOptimWrapperConstructor`` with few, large parameter groups.
 
-    With a ``paramwise_cfg`` MMEngine makes one group of each parameter, so that PyTorch's
-    optimizers update parameter after parameter, whatever ``foreach`` or ``fused`` say. The
-    trained weights are the same to the bit, except under ``clip_grad``: the norm of all
-    gradients is then summed in another order.
+    With a ``paramwise_cfg`` MMEngine makes one group per parameter, so that PyTorch's
+    optimizers update one parameter at a time, even with ``foreach`` or ``fused``. The trained
+    weights are equal to the bit, except with ``clip_grad``, which then sums the norm of all
+    gradients in another order.
 
-    A checkpoint's optimizer fits the constructor it was made with: to resume one of
-    MMEngine's, set ``optim_wrapper.constructor=DefaultOptimWrapperConstructor``.
+    The optimizer state in a checkpoint fits only the constructor that it was trained with: to
+    resume a run of MMEngine's, set
+    ``optim_wrapper.constructor=DefaultOptimWrapperConstructor``.
     """
 
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class MergedLearningRateDecayOptimWrapperConstructor(
-    MergesGroups, LearningRateDecayOptimWrapperConstructor
+    MergeGroupsMixin,
+    LearningRateDecayOptimWrapperConstructor,  # type: ignore[misc]  # MMPretrain is untyped
 ):
-    """MMPretrain's ``LearningRateDecayOptimWrapperConstructor``, merged likewise."""
+    """MMPretrain's ``LearningRateDecayOptimWrapperConstructor``, merged in the same way."""

@@ -1,4 +1,4 @@
-"""Starting a run: gloo where there is no CUDA, and a loader that can resume."""
+"""Start and end a run: loaders that can resume, gloo without CUDA, a clean exit."""
 
 import os
 import os.path as osp
@@ -9,8 +9,8 @@ import torch
 import torch.distributed as dist
 from mmengine.config import Config
 
-# What a data loader gets unless its config says otherwise. Workers live for one epoch:
-# they are seeded when they start, from the epoch, and a resumed run starts them alike.
+# Defaults of a data loader. Workers live for one epoch: they are seeded from the epoch when
+# they start, so a resumed run starts them in the same way.
 DATALOADER = dict(
     pin_memory=True,
     persistent_workers=False,
@@ -23,7 +23,7 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
 
     Args:
         cfg: The config of a run.
-        no_pin_memory: Whether to turn pinned memory off everywhere.
+        no_pin_memory: Whether to turn off pinned memory everywhere.
     """
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
@@ -36,16 +36,15 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None) -> None:
-    """The folder for logs and checkpoints: the given one, the config's, or by its name."""
+    """Set the folder of logs and checkpoints: given, from the config, or by its name."""
     name = osp.splitext(osp.basename(cfg.filename or 'run'))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
 
 
 def init_distributed(cfg: Config) -> None:
-    """Start gloo for a ``pytorch`` launcher without CUDA; else leave it to MMEngine.
+    """Start gloo for the ``pytorch`` launcher without CUDA; otherwise leave it to MMEngine.
 
-    MMEngine's launcher always asks for a CUDA device, and its wrapper gives DDP the device
-    ids of GPUs.
+    MMEngine's launcher requires a CUDA device, and its wrapper passes GPU ids to DDP.
     """
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
@@ -59,17 +58,17 @@ def init_distributed(cfg: Config) -> None:
 
 
 def set_local_rank(local_rank: int) -> None:
-    """Keep what an old launcher passed as ``--local_rank`` where MMEngine looks for it."""
+    """Put an old launcher's ``--local_rank`` into the variable that MMEngine reads."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
 
 
 def cleanup() -> None:
-    """End the process group, if there is one, once every process is done with it."""
+    """Destroy the process group, if there is one, once every process is done with it."""
     if not dist.is_initialized():
         return
     dist.barrier()
-    # A thread of gloo's drops the last collective's tensors and needs the interpreter for
-    # that: one that is already shutting down would abort, and the launcher would report a
-    # run that had succeeded as failed (seen in 4 of about 105 runs, torch 2.13).
+    # A gloo thread still frees the last collective's tensors, which needs the interpreter. If
+    # that is shutting down already, the process aborts and the launcher reports a successful
+    # run as failed (seen in 4 of about 105 runs, torch 2.13).
     time.sleep(0.5)
     dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Load a student into the model of a runner."""
+"""Load a student's weights into the model of a runner."""
 
 from mmengine.runner import Runner
 
@@ -7,7 +7,7 @@ from ...utils.unwrap import unwrap_model
 
 
 def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
-    """Load the student's weights into a runner's model; see :func:`load_student`."""
+    """Load a student's weights; see :func:`~mmvitkd.checkpoint.load_student.load_student`."""
     load_student(unwrap_model(runner.model), path, ema)
     which = 'EMA weights' if ema else 'weights'
     runner.logger.info(f'Loaded the {which} of the student from {path}')

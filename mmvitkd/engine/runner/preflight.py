@@ -1,4 +1,4 @@
-"""Checks of a run's files before anything is built: they take no time to find wrong."""
+"""Check a run's folders, schedule and checkpoint before anything is built."""
 
 import os.path as osp
 from collections.abc import Sequence
@@ -14,21 +14,22 @@ from mmpretrain.datasets import ImageNet
 from ...checkpoint.read import read_checkpoint
 from ...config.student_config import student_config
 from ...datasets.folder_layout import find_files
+from ...utils.deprecation import rename_keys
 
-IMAGENET = 1000  # classes, which MMPretrain's data set asserts
+IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
-    """Check the data folders of a config that hold one folder a class.
+    """Check the data folders of a config that hold one folder per class.
 
     Args:
-        cfg: The config of a run. Data sets of other kinds, or with an annotation file, are
-            left to MMPretrain.
-        splits: Whose folders to check: 'train', 'val', 'test'.
+        cfg: The config of a run. MMPretrain checks data sets of other types, and those with
+            an annotation file.
+        splits: The splits to check: 'train', 'val', 'test'.
 
     Raises:
         FileNotFoundError: If a folder does not exist.
-        ValueError: If it holds no images, or another number of classes than the head.
+        ValueError: If it holds no images, or not as many classes as the head.
     """
     for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -36,19 +37,20 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             dataset = dataset['dataset']
         kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
         if kind == 'ImageFolder':
-            _check_image_folder(dataset, key, _num_classes(cfg))
+            _check_image_folder(dataset, key, _head_classes(cfg))
         elif kind in ('ImageNet', 'CustomDataset'):
-            _check_folder(dataset, kind, key, _num_classes(cfg))
+            _check_folder(dataset, kind, key, _head_classes(cfg))
 
 
-def _num_classes(cfg: Config) -> int | None:
-    """The number of classes of the student's head, or of a student without that key."""
+def _head_classes(cfg: Config) -> int | None:
+    """Return the number of classes of the student's head, or of a timm student."""
     student = student_config(cfg.model)
     return (student.get('head') or student).get('num_classes')
 
 
 def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
-    names = ('split', 'val_share', 'split_seed', 'extensions')
+    dataset = rename_keys(dataset, {'val_share': 'val_ratio'}, key)
+    names = ('split', 'val_ratio', 'split_seed', 'extensions')
     arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
     root = dataset.get('data_root') or ''
     try:
@@ -56,10 +58,10 @@ def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | No
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f'{key}: {error}') from None
     what = f'{key}: data_root={root!r}, split={arguments["split"]!r}'
-    _check_number(len(found.files), num_classes, root, what)
+    _check_num_classes(len(found.files), num_classes, root, what)
 
 
-def _check_number(found: int, wanted: int | None, folder: str, what: str) -> None:
+def _check_num_classes(found: int, wanted: int | None, folder: str, what: str) -> None:
     if wanted is not None and found != wanted:
         raise ValueError(
             f'{what}: found {found} class folders in {folder!r}, wanted {wanted}: the '
@@ -79,18 +81,18 @@ def _check_folder(
         return
     folder = osp.join(osp.expanduser(root), prefix)
     what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
-    wanted = f'wanted {folder!r} with one folder of images a class'
+    wanted = f'wanted {folder!r} with one folder of images per class'
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
     classes = list(list_dir_or_file(folder, list_file=False))
-    if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET:
+    if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET_CLASSES:
         raise ValueError(
             f'{what}: found {len(classes)} class folders in {folder!r}, and '
-            f"MMPretrain's ImageNet takes {IMAGENET}. For other classes inherit a config of "
-            "configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as in "
-            '_base_/datasets/image_folder.py.'
+            f"MMPretrain's ImageNet takes {IMAGENET_CLASSES}. For other classes inherit a "
+            "config of configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as "
+            'in _base_/datasets/image_folder.py.'
         )
-    _check_number(len(classes), num_classes, folder, what)
+    _check_num_classes(len(classes), num_classes, folder, what)
     files = list_dir_or_file(folder, list_dir=False, recursive=True)
     extensions = tuple(dataset.get('extensions', ImageNet.IMG_EXTENSIONS))
     if not any(file.lower().endswith(extensions) for file in files):
@@ -98,7 +100,7 @@ def _check_folder(
 
 
 def check_schedule(cfg: Config) -> None:
-    """Check that every part of the schedule begins before training ends.
+    """Check that every scheduler begins before training ends.
 
     Raises:
         ValueError: If one does not, as in a short trial of a long recipe.
@@ -116,12 +118,12 @@ def check_schedule(cfg: Config) -> None:
 
 
 def check_checkpoint(cfg: Config) -> None:
-    """Check that the checkpoint a run starts from, if any, is there, whole and plain.
+    """Check the checkpoint that a run starts from, if any.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as
-            MMEngine's own do: torch would refuse it, but late and in many words.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as MMEngine's
+            own do: torch would refuse it late, with a long message.
     """
     path, key = cfg.get('load_from'), 'load_from'
     if cfg.get('resume'):
@@ -141,7 +143,7 @@ def _check_plain(path: str, key: str) -> None:
         torch.load(osp.expanduser(path), map_location='cpu', weights_only=True)
     except UnpicklingError:
         raise ValueError(
-            f'{key}={path!r} was not written by mmvitkd, and a run cannot go on from it: it '
-            'holds pickled objects beside its weights, as other training checkpoints do, or '
+            f'{key}={path!r} was not written by mmvitkd, and a run cannot continue from it: it '
+            'holds pickled objects next to its weights, as other training checkpoints do, or '
             'is a file of weights alone. Give it as student_ckpt or teacher_ckpt.'
         ) from None

@@ -7,6 +7,7 @@ from mmvitkd.registry import DATA_SAMPLERS
 
 import pytest
 import torch
+from logged import logged
 from mmengine.runner import Runner
 from mmpretrain.datasets import RepeatAugSampler
 from mmpretrain.datasets.samplers import repeat_aug
@@ -40,7 +41,7 @@ def naive(num_images, rank, world, length, seed, epoch):
     first = list(positions)
     while len(positions) % world:
         positions.append(first[len(positions) - len(first)])
-    if length == 'released':
+    if length == 'deit':
         wanted = int(num_images // 256 * 256 / world)
     else:
         wanted = -(-num_images // world)
@@ -53,7 +54,7 @@ def naive(num_images, rank, world, length, seed, epoch):
 
 
 @pytest.mark.parametrize('world', WORLDS)
-@pytest.mark.parametrize('length', ['full', 'released'])
+@pytest.mark.parametrize('length', ['full', 'deit'])
 @pytest.mark.parametrize(('seed', 'epoch'), [(0, 0), (0, 7), (5, 2)])
 def test_every_rank_has_its_positions(build, world, length, seed, epoch):
     for rank in range(world):
@@ -65,9 +66,9 @@ def test_every_rank_has_its_positions(build, world, length, seed, epoch):
 
 
 @pytest.mark.parametrize('world', WORLDS)
-def test_a_released_epoch_is_the_start_of_the_repeated_order(build, world):
+def test_deits_epoch_is_the_start_of_the_repeated_order(build, world):
     """All ranks together: the first 3 x 256 positions, every image three times."""
-    samplers = [build(rank, world, seed=1, length='released') for rank in range(world)]
+    samplers = [build(rank, world, seed=1, length='deit') for rank in range(world)]
     assert {len(sampler) for sampler in samplers} == {768 // world}
     seen = Counter(index for sampler in samplers for index in sampler)
     order = torch.randperm(NUM_IMAGES, generator=torch.Generator().manual_seed(1)).tolist()
@@ -78,14 +79,14 @@ def test_a_released_epoch_is_the_start_of_the_repeated_order(build, world):
 def test_copies_lie_on_different_ranks(build, world, ranks_of_an_image):
     ranks = {}
     for rank in range(world):
-        for index in build(rank, world, seed=0, length='released'):
+        for index in build(rank, world, seed=0, length='deit'):
             ranks.setdefault(index, set()).add(rank)
     assert {len(found) for found in ranks.values()} == {ranks_of_an_image}
 
 
 def test_an_epoch_depends_on_seed_and_epoch_alone(build):
     def epoch(seed, number):
-        sampler = build(2, 4, seed=seed, length='released')
+        sampler = build(2, 4, seed=seed, length='deit')
         sampler.set_epoch(number)
         return list(sampler)
 
@@ -95,7 +96,7 @@ def test_an_epoch_depends_on_seed_and_epoch_alone(build):
 
 
 @pytest.mark.parametrize('world', WORLDS)
-def test_the_default_is_the_sampler_of_mmpretrain(build, world):
+def test_the_default_equals_mmpretrains_sampler(build, world):
     ours = build(world - 1, world, seed=3)
     theirs = RepeatAugSampler(range(NUM_IMAGES), seed=3)
     assert list(ours) == list(theirs)
@@ -103,9 +104,9 @@ def test_the_default_is_the_sampler_of_mmpretrain(build, world):
 
 
 @pytest.mark.parametrize('world', WORLDS)
-def test_released_is_the_sampler_of_timm_at_seed_0(build, world):
+def test_deits_length_equals_timms_sampler_at_seed_0(build, world):
     for rank in range(world):
-        ours = build(rank, world, seed=0, length='released')
+        ours = build(rank, world, seed=0, length='deit')
         theirs = TimmSampler(range(NUM_IMAGES), num_replicas=world, rank=rank)
         for sampler in (ours, theirs):
             sampler.set_epoch(4)
@@ -115,9 +116,9 @@ def test_released_is_the_sampler_of_timm_at_seed_0(build, world):
 def test_imagenet_over_four_ranks(build):
     lengths = {
         name: len(build(0, 4, num_images=1_281_167, seed=0, length=name))
-        for name in ('full', 'released')
+        for name in ('full', 'deit')
     }
-    assert lengths == dict(full=320_292, released=320_256)
+    assert lengths == dict(full=320_292, deit=320_256)
 
 
 def test_a_runner_builds_it_with_its_seed():
@@ -125,19 +126,26 @@ def test_a_runner_builds_it_with_its_seed():
         batch_size=4,
         drop_last=True,
         dataset=torch.utils.data.TensorDataset(torch.arange(300)),
-        sampler=dict(type='mmvitkd.RepeatAugSampler', length='released'),
+        sampler=dict(type='mmvitkd.RepeatAugSampler', length='deit'),
     )
     built = Runner.build_dataloader(loader, seed=3)
     assert len(built) == 64
-    assert list(built.sampler) == naive(300, 0, 1, 'released', 3, 0)
+    assert list(built.sampler) == naive(300, 0, 1, 'deit', 3, 0)
 
 
-def test_a_length_that_is_not_known(build):
-    with pytest.raises(ValueError, match=r"sampler.length='exact'.*'full', 'released'"):
+def test_the_old_name_of_deits_length(build):
+    with logged() as lines:
+        old, new = (build(1, 4, seed=0, length=name) for name in ('released', 'deit'))
+    assert list(old) == list(new)
+    assert lines == ["WARNING sampler.length='released' is now called 'deit'."]
+
+
+def test_an_unknown_length(build):
+    with pytest.raises(ValueError, match=r"sampler.length='exact'.*'full', 'deit'"):
         build(length='exact')
 
 
 @pytest.mark.parametrize(('num_images', 'world'), [(255, 1), (256, 300)])
-def test_too_few_images_for_the_released_length(build, num_images, world):
+def test_too_few_images_for_deits_length(build, num_images, world):
     with pytest.raises(ValueError, match=f'of {num_images} images over {world} ranks'):
-        build(0, world, num_images=num_images, seed=0, length='released')
+        build(0, world, num_images=num_images, seed=0, length='deit')

@@ -7,6 +7,7 @@ from mmvitkd.datasets.transforms.load_image import UnreadableImageError
 import numpy as np
 import pytest
 from folders import write_noise
+from logged import logged
 from mmengine.dataset import default_collate
 from mmpretrain.datasets import RandomResizedCrop
 from mmpretrain.registry import DATASETS, TRANSFORMS
@@ -67,7 +68,7 @@ def psnr(image, wanted):
 
 @pytest.mark.parametrize('seed', range(8))
 def test_with_pillow_and_whole_decoding_it_is_mmpretrains_to_the_bit(photo, seed):
-    ours, _ = in_one(photo, seed, backend='pillow', reduced_decoding=False)
+    ours, _ = in_one(photo, seed, backend='pillow', draft_decode=False)
     drawn = np.random.rand()
     theirs = in_two(photo, seed)
     assert np.array_equal(ours.pop('img'), theirs.pop('img'))
@@ -113,7 +114,7 @@ def test_stronger_reductions(photos, target):
 
 
 def test_the_edges_move_to_the_nearest_reduced_pixels(photos):
-    step, whole = (LoadRandomResizedCrop(120, reduced_decoding=r) for r in (True, False))
+    step, whole = (LoadRandomResizedCrop(120, draft_decode=r) for r in (True, False))
     reductions = set()
     for seed in range(50):
         np.random.seed(seed)
@@ -203,7 +204,7 @@ def test_a_folder_with_broken_files(tmp_path):
     broken = tmp_path / 'cat' / '0.jpg'
     broken.write_bytes(broken.read_bytes()[:900])
     pipeline = [dict(type='mmvitkd.LoadRandomResizedCrop', scale=24), dict(type='PackInputs')]
-    folder = dict(type='mmvitkd.ImageFolder', data_root=str(tmp_path), val_share=0.25)
+    folder = dict(type='mmvitkd.ImageFolder', data_root=str(tmp_path), val_ratio=0.25)
     train = DATASETS.build(dict(folder, pipeline=pipeline))
     samples = [train[i] for i in range(len(train))]
     assert all(sample['inputs'].shape == (3, 24, 24) for sample in samples)
@@ -240,11 +241,19 @@ def seed(worker):
     np.random.seed(worker)
 
 
-def test_it_says_what_it_is():
+def test_repr():
     step = TRANSFORMS.build(dict(type='mmvitkd.LoadRandomResizedCrop', scale=224))
     shown = repr(step)
     assert shown.startswith('LoadRandomResizedCrop(scale=(224, 224), ')
-    assert shown.endswith('backend=torch, reduced_decoding=True, backend_args=None)')
+    assert shown.endswith('backend=torch, draft_decode=True, backend_args=None)')
+
+
+def test_the_old_name_of_draft_decode():
+    with logged() as lines:
+        assert not LoadRandomResizedCrop(224, reduced_decoding=False).draft_decode
+    assert lines == [
+        'WARNING LoadRandomResizedCrop: reduced_decoding is now called draft_decode.'
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,7 +264,7 @@ def test_it_says_what_it_is():
         (dict(interpolation='lanczos'), "interpolation='lanczos'; wanted one of"),
     ],
 )
-def test_what_it_does_not_know(wrong, wanted):
+def test_unknown_options(wrong, wanted):
     with pytest.raises(ValueError, match=f'LoadRandomResizedCrop: {wanted}'):
         LoadRandomResizedCrop(224, **wrong)
     LoadRandomResizedCrop(224, backend='pillow', interpolation='lanczos')

@@ -1,4 +1,4 @@
-"""A toy run: it takes milliseconds, and every kind of random number enters its losses."""
+"""A toy run of milliseconds whose losses depend on every random generator."""
 
 import os
 import random
@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 @DATASETS.register_module()
 class ToyPoints(Dataset):
-    """Points of three classes, shaken by numbers of Python, numpy and torch."""
+    """Points of three classes, with noise of Python, numpy and torch."""
 
     def __init__(self, size, shake):
         generator = np.random.default_rng(0)
@@ -96,7 +96,7 @@ class ToyDistillation(BaseModel):
 
 @METRICS.register_module()
 class ToyAccuracy(BaseMetric):
-    """The accuracy, and that of each class: a metric that is no scalar."""
+    """The accuracy, and that of each class, which is no scalar."""
 
     default_prefix = 'accuracy'
 
@@ -112,7 +112,7 @@ class ToyAccuracy(BaseMetric):
 
 @METRICS.register_module()
 class ToyScript(BaseMetric):
-    """Gives one value after the other, whatever the model does."""
+    """Return one given value after the other, whatever the model does."""
 
     default_prefix = 'accuracy'
 
@@ -132,7 +132,7 @@ NAMES = count()
 
 @pytest.fixture
 def make_runner(tmp_path, monkeypatch):
-    """Builds a run of 4 iterations an epoch, with our hooks; keywords change it."""
+    """Build a run with our hooks, 4 iterations per epoch; keywords change it."""
     monkeypatch.setattr(Runner, '_log_env', lambda *args: None)  # it calls compilers
     monkeypatch.setattr(loops, 'time', SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr('os.fsync', lambda file: None)  # seconds on a busy disk
@@ -208,7 +208,7 @@ def make_runner(tmp_path, monkeypatch):
 
 @pytest.fixture
 def scalars():
-    """What a run has logged: name -> all values; without the times, which always differ."""
+    """Collect what a run has logged: name -> all values, without the times, which differ."""
 
     def read(runner) -> dict[str, list[float]]:
         return {
@@ -233,7 +233,7 @@ def _begin(rank, function, folder):
 
 @pytest.fixture
 def run_twice(tmp_path):
-    """Runs function(rank) in two processes on gloo; gives their exit codes."""
+    """Run function(rank) in two processes on gloo; return their exit codes."""
     if torch.cuda.is_available():
         pytest.skip('CUDA does not survive a fork')
     context = multiprocessing.get_context('fork')
@@ -252,6 +252,6 @@ def run_twice(tmp_path):
 
 @pytest.fixture
 def distributed():
-    """What makes a run one of several processes on CPUs."""
+    """Arguments of a run in several processes on CPUs."""
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     return dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))

@@ -1,4 +1,4 @@
-"""Checkpoints: plain, whole, enough to go on, and where they belong."""
+"""Checkpoints are plain, complete, enough to resume, and in the right folder."""
 
 import hashlib
 import os
@@ -74,7 +74,7 @@ def test_a_checkpoint_is_complete(make_runner):
     assert _load(runner.work_dir, 'epoch_2.pth').keys() == PARTS | {'ema_state_dict'}
 
 
-def test_what_is_not_plain_is_refused(make_runner):
+def test_objects_are_refused(make_runner):
     runner = make_runner()
     runner.message_hub.update_info('someone', object())
     with pytest.raises(TypeError) as error:
@@ -84,7 +84,7 @@ def test_what_is_not_plain_is_refused(make_runner):
     assert _names(runner.work_dir) == []
 
 
-def test_it_holds_what_the_validation_of_its_epoch_said(make_runner):
+def test_it_holds_the_validation_of_its_epoch(make_runner):
     runner = make_runner(scores=[10.0, 30.0, 20.0])
     runner.train()
     for epoch, wanted in [(1, [10]), (2, [10, 30]), (3, [10, 30, 20])]:
@@ -100,7 +100,7 @@ def test_a_script_may_save_one_itself(make_runner):
     make_runner(epochs=4, resume=f'{runner.work_dir}/own.pth').train()
 
 
-def test_an_interrupted_rewriting_leaves_the_one_before(make_runner, monkeypatch):
+def test_an_interrupted_write_leaves_the_old_file(make_runner, monkeypatch):
     """It is written again when validation ends; that is when MMEngine can lose it."""
     runner = make_runner(epochs=1)
     replace = os.replace
@@ -129,7 +129,7 @@ def test_an_interrupted_rewriting_leaves_the_one_before(make_runner, monkeypatch
     [(dict(epochs=3), 'epoch_1.pth'), (dict(iters=5), 'iter_3.pth')],
     ids=str,
 )
-def test_the_log_goes_on(make_runner, scalars, length, name):
+def test_the_log_continues(make_runner, scalars, length, name):
     whole = make_runner('whole', custom_hooks=[EMA], **length)
     whole.train()
     resumed = make_runner(
@@ -144,7 +144,7 @@ def test_the_log_goes_on(make_runner, scalars, length, name):
         assert [x.dtype for x in ours.data] == [x.dtype for x in buffer.data], key
 
 
-def test_a_fused_optimizer_with_merged_groups_goes_on_to_the_bit(make_runner, scalars):
+def test_a_fused_optimizer_with_merged_groups_resumes_to_the_bit(make_runner, scalars):
     wrapper = dict(
         type='mmvitkd.BF16OptimWrapper',
         constructor='mmvitkd.MergedOptimWrapperConstructor',

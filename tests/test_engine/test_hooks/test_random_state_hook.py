@@ -1,4 +1,4 @@
-"""The same seed gives the same run: after a resume, and whatever validation draws."""
+"""The same seed gives the same run, across a resume and with any validation."""
 
 from types import SimpleNamespace
 
@@ -32,7 +32,7 @@ def _assert_same_end(found, wanted):
 
 @pytest.mark.parametrize('workers', [0, 2])
 @pytest.mark.parametrize('ema', [False, True])
-def test_a_resumed_run_is_the_uninterrupted_one(make_runner, scalars, workers, ema):
+def test_a_resumed_run_equals_the_uninterrupted_one(make_runner, scalars, workers, ema):
     hooks = [dict(type='mmvitkd.StudentEMAHook')] if ema else None
     whole = make_runner(workers=workers, custom_hooks=hooks)
     whole.train()
@@ -77,7 +77,7 @@ def test_weights_alone_start_the_stream_anew(make_runner, scalars):
     assert hooks[0].drawn == hooks[1].drawn
 
 
-def test_another_number_of_processes_is_said(make_runner, monkeypatch):
+def test_another_number_of_processes_is_logged(make_runner, monkeypatch):
     whole = make_runner()
     whole.train()
     path = f'{whole.work_dir}/epoch_1.pth'
@@ -94,7 +94,7 @@ def test_another_number_of_processes_is_said(make_runner, monkeypatch):
 
 
 @pytest.mark.parametrize('persistent', [False, True])
-def test_persistent_workers_are_said(persistent):
+def test_persistent_workers_are_logged(persistent):
     said = []
     runner = SimpleNamespace(
         **dict(seed=0, rank=0, iter=0, logger=SimpleNamespace(warning=said.append)),
@@ -111,7 +111,7 @@ def test_persistent_workers_are_said(persistent):
 
 @pytest.mark.parametrize('length', [dict(epochs=3), dict(iters=6)], ids=str)
 @pytest.mark.parametrize('ema', [False, True])
-def test_validation_leaves_no_trace_in_training(make_runner, scalars, length, ema):
+def test_validation_does_not_affect_training(make_runner, scalars, length, ema):
     hooks = [dict(type='mmvitkd.StudentEMAHook')] if ema else None
     runs = [make_runner(str(v), validate=v, custom_hooks=hooks, **length) for v in (0, 1)]
     for run in runs:

@@ -1,4 +1,4 @@
-"""The log is MMEngine's to the bit, in every file of a run."""
+"""The log equals MMEngine's to the bit in every file of a run."""
 
 import re
 from collections import OrderedDict
@@ -122,7 +122,7 @@ class Stops(Hook):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_has_logged_the_same(make_runner, ticking):
+def test_an_interrupted_run_logs_the_same(make_runner, ticking):
     found = []
     for hook in HOOKS:
         ticking()
@@ -186,7 +186,7 @@ def test_several_values_under_a_name_are_refused_as_by_mmengine():
         hook.after_train_iter(runner, 1, outputs=dict(loss=torch.ones(2)))
 
 
-def test_nothing_is_read_until_someone_looks():
+def test_nothing_is_read_until_the_log_is():
     """Meta tensors have no values; on a GPU, reading one would wait for it."""
     hook, hub = RuntimeInfoHook(), MessageHub.get_instance('meta')
     wrapper = SimpleNamespace(get_lr=lambda: dict(lr=[0.1]))

@@ -1,4 +1,4 @@
-"""The average of the student: its formula, and that it never stands in for the student."""
+"""The average of the student: its formula, and that it never replaces the student."""
 
 from pathlib import Path
 
@@ -195,7 +195,7 @@ def test_validation_alone_reads_the_average_of_the_file(make_runner, scalars, tr
 # Resuming -----------------------------------------------------------------------------
 
 
-def test_a_resumed_average_goes_on(make_runner):
+def test_a_resumed_average_continues(make_runner):
     hooks = [dict(momentum=0.1, gamma=2, **EMA)]
     whole = make_runner(model='ToyDistillation', custom_hooks=hooks)
     whole.train()
@@ -226,7 +226,7 @@ def test_weights_alone_start_a_new_average(make_runner):
     assert (ema['module.fc.weight'] <= high).all()
 
 
-def test_a_resumed_run_without_an_average_says_so(make_runner, monkeypatch):
+def test_a_resumed_run_without_an_average_is_logged(make_runner, monkeypatch):
     first = make_runner('first')
     first.train()
     said = []

@@ -53,7 +53,7 @@ def test_one_process_logs_at_once_and_each_path_once():
     ]
 
 
-def test_nothing_is_said_where_all_can_be_read():
+def test_nothing_is_logged_if_all_can_be_read():
     hook, runner = UnreadableImagesHook(), make_runner()
     hook.after_train_iter(runner, 0, batch(None))
     hook.after_train_epoch(runner)
@@ -70,7 +70,7 @@ def test_batches_of_other_data(data_batch):
     UnreadableImagesHook().after_train_iter(make_runner(), 0, data_batch)
 
 
-def test_a_resumed_run_goes_on_counting():
+def test_a_resumed_run_continues_the_count():
     hook, runner = UnreadableImagesHook(), make_runner()
     hook.after_train_iter(runner, 0, batch(A, B))
     checkpoint = {}

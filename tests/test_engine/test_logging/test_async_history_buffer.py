@@ -1,11 +1,11 @@
-"""A buffer that waits for its values reads as MMEngine's, and is copied as one."""
+"""An asynchronous buffer reads as MMEngine's, and is copied as one."""
 
 import copy
 import pickle
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.logging import async_history_buffer as deferred_history
-from mmvitkd.engine.logging.async_history_buffer import AsyncHistoryBuffer, Transfer
+from mmvitkd.engine.logging import async_history_buffer
+from mmvitkd.engine.logging.async_history_buffer import AsyncHistoryBuffer, DeviceScalars
 
 import numpy as np
 import pytest
@@ -17,7 +17,9 @@ def pair(history=(), max_length=1_000_000):
     """MMEngine's buffer, and ours with the same history."""
     start = (list(history), [1] * len(history))
     theirs = HistoryBuffer(*start, max_length=max_length)
-    return theirs, AsyncHistoryBuffer(HistoryBuffer(*start, max_length=max_length), Transfer())
+    return theirs, AsyncHistoryBuffer(
+        HistoryBuffer(*start, max_length=max_length), DeviceScalars()
+    )
 
 
 def assert_same(ours, theirs):
@@ -92,9 +94,9 @@ def test_the_oldest_values_are_dropped(reading):
 
 
 @pytest.mark.parametrize('args', [('1',), (torch.tensor(1.0),), (1.0, '1')], ids=str)
-def test_what_is_no_number_is_refused(args):
+def test_only_numbers_are_accepted(args):
     for buffer in pair([1.0]):
-        with pytest.raises(TypeError, match='log_val must be int or float'):
+        with pytest.raises(TypeError, match='log_val'):
             buffer.update(*args)
         assert len(buffer.data[0]) == 1
 
@@ -113,7 +115,7 @@ def test_a_copy_is_mmengines(copied):
     assert len(ours.data[0]) == 2
 
 
-def test_a_value_that_is_overwritten_later_was_copied():
+def test_a_value_is_copied_before_it_is_overwritten():
     _, ours = pair()
     value = torch.tensor(1.0)
     ours.defer_tensor(value)
@@ -122,39 +124,46 @@ def test_a_value_that_is_overwritten_later_was_copied():
 
 
 def test_no_graph_is_kept():
-    transfer = Transfer()
-    ((row, _),) = transfer.add(dict(loss=2 * torch.ones((), requires_grad=True))).values()
+    values = dict(loss=2 * torch.ones((), requires_grad=True))
+    ((row, _),) = DeviceScalars().add(values).values()
     assert not row.tensor.requires_grad
 
 
-def test_values_of_many_steps_and_names_arrive_together(monkeypatch):
-    transfer, read = Transfer(), []
-    tolist = torch.Tensor.tolist
-    monkeypatch.setattr(torch.Tensor, 'tolist', lambda t: read.append(t.shape) or tolist(t))
-    buffers = {name: AsyncHistoryBuffer(HistoryBuffer(), transfer) for name in 'abc'}
+@pytest.fixture
+def reads(monkeypatch):
+    """The shapes of the tensors that are read from the device."""
+    found, tolist = [], torch.Tensor.tolist
+    monkeypatch.setattr(torch.Tensor, 'tolist', lambda t: found.append(t.shape) or tolist(t))
+    return found
+
+
+def test_values_of_many_steps_and_names_are_read_together(reads):
+    scalars = DeviceScalars()
+    buffers = {name: AsyncHistoryBuffer(HistoryBuffer(), scalars) for name in 'abc'}
     for step in range(5):
         values = {name: torch.tensor(step + i / 4) for i, name in enumerate('abc')}
-        for name, cell in transfer.add(values).items():
-            buffers[name].defer(cell)
-    assert read == []
+        for name, scalar in scalars.add(values).items():
+            buffers[name].defer(scalar)
+    assert reads == []
     for i, buffer in enumerate(buffers.values()):
         assert buffer.data[0].tolist() == [step + i / 4 for step in range(5)]
-    assert read == [(5, 3)]
+    assert reads == [(5, 3)]
 
 
-def test_unread_values_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(deferred_history, 'MOST', 10)
+def test_unread_values_do_not_pile_up(reads, monkeypatch):
+    monkeypatch.setattr(async_history_buffer, 'MAX_PENDING', 10)
     _, ours = pair()
     for step in range(25):
         ours.defer_tensor(torch.tensor(float(step)))
-    assert len(ours._waiting) == len(ours._transfer._rows) == 5
+    assert reads == [(10, 1), (10, 1)]
     assert ours.data[0].tolist() == list(range(25))
 
 
-def test_the_newest_number_is_known_without_the_rest():
+def test_the_newest_number_is_returned_without_reading_the_rest(reads):
     """MMEngine's timer asks for it at every step."""
     _, ours = pair([1.0])
+    ours.defer_tensor(torch.tensor(2.0))
     for step in range(3):
         ours.update(step / 2)
         assert ours.current() == step / 2
-    assert len(ours._waiting) == 3
+    assert reads == []

@@ -1,15 +1,13 @@
-"""bfloat16 on CUDA, float32 without: the same steps, said once."""
+"""bfloat16 on CUDA, float32 without it, which is logged once."""
 
-import logging
 import warnings
-from contextlib import contextmanager
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine import BF16OptimWrapper
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
+from logged import logged
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from torch import nn
 
@@ -19,27 +17,13 @@ def no_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
 
 
-@contextmanager
-def _log():
-    """The messages that are logged within it."""
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    try:
-        yield messages
-    finally:
-        logger.removeHandler(handler)
-
-
 def _network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 1))
 
 
 def _train(wrapper, model, steps=4):
-    """Steps of it; returns the dtype of the network's output."""
+    """Train some steps; return the dtype of the network's output."""
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         with wrapper.optim_context(model):
@@ -63,28 +47,28 @@ def test_without_cuda_it_is_mmengines_wrapper(no_cuda, options):
         assert torch.equal(ours, theirs)
 
 
-def test_it_says_so_once(no_cuda):
+def test_float32_is_logged_once(no_cuda):
     model = _network()
     cfg = dict(
         type='mmvitkd.BF16OptimWrapper',
         optimizer=dict(type='SGD', lr=0.1, weight_decay=0.1),
         paramwise_cfg=dict(bias_decay_mult=0.0),
     )
-    with warnings.catch_warnings(), _log() as messages:
+    with warnings.catch_warnings(), logged() as messages:
         warnings.simplefilter('error')
         wrapper = build_optim_wrapper(model, cfg)
         _train(wrapper, model)
     assert type(wrapper) is BF16OptimWrapper
     assert [m for m in messages if 'bfloat16' in m] == [
-        'No CUDA: training in float32 instead of bfloat16, with the CPU.'
+        'INFO No CUDA: training in float32 instead of bfloat16, with the CPU.'
     ]
 
 
-def test_it_says_how_many_processes_there_are(no_cuda, monkeypatch):
+def test_the_log_names_the_number_of_processes(no_cuda, monkeypatch):
     path = 'mmvitkd.engine.optimizers.bf16_optim_wrapper.get_world_size'
     monkeypatch.setattr(path, lambda: 2)
     optimizer = torch.optim.SGD(_network().parameters(), lr=0.1)
-    with _log() as messages:
+    with logged() as messages:
         BF16OptimWrapper(optimizer=optimizer)
     assert messages[0].endswith('with 2 processes on gloo.')
 
@@ -93,7 +77,7 @@ def test_it_says_how_many_processes_there_are(no_cuda, monkeypatch):
 def test_on_cuda_the_forward_pass_is_in_bfloat16():
     model = _network().cuda()
     wrapper = BF16OptimWrapper(optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
-    with _log() as messages, wrapper.optim_context(model):
+    with logged() as messages, wrapper.optim_context(model):
         assert model(torch.ones(1, 8, device='cuda')).dtype == torch.bfloat16
     assert messages == []
     assert model[0].weight.dtype == torch.float32

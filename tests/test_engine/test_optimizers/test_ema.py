@@ -1,4 +1,4 @@
-"""The average is MMEngine's to the bit, also after it was loaded."""
+"""The average equals MMEngine's to the bit, also after it was loaded."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.optimizers.ema import MomentumAnnealingEMA
@@ -15,7 +15,7 @@ def network():
 
 
 def change(model, step):
-    """Other weights and buffers, as a step of training leaves them."""
+    """Change weights and buffers as a training step does."""
     generator = torch.Generator().manual_seed(step)
     for value in model.state_dict().values():
         if value.is_floating_point():
@@ -57,12 +57,12 @@ def test_every_step_is_mmengines(options):
 
 @pytest.mark.parametrize('first', [MMEngines, MomentumAnnealingEMA])
 @pytest.mark.parametrize('done', [0, 1, 5])
-def test_it_goes_on_from_a_state_of_either(first, done):
+def test_it_continues_from_either_ones_state(first, done):
     model = network()
     start = first(model, momentum=0.01, gamma=3)
     ours = MomentumAnnealingEMA(model, momentum=0.01, gamma=3)
     theirs = MMEngines(model, momentum=0.01, gamma=3)
-    for step in range(3):  # which loading has to make forgotten
+    for step in range(3):  # loading must reset this count
         change(model, 100 + step)
         ours.update_parameters(model)
     for step in range(done):
@@ -77,8 +77,7 @@ def test_it_goes_on_from_a_state_of_either(first, done):
         assert_same(ours, theirs)
 
 
-def test_a_part_that_loads_another_state_counts_as_well():
-    """As a module of a model that is loaded as a whole."""
+def test_it_may_be_part_of_a_model_that_loads():
     model = network()
     whole = nn.ModuleDict(dict(average=MomentumAnnealingEMA(model, gamma=3)))
     saved = {name: value.clone() for name, value in whole.state_dict().items()}

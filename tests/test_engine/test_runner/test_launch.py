@@ -1,4 +1,4 @@
-"""What a config gets before it runs."""
+"""A run is prepared: loaders, launcher, rank, work dir."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner import launch
@@ -40,7 +40,7 @@ def test_loaders_are_completed(name, cuda):
 
 
 @pytest.mark.parametrize('name', LOADERS)
-def test_the_config_has_the_last_word(name, cuda):
+def test_the_config_overrides_the_defaults(name, cuda):
     cfg = _cfg(persistent_workers=True, pin_memory=False, collate_fn=dict(type='mine'))
     launch.set_dataloaders(cfg)
     assert cfg[name].persistent_workers is True
@@ -48,7 +48,7 @@ def test_the_config_has_the_last_word(name, cuda):
     assert cfg[name].collate_fn == dict(type='mine')
 
 
-def test_the_loaders_batches_train_as_mmengines_to_the_bit():
+def test_batches_train_as_mmengines_to_the_bit():
     """MMEngine's collate_fn gives a list of images, which are normalised one by one."""
     trained = []
     for cfg in (dict(collate_fn=dict(type='pseudo_collate')), {}):
@@ -69,13 +69,13 @@ def test_the_loaders_batches_train_as_mmengines_to_the_bit():
     assert all(torch.equal(ours[name], value) for name, value in weights.items())
 
 
-def test_no_memory_is_pinned_where_it_is_not_wanted(cuda):
+def test_pinned_memory_can_be_turned_off(cuda):
     cfg = _cfg(pin_memory=True)
     launch.set_dataloaders(cfg, no_pin_memory=True)
     assert [cfg[name].pin_memory for name in LOADERS] == [False] * 3
 
 
-def test_missing_loaders_stay_away():
+def test_missing_loaders_are_not_added():
     cfg = Config(dict(train_dataloader=dict(batch_size=4), val_dataloader=None))
     launch.set_dataloaders(cfg)
     assert cfg.train_dataloader.collate_fn.type == 'default_collate'
@@ -94,7 +94,7 @@ def test_loaders_share_nothing():
     assert fresh.val_dataloader.collate_fn.type == 'default_collate'
 
 
-def test_command_line_options_find_what_was_completed():
+def test_options_override_completed_loaders():
     cfg = _cfg()
     launch.set_dataloaders(cfg)
     cfg.merge_from_dict({'train_dataloader.collate_fn.type': 'pseudo_collate'})
@@ -128,7 +128,7 @@ def test_one_process_on_gloo(monkeypatch, tmp_path):
     launch.cleanup()  # nothing to do
 
 
-def test_the_rank_that_torchrun_gives_wins(monkeypatch):
+def test_torchruns_rank_wins(monkeypatch):
     monkeypatch.setenv('LOCAL_RANK', '3')
     launch.set_local_rank(0)
     assert launch.os.environ['LOCAL_RANK'] == '3'
@@ -137,7 +137,7 @@ def test_the_rank_that_torchrun_gives_wins(monkeypatch):
     assert launch.os.environ['LOCAL_RANK'] == '1'
 
 
-def test_the_work_dir_is_the_given_one_the_configs_or_named_after_it(tmp_path):
+def test_the_work_dir_is_given_or_from_the_config_or_its_name(tmp_path):
     path = tmp_path / 'my_run.py'
     path.write_text('a = 1')
     cfg = Config.fromfile(path)

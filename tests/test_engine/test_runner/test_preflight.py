@@ -1,4 +1,4 @@
-"""What is wrong with a run's files is said before anything is built."""
+"""A run's folders, schedule and checkpoint are checked before anything is built."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_a_fine_folder_passes(root, kind, architecture):
     assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 2  # MMPretrain reads it too
 
 
-def test_other_classes_than_imagenets_are_sent_to_another_data_set(root):
+def test_other_classes_need_another_data_set(root):
     """MMPretrain would assert it once the model is built, whatever the head has."""
     cfg = _cfg(root)
     del cfg.train_dataloader.dataset['metainfo']
@@ -92,7 +92,7 @@ def test_a_missing_root(tmp_path, split):
     message = _message(FileNotFoundError, _cfg(tmp_path / 'no'), split)
     assert message == (
         f"{split}_dataloader.dataset: data_root='{tmp_path}/no', split='{split}': there is "
-        f"no such folder; wanted '{tmp_path}/no/{split}' with one folder of images a class."
+        f"no such folder; wanted '{tmp_path}/no/{split}' with one folder of images per class."
     )
 
 
@@ -156,14 +156,14 @@ def test_an_image_folder_passes(root):
 def test_an_image_folder_without_val(root):
     (root / 'val').rename(root / 'train' / 'n02' / 'more')
     (root / 'train' / 'n02' / 'more' / 'n01').rename(root / 'train' / 'n01' / 'more')
-    check_data(_folder_cfg(root, val_share=0.5), ['train', 'val'])
-    message = _message(ValueError, _folder_cfg(root, val_share=2))
+    check_data(_folder_cfg(root, val_ratio=0.5), ['train', 'val'])
+    message = _message(ValueError, _folder_cfg(root, val_ratio=2))
     assert (
-        message == 'train_dataloader.dataset: val_share=2: wanted more than 0 and less than 1.'
+        message == 'train_dataloader.dataset: val_ratio=2: wanted more than 0 and less than 1.'
     )
 
 
-def test_an_image_folder_that_is_not_there(tmp_path):
+def test_a_missing_image_folder(tmp_path):
     message = _message(FileNotFoundError, _folder_cfg(tmp_path / 'no'), 'val')
     assert message == (
         f"val_dataloader.dataset: data_root='{tmp_path}/no', split='val': there is no such "
@@ -245,7 +245,7 @@ def _run(folder, **cfg):
 
 def test_a_run_from_scratch(tmp_path):
     check_checkpoint(_run(tmp_path))
-    check_checkpoint(_run(tmp_path, resume=True))  # nothing to go on from: it begins
+    check_checkpoint(_run(tmp_path, resume=True))  # nothing to resume from: it starts anew
     check_checkpoint(_run(tmp_path, load_from='https://somewhere/file.pth'))
 
 
@@ -262,7 +262,7 @@ def test_a_checkpoint_to_start_from(tmp_path, resume, key):
         check_checkpoint(cfg)
 
 
-def test_a_checkpoint_with_pickled_log_buffers_is_no_start(tmp_path):
+def test_a_checkpoint_with_pickled_log_buffers_is_refused(tmp_path):
     path = tmp_path / 'stock.pth'
     buffers = dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1])))
     torch.save(dict(state_dict=dict(a=torch.ones(1)), message_hub=buffers), path)

@@ -430,9 +430,7 @@ def test_a_process_that_reads_images_is_killed(analyze, config, tmp_path, monkey
     monkeypatch.setattr(passes_module.Passes, 'run', run)
     _, _, error = analyze(model, '--checkpoint', checkpoint, '--workers', 1)
     assert error.startswith('analyze_representation: DataLoader worker (pid')
-    assert error.endswith(
-        'nothing was written. If memory was short, fewer --workers take less.'
-    )
+    assert error.endswith('nothing was written. If memory ran out, use fewer --workers.')
     assert '\n' not in error and not (tmp_path / 'out').exists()
 
 

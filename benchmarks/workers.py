@@ -1,33 +1,33 @@
-"""Builds contestants, checks that they do the work they claim to do, and warms them up."""
+"""Build the candidates, check that they do the work they claim, and warm them up."""
 
 import time
 from collections.abc import Callable, Mapping
 
 import torch
 from bare_loop import BareLoop
-from contestants import BF16, ENTRIES, Contestant, Entry
+from candidates import BF16, ENTRIES, Candidate, Entry
 from timing import seconds_of, synchronize
 from training_pair import TrainingPair
 
 
-class Starters:
-    """Contestants one after the other; who fails is kept apart, with the reason.
+class Workers:
+    """Candidates one after the other; those that fail are kept apart, with the reason.
 
     Args:
         pair: What they train.
-        warm_up: Steps of each, 1 or more; compilation is among them.
+        warm_up: Steps of each, 1 or more, which include compilation.
 
     Attributes:
-        ready: Those that can start.
-        failed: Why the others cannot.
-        losses: Of the batch, before the first step.
+        ready: The candidates that work.
+        failed: The reasons why others do not.
+        losses: The loss of the batch before the first step.
         warm_up_seconds: From the first loss to the last step of the warm-up.
-        peaks: Bytes on the GPU: the most in a step, less what all others had there.
+        peaks: Bytes on the GPU: the most in a step, without those of all others.
     """
 
     def __init__(self, pair: TrainingPair, warm_up: int) -> None:
         self.pair, self.warm_up = pair, warm_up
-        self.ready: dict[str, Contestant] = {}
+        self.ready: dict[str, Candidate] = {}
         self.failed: dict[str, str] = {}
         self.losses: dict[str, float] = {}
         self.warm_up_seconds: dict[str, float] = {}
@@ -37,7 +37,7 @@ class Starters:
         self.expected = {k: term.item() for k, term in bare.losses(bare.batch()).items()}
 
     def add(self, name: str) -> None:
-        """Build a contestant, compare its loss, warm it up.
+        """Build a candidate, compare its loss, warm it up.
 
         Raises:
             SystemExit: If its loss is not that of the work it claims to do.
@@ -45,15 +45,15 @@ class Starters:
         on_gpu = self.pair.device.type == 'cuda'
         before = torch.cuda.memory_allocated() if on_gpu else 0
         try:
-            contestant = ENTRIES[name].build(self.pair)
+            candidate = ENTRIES[name].build(self.pair)
             start = time.perf_counter()
             torch.manual_seed(0)
-            loss = contestant.loss()
+            loss = candidate.loss()
             check_loss(name, ENTRIES[name], loss, self.expected, self.pair.dtype)
             for _ in range(self.warm_up):
                 if on_gpu:
                     torch.cuda.reset_peak_memory_stats()
-                contestant.step(contestant.batch())
+                candidate.step(candidate.batch())
             synchronize()
         except Exception as error:
             self.failed[name] = (
@@ -61,7 +61,7 @@ class Starters:
             )
             print(f'{name}: failed: {self.failed[name]}', flush=True)
             return
-        self.ready[name], self.losses[name] = contestant, loss
+        self.ready[name], self.losses[name] = candidate, loss
         self.warm_up_seconds[name] = time.perf_counter() - start
         if on_gpu:
             self.peaks[name] = torch.cuda.max_memory_allocated() - before
@@ -72,17 +72,17 @@ class Starters:
 def check_loss(
     name: str, entry: Entry, loss: float, expected: Mapping[str, float], dtype: str
 ) -> None:
-    """Compare a contestant's loss with the bare loop's terms that it claims to compute.
+    """Check a candidate's loss against the bare loop's terms that it claims to compute.
 
     Args:
-        name: The contestant's.
+        name: The candidate's name.
         entry: Its claim.
         loss: Its loss of the batch.
         expected: The bare loop's terms of the same batch.
         dtype: 'fp32', or 'bf16', which rounds more.
 
     Raises:
-        SystemExit: If they differ: their times could not be compared.
+        SystemExit: If they differ, so that the times cannot be compared.
     """
     if entry.terms == ():
         return
@@ -92,19 +92,19 @@ def check_loss(
     if not abs(loss - wanted) <= tolerance * abs(wanted):
         raise SystemExit(
             f'{name}: its loss is {loss:.6g}, that of the bare loop {wanted:.6g} '
-            f'({" + ".join(terms)}): not the same work, so its time says nothing. '
+            f'({" + ".join(terms)}): not the same work, so the times cannot be compared. '
             f'Allowed: {tolerance:g} of it.'
         )
 
 
 def seconds_of_steps(
-    contestant: Contestant, steps: int, clock: Callable[[], float] = time.perf_counter
+    candidate: Candidate, steps: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Seconds of a step, on average over some; their batches are made before."""
-    batches = [contestant.batch() for _ in range(steps)]
+    """Return the mean seconds of a step over several, whose batches are made before."""
+    batches = [candidate.batch() for _ in range(steps)]
 
     def run() -> None:
         for batch in batches:
-            contestant.step(batch)
+            candidate.step(batch)
 
     return seconds_of(run, clock=clock) / steps

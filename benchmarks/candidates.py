@@ -1,48 +1,49 @@
-"""Who takes part in the benchmark of a training step, and what each claims to do."""
+"""List the candidates of the training step benchmark, and what each claims to do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Any, Protocol
+
+from mmvitkd.suggestions import close_names
 
 from bare_loop import BareLoop
 from runner_steps import mmrazor, ours
 from timm_tasks import TimmTask
 from training_pair import TrainingPair
 
-# How far two losses of the same work may differ, relatively. The divergence of logits that are
-# almost equal is a small difference of large numbers, which autocast on a CPU rounds.
+# Largest relative difference of two losses of the same work. The divergence of almost equal
+# logits is a small difference of large numbers, which autocast on a CPU rounds.
 FP32, BF16_TEACHER, BF16 = 1e-4, 2e-2, 0.1
 
 
-class Contestant(Protocol):
-    """A training step; a batch is made outside the clock."""
+class Candidate(Protocol):
+    """A training step; making a batch is not timed."""
 
     def batch(self) -> Any:
-        """What a loader would hand over."""
+        """Return what a loader would."""
 
     def step(self, batch: Any) -> None:
         """Train on a batch."""
 
     def loss(self) -> float:
-        """The loss of the batch, without a step."""
+        """Return the loss of the batch, without a step."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A contestant's claim.
+    """What a candidate claims to do.
 
     Attributes:
-        build: Makes it, from the pair.
-        what: What it is.
-        terms: Of the bare loop's loss, those that it computes as well; None for all, ()
-            where its loss is another one.
-        left_out: What it does not do that the others do.
+        build: Builds it from the pair.
+        what: A description.
+        terms: The terms of the bare loop's loss that it computes as well; None for all, ()
+            if its loss is another one.
+        left_out: What it leaves out that the others do.
         tolerance: Of its loss against the bare loop's.
     """
 
-    build: Callable[[TrainingPair], Contestant]
+    build: Callable[[TrainingPair], Candidate]
     what: str
     terms: tuple[str, ...] | None = None
     left_out: str = ''
@@ -55,11 +56,11 @@ def _ours(name: str, what: str, tolerance: float = FP32, **options: Any) -> dict
     return {name: Entry(build, f'ours, {what}', tolerance=tolerance)}
 
 
-BASE, ALONE = 'limit', 'alone'
+BASE, ALONE = 'baseline', 'alone'
 ENTRIES: dict[str, Entry] = {
     BASE: Entry(BareLoop, 'a bare PyTorch loop, eager'),
-    'limit-again': Entry(BareLoop, 'the same once more: the noise of two identical runs'),
-    'limit-compiled': Entry(
+    'baseline-again': Entry(BareLoop, 'the same again: the noise of two identical runs'),
+    'baseline-compiled': Entry(
         partial(BareLoop, compiled=True), 'the bare loop, both networks compiled, AdamW fused'
     ),
     'mmrazor': Entry(
@@ -92,13 +93,15 @@ ENTRIES: dict[str, Entry] = {
     **_ours('ours-fused', 'AdamW fused', optim_wrapper__optimizer__fused=True),
     **_ours('ours-channels-last', 'channels last', model__channels_last=True),
     **_ours(
-        'ours-own-stream',
-        'the teacher on a stream of its own (CUDA)',
+        'ours-cuda-stream',
+        'the teacher on its own stream (CUDA)',
         model__teacher_options__own_stream=True,
     ),
     **_ours('ours-fast', 'all of these: fast=True', BF16_TEACHER, fast=True),
     **_ours(
-        'ours-average', "with the config's moving average, which nobody else has", average=True
+        'ours-average',
+        "with the config's moving average, which no other candidate has",
+        average=True,
     ),
     ALONE: Entry(
         partial(BareLoop, distil=False),
@@ -108,35 +111,43 @@ ENTRIES: dict[str, Entry] = {
     ),
     'alone-again': Entry(
         partial(BareLoop, distil=False),
-        'the same once more',
+        'the same again',
         terms=('labels',),
         left_out='all distillation',
     ),
 }
 DEFAULT = [name for name in ENTRIES if not name.startswith(ALONE)]
-FIRST_BLOCK = [ALONE, 'alone-again', 'limit', 'mmrazor', 'ours', 'ours-fast']
+# Names until the last release.
+RENAMED = {
+    'limit': 'baseline',
+    'limit-again': 'baseline-again',
+    'limit-compiled': 'baseline-compiled',
+    'ours-own-stream': 'ours-cuda-stream',
+}
+FIRST_BLOCK = [ALONE, 'alone-again', 'baseline', 'mmrazor', 'ours', 'ours-fast']
 
 
-def chosen(names: Sequence[str] | None, device: str, first_block: bool) -> list[str]:
-    """Who takes part; whom the others are measured by comes first.
+def choose_candidates(names: Sequence[str] | None, device: str, first_block: bool) -> list[str]:
+    """Return the candidates that take part; the one that the others are compared with is first.
 
     Args:
-        names: Those asked for, or None for all that make sense.
+        names: The requested ones, or None for all that make sense.
         device: 'cpu' or 'cuda'.
-        first_block: Whether the student alone is the measure.
+        first_block: Whether to compare with the student alone.
 
     Raises:
-        ValueError: If there is no such contestant; names those that come close.
+        ValueError: If there is no such candidate; the message names close ones.
     """
-    for name in names or []:
+    names = [RENAMED.get(name, name) for name in names or []]
+    for name in names:
         if name not in ENTRIES:
-            close = get_close_matches(name, ENTRIES, n=5, cutoff=0.3)
+            close = close_names(name, ENTRIES, cutoff=0.3)
             raise ValueError(
-                f'--contestants: there is no {name!r}. Close to it: '
+                f'--candidates: there is no {name!r}. Close to it: '
                 f'{", ".join(close) or "none"}. All: {", ".join(ENTRIES)}.'
             )
     if not names:
         names = FIRST_BLOCK if first_block else DEFAULT
-        names = [name for name in names if device == 'cuda' or name != 'ours-own-stream']
+        names = [name for name in names if device == 'cuda' or name != 'ours-cuda-stream']
     base = ALONE if first_block else BASE
     return list(dict.fromkeys([base, *names]))

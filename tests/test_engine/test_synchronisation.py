@@ -1,4 +1,4 @@
-"""No step of training waits for the device, except those that log."""
+"""No training step synchronises with the device, except those that log."""
 
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from toy_distillation import distillation, noise
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 RUNS = count()
-# Python's ways to a number, and the operators that give one to C++ or have its size.
+# Python's ways to read a number, and operators that return one to C++ or depend on one.
 METHODS = {'item', 'tolist', 'cpu', 'numpy', '__bool__', '__int__', '__float__', '__index__'}
 OPERATORS = {'_local_scalar_dense', 'is_nonzero', 'item', 'nonzero', 'masked_select', 'equal'}
 
@@ -46,7 +46,7 @@ class Methods(TorchFunctionMode):
 
 @pytest.fixture
 def waits(monkeypatch):
-    """What each step of training has read: step, counted from 1 -> the reads."""
+    """Collect what each training step reads: step, counted from 1 -> the reads."""
     found = {}
     run_iter = EpochBasedTrainLoop.run_iter
 
@@ -62,7 +62,7 @@ def waits(monkeypatch):
 
 
 def student():
-    """As in our configs: what its preprocessor and loss stand for in MMPretrain waits."""
+    """As in our configs; MMPretrain's own preprocessor and loss synchronise."""
     config = vit(drop_path_rate=0.1)
     config['data_preprocessor'] = dict(PREPROCESSOR, type='mmvitkd.ClsDataPreprocessor')
     config['head']['loss'] = dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1)
@@ -70,7 +70,7 @@ def student():
 
 
 def runner_of(folder, interval=3, **kwargs):
-    """A distillation as our configs run it, of 6 steps an epoch."""
+    """A distillation with the hooks of our configs, 6 steps per epoch."""
     hooks = Config.fromfile(CONFIGS / '_base_' / 'default_runtime.py').default_hooks
     hooks.logger.interval = interval
     loader = dict(
@@ -117,7 +117,7 @@ def test_a_step_that_logs_reads_all_losses_at_once(waits, tmp_path):
 
 
 def test_mmengines_hook_waits_at_every_step(waits, tmp_path):
-    """What is counted here is what it does."""
+    """The counting finds its reads."""
     hooks = dict(runtime_info=dict(type='RuntimeInfoHook'))
     runner_of(tmp_path, default_hooks=hooks, custom_hooks=[]).train()
     assert all('Tensor.item' in reads for reads in waits.values())
@@ -127,7 +127,7 @@ def test_mmengines_hook_waits_at_every_step(waits, tmp_path):
     'read',
     [float, bool, int, Tensor.tolist, Tensor.cpu, lambda x: x.numpy(), torch.nonzero],
 )
-def test_every_way_to_wait_is_counted(read):
+def test_every_kind_of_read_is_counted(read):
     reads = []
     with Methods(reads), Operators(reads):
         value = 2 * torch.ones(())
@@ -138,7 +138,7 @@ def test_every_way_to_wait_is_counted(read):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
 def test_on_cuda_no_step_waits(tmp_path, monkeypatch):
-    """CUDA itself says so, of copies to the device as well."""
+    """CUDA itself reports every synchronisation, of copies to the device too."""
     run_iter = EpochBasedTrainLoop.run_iter
 
     def watched(loop, idx, batch):

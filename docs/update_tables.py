@@ -1,0 +1,198 @@
+"""Write the tables of docs/controls.md and docs/performance.md from the recorded runs.
+
+`python docs/update_tables.py` rewrites what is between the markers `<!-- table: NAME -->` and
+`<!-- end -->`; with `--check` it changes nothing and fails if a table is out of date.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import mmvitkd  # noqa: F401  (first: it patches the packages below)
+from mmvitkd.config.student_config import student_config
+from mmvitkd.experiments.statistics import Summary, paired_difference, summarize
+from mmvitkd.utils.tables import markdown_table
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import MODELS
+
+DOCS = Path(__file__).resolve().parent
+# The runs of controls/results.json in the words of the document.
+STUDENTS = {
+    'vit_32': 'plain, labels only',
+    'vit_32_lift_labels_only': 'Lift, labels only',
+    'vit_32_widelast_labels_only': 'WideLast, labels only',
+    'vit_32_feature_kd': 'plain',
+    'vit_32_lift': 'Lift',
+    'vit_32_widelast': 'WideLast',
+    'vit_32_gap': "Lift's pooling, no width",
+    'vit_32_lift_cls': "Lift's width, no pooling",
+    'vit_32_lift_noln': 'Lift without LayerNorm',
+    'vit_32_projector': "Lift's projection, discarded",
+    'vit_36_feature_kd': 'all blocks 36 wide',
+    'vit_40_feature_kd': 'all blocks 40 wide',
+    'vit_32_deeper': 'one more block',
+    'vit_32_d9': 'three more blocks',
+    'vit_32_mlp230': 'MLPs 230 wide',
+}
+# The runs of performance/growth.json.
+GROWTH = {
+    'b2': 'batch 2',
+    'b8': 'batch 8',
+    'b32': 'batch 32',
+    'px112': '112 px, batch 8',
+    'px448': '448 px, batch 2',
+    'layers': '8 pairs of layers, batch 8',
+    'deit_small': 'DeiT-Small, batch 8',
+}
+
+
+def controls_table() -> str:
+    """One row per run: every score, mean, deviation, and the difference to the reference."""
+    results = _read('controls/results.json')
+    scores = {
+        name: {int(seed): score for seed, score in run['scores'].items()}
+        for name, run in results['runs'].items()
+    }
+    rows = []
+    for name, values in scores.items():
+        summary = summarize(list(values.values()))
+        difference = paired_difference(values, scores[results['reference']])
+        is_reference = name == results['reference'] or difference is None
+        rows.append(
+            [
+                STUDENTS[name],
+                f'`{name}`',
+                f'{_num_parameters(name):,}',
+                ' '.join(f'{score:.1f}' for score in values.values()),
+                interval_text(summary, '.2f'),
+                f'{summary.deviation:.2f}',
+                '' if is_reference else interval_text(difference, '+.2f'),
+            ]
+        )
+    header = ['student', 'config', 'parameters', 'top-1 % of seeds 0 to 4', 'mean, 95 %']
+    return markdown_table([*header, 's.d.', 'minus plain, 95 %'], rows, text_columns=2)
+
+
+def interval_text(summary: Summary, form: str) -> str:
+    """Format a mean and half of its interval."""
+    return f'{summary.mean:{form}} ± {summary.half:.2f}'
+
+
+def _num_parameters(name: str) -> int:
+    model = Config.fromfile(DOCS.parent / 'configs' / 'mnist5k' / f'{name}.py').model
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        student = MODELS.build(student_config(model))
+    return sum(parameter.numel() for parameter in student.parameters())
+
+
+def step_table() -> str:
+    """The times of a training step of each candidate."""
+    return _candidates_table(_read('performance/step.json')['seconds'], 'baseline')
+
+
+def first_table() -> str:
+    """The same where only the first blocks are distilled."""
+    return _candidates_table(_read('performance/first.json')['seconds'], 'alone')
+
+
+def _candidates_table(seconds: Mapping[str, list[float]], base: str) -> str:
+    rows = []
+    for name, times in seconds.items():
+        cells = [f'{1e3 * x:.0f}' for x in np.percentile(times, (0, 25, 50))]
+        ratio = _quartile(times) / _quartile(seconds[base])
+        rows.append([f'`{name}`', *cells, f'{ratio:.3f}'])
+    return markdown_table(['', 'minimum, ms', 'first quartile', 'median', 'ratio'], rows)
+
+
+def growth_table() -> str:
+    """How the cost of a step grows."""
+    runs, rows = _read('performance/growth.json'), []
+    for name, what in GROWTH.items():
+        run = runs[name]
+        size, macs = int(run['settings']['batch_size']), run['macs']['step']
+        ours, baseline = (_quartile(run['seconds'][x]) for x in ('ours', 'baseline'))
+        rate = 2 * macs * size / ours / 1e12
+        cells = [f'{macs / 1e9:.2f}', f'{1e3 * ours / size:.0f}', f'{rate:.3f}']
+        rows.append([what, *cells, f'{ours / baseline:.3f}'])
+    header = ['', 'GMACs per image', 'ms per image', 'TFLOP/s', 'ratio to the baseline']
+    return markdown_table(header, rows)
+
+
+def data_table() -> str:
+    """Milliseconds per image of each data pipeline, on one core and per core on two."""
+    found = _read('performance/data.json')['found']
+    sizes, rows = ('500x375', '1500x1125'), []
+    for name in found[sizes[0]]['seconds']['one core']:
+        cells = []
+        for size in sizes:
+            for cores, seconds in enumerate(found[size]['seconds'].values(), 1):
+                own, timm = _quartile(seconds[name]), _quartile(seconds['timm'])
+                cells.append(f'{1e3 * cores * own:.2f} ({timm / own:.2f} x)')
+        rows.append([name, *cells])
+    header = ['500 x 375, one core', 'two workers', '1,500 x 1,125, one core', 'two workers']
+    return markdown_table(['ms per image and core (timm / it)', *header], rows)
+
+
+def _quartile(seconds: list[float]) -> float:
+    return float(np.percentile(seconds, 25))
+
+
+def _read(name: str) -> Any:
+    return json.loads((DOCS / name).read_text())
+
+
+DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
+    'controls.md': {'controls': controls_table},
+    'performance.md': {
+        'growth': growth_table,
+        'step': step_table,
+        'first': first_table,
+        'data': data_table,
+    },
+}
+
+
+def updated(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
+    """Return a document with its tables generated anew.
+
+    Raises:
+        ValueError: If the markers of a table are not there once.
+    """
+    for name, table in tables.items():
+        pattern = rf'(<!-- table: {name} -->\n).*?(\n<!-- end -->)'
+        content = table()
+        text, count = re.subn(
+            pattern, lambda m, new=content: f'{m[1]}\n{new}\n{m[2]}', text, flags=re.DOTALL
+        )
+        if count != 1:
+            raise ValueError(f'<!-- table: {name} -->: found {count} times, wanted once.')
+    return text
+
+
+def main() -> None:
+    """Rewrite or check all documents."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('--check', action='store_true', help='change nothing; fail if outdated')
+    args = parser.parse_args()
+    outdated = []
+    for name, tables in DOCUMENTS.items():
+        path = DOCS / name
+        text = path.read_text()
+        new = updated(text, tables)
+        if new != text:
+            outdated.append(name)
+            if not args.check:
+                path.write_text(new)
+    if args.check and outdated:
+        sys.exit(f'{", ".join(outdated)}: outdated; run python docs/update_tables.py')
+
+
+if __name__ == '__main__':
+    main()

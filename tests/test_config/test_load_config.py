@@ -1,0 +1,52 @@
+"""A config is loaded as its run has it."""
+
+import mmvitkd  # noqa: F401
+from mmvitkd.config.load_config import load_config
+
+import pytest
+from folders import write_noise
+
+CONFIG = """
+data_root = 'elsewhere'
+data_preprocessor = dict(mean='measured', std='measured')
+train_dataloader = dict(
+    dataset=dict(type='mmvitkd.ImageFolder', data_root='', split='train', pipeline=[])
+)
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / 'own.py').write_text(CONFIG)
+    write_noise(tmp_path, 'cat/1.png', 'cat/2.png', 'dog/1.png', 'dog/2.png')
+    return str(tmp_path / 'own.py')
+
+
+def test_options_then_shortcuts_then_measuring(path, tmp_path):
+    cfg = load_config(path, {'data_root': str(tmp_path)})
+    assert cfg.train_dataloader.dataset.data_root == str(tmp_path)
+    assert len(cfg.data_preprocessor.mean) == len(cfg.data_preprocessor.std) == 3
+
+
+def test_nothing_is_read_without_measuring(path):
+    cfg = load_config(path, measure=False)
+    assert cfg.data_preprocessor.mean == 'measured'
+
+
+def test_the_images_to_measure_must_exist(path):
+    with pytest.raises(FileNotFoundError, match="data_root='elsewhere'"):
+        load_config(path)
+
+
+@pytest.mark.parametrize('prefix', ['mmvitkd', 'mmpretrain'])
+def test_packaged_configs(prefix):
+    names = dict(
+        mmvitkd='deit/deit_tiny_300e.py', mmpretrain='resnet/resnet18_8xb16_cifar10.py'
+    )
+    assert load_config(f'{prefix}::{names[prefix]}').model.type == 'ImageClassifier'
+
+
+def test_a_config_that_does_not_exist(tmp_path):
+    for path in (tmp_path / 'no.py', 'mmvitkd::no.py'):
+        with pytest.raises(FileNotFoundError, match=r'no\.py'):
+            load_config(str(path))

@@ -1,0 +1,80 @@
+"""docs/controls.md and docs/performance.md agree with the recorded runs."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import mmvitkd  # noqa: F401
+from mmvitkd.experiments import read_suite
+from mmvitkd.experiments.statistics import paired_difference
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / 'docs'
+CONTROLS, PERFORMANCE = ((DOCS / f'{n}.md').read_text() for n in ('controls', 'performance'))
+RESULTS = json.loads((DOCS / 'controls' / 'results.json').read_text())
+STEP = json.loads((DOCS / 'performance' / 'step.json').read_text())
+
+
+@pytest.fixture(scope='module')
+def tables():
+    spec = importlib.util.spec_from_file_location('update_tables', DOCS / 'update_tables.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_are_up_to_date(tables, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['update_tables.py', '--check'])
+    tables.main()
+
+
+def test_a_changed_table_is_outdated(tables):
+    text = PERFORMANCE.replace('| 1757 |', '| 1758 |')
+    assert text != PERFORMANCE
+    assert tables.updated(text, tables.DOCUMENTS['performance.md']) == PERFORMANCE
+
+
+def test_markers_must_be_there(tables):
+    with pytest.raises(ValueError, match=r'table: step .* found 0 times'):
+        tables.updated('no table', {'step': tables.step_table})
+
+
+def test_the_controls_are_the_runs_of_the_suite():
+    suite = read_suite(ROOT / 'configs' / 'suites' / 'mnist5k_controls.yml')
+    assert suite.compared == list(RESULTS['runs']) and RESULTS['failed'] == {}
+    for run in RESULTS['runs'].values():
+        assert [int(seed) for seed in run['scores']] == RESULTS['seeds'] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ('first', 'second'),
+    [
+        ('vit_32_lift', 'vit_32_gap'),
+        ('vit_32_widelast', 'vit_40_feature_kd'),
+        ('vit_32_widelast', 'vit_32_mlp230'),
+        ('vit_32_widelast', 'vit_32_deeper'),
+        ('vit_32_widelast', 'vit_32_d9'),
+    ],
+)
+def test_the_differences_in_the_text(tables, first, second):
+    scores = [RESULTS['runs'][name]['scores'] for name in (first, second)]
+    assert tables.interval_text(paired_difference(*scores), '+.2f') in CONTROLS
+
+
+def test_all_candidates_did_the_same_work():
+    assert STEP['failed'] == {}
+    for name, loss in STEP['losses'].items():
+        if not name.startswith('timm'):
+            assert loss == pytest.approx(STEP['losses']['baseline'], rel=1e-4), name
+
+
+def test_the_text_names_commit_and_versions():
+    assert RESULTS['command'] in CONTROLS and RESULTS['commit'][:10] in CONTROLS
+    assert f'torch {RESULTS["versions"]["torch"]}' in CONTROLS
+    assert STEP['commit'][:10] in PERFORMANCE
+    assert STEP['hardware']['processor'] in PERFORMANCE
+    for package in ('torch', 'timm', 'pillow', 'opencv'):
+        assert STEP['versions'][package] in PERFORMANCE
