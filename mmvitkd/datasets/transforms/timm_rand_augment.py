@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
-from timm.data.auto_augment import rand_augment_transform
-from timm.data.transforms import str_to_pil_interp
 
 from ...registry import TRANSFORMS
 
@@ -43,6 +41,10 @@ class TimmRandAugment(BaseTransform):
         fill_color: Sequence[int] = (124, 116, 104),
         interpolation: str = 'bicubic',
     ) -> None:
+        # Imported here, as timm adds a tenth to the time of `import mmvitkd`.
+        from timm.data.auto_augment import rand_augment_transform
+        from timm.data.transforms import str_to_pil_interp
+
         self.policy = policy
         self.fill_color = tuple(fill_color)
         self.interpolation = interpolation
