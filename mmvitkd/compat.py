@@ -240,7 +240,8 @@ def patch_config_prefix() -> bool:
     def get_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(PREFIX):
             return str(packaged_config(cfg_path)), None
-        return get_cfg_path(cfg_path, filename)
+        path, scope = get_cfg_path(cfg_path, filename)
+        return path, scope
 
     Config._get_cfg_path = staticmethod(get_ours_too)
     return True

@@ -1,7 +1,11 @@
 """What tests share: the default scope of our configs, a seed, an installed wheel."""
 
+import os
 import sys
 from pathlib import Path
+
+# One thread for each process: pytest-xdist starts as many as there are cores.
+os.environ['OMP_NUM_THREADS'] = '1'
 
 import mmvitkd  # noqa: F401
 
@@ -9,9 +13,30 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `import toy`
+TESTS = Path(__file__).parent
+sys.path.insert(0, str(TESTS))  # for `import toy`
 
 import wheels
+
+torch.set_num_threads(1)
+# Files and folders that `make test-fast` leaves out: they start processes, compile, build the
+# wheel or train for minutes. They run first, so that no process has a long one at the end.
+SLOW = (
+    'test_tutorial.py',
+    'test_tools',
+    'test_packaging.py',
+    'test_models/test_algorithms/test_fast_path.py',
+    'test_models/test_utils/test_compilation.py',
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow tests, and run them first."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        if any(path.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker('slow') is None)
 
 
 @pytest.fixture(autouse=True)
