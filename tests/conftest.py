@@ -4,21 +4,21 @@ import os
 import sys
 from pathlib import Path
 
-# One thread for each process: pytest-xdist starts as many as there are cores.
-os.environ['OMP_NUM_THREADS'] = '1'
-
 import mmvitkd  # noqa: F401
 
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 
-TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS))  # for `import toy`
+sys.path.insert(0, str(Path(__file__).parent))  # for `import toy`
 
 import wheels
 
+# One thread for each process, and for those that tests start: there is one for each core.
+os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
+
+TESTS = Path(__file__).parent
 # Files and folders that `make test-fast` leaves out: they start processes, compile, build the
 # wheel or train for minutes. They run first, so that no process has a long one at the end.
 SLOW = (
