@@ -89,5 +89,5 @@ lint: env
 
 clean:
 	@echo '==> removing caches and build output'
-	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .dist_test docs/_build docs/api/generated
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .dist_test docs/_build
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
