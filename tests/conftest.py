@@ -19,13 +19,19 @@ os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
 
 TESTS = Path(__file__).parent
-# Files and folders that `make test-fast` leaves out: they start processes, compile, build the
-# wheel or train for minutes. They run first, so that no process has a long one at the end.
+# Files and folders that `make test-fast` leaves out: they start processes, compile, export, build
+# the wheel or train. They run first, so that no process has a long one at the end.
 SLOW = (
     'test_tutorial.py',
     'test_tools',
     'test_packaging.py',
+    'test_compat.py',
+    'test_registry.py',
+    'test_engine/test_hooks/test_random_state_hook.py',
+    'test_export/test_onnx_file.py',
+    'test_export/test_snippets.py',
     'test_models/test_algorithms/test_fast_path.py',
+    'test_models/test_algorithms/test_projector.py',
     'test_models/test_utils/test_compilation.py',
 )
 

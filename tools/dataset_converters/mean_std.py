@@ -10,7 +10,11 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('data_root', help='folder of images, as for mmvitkd.ImageFolder')
     parser.add_argument(
-        '--val-share', type=float, default=0.1, help="ImageFolder's (default: 0.1)"
+        *('--val-ratio', '--val-share'),  # the second is the old name
+        dest='val_ratio',
+        type=float,
+        default=0.1,
+        help="ImageFolder's (default: 0.1)",
     )
     parser.add_argument('--split-seed', type=int, default=0, help="ImageFolder's (default: 0)")
     parser.add_argument(
@@ -28,7 +32,7 @@ def main() -> None:
     from mmvitkd.datasets.mean_std import describe, measure_mean_std
 
     try:
-        found = find_files(args.data_root, 'train', args.val_share, args.split_seed)
+        found = find_files(args.data_root, 'train', args.val_ratio, args.split_seed)
         paths = [osp.join(found.folder, path) for part in found.files.values() for path in part]
         print(describe(measure_mean_std(paths, args.num_images, args.seed)))
     except (FileNotFoundError, ValueError) as error:
