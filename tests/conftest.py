@@ -19,8 +19,8 @@ os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
 
 TESTS = Path(__file__).parent
-# Files and folders that `make test-fast` leaves out: they start processes, compile, export, build
-# the wheel or train. They run first, so that no process has a long one at the end.
+# What `make test-fast` leaves out: these start processes, compile, export, build the wheel or
+# train. They run first, so that no process has a long one at the end.
 SLOW = (
     'test_tutorial.py',
     'test_tools',

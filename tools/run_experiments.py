@@ -63,10 +63,10 @@ def command_line() -> str:
 
 def write_report(
     suite: 'Suite',
-    cells: list['Cell'],
+    runs: list['Cell'],
     failed: dict[str, str],
     out: Path,
-    circumstances: dict[str, Any],
+    environment: dict[str, Any],
     console: Console,
 ) -> None:
     """Print the table, and write it with the numbers and the figure."""
@@ -75,18 +75,18 @@ def write_report(
     from mmvitkd.experiments.plot_seeds import draw_seeds
     from mmvitkd.utils.tables import markdown_table, screen_table
 
-    scores = report.scores_of(suite, cells)
+    scores = report.scores_of(suite, runs)
     header, rows = report.table_of(scores, suite)
     caption = report.caption_of(scores, suite)
     console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
-    content = circumstances | report.content_of(scores, suite, cells, failed)
+    content = environment | report.content_of(scores, suite, runs, failed)
     files = AtomicLocalBackend()
     files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), out / 'table.md')
     files.put((json.dumps(content, indent=1) + '\n').encode(), out / 'results.json')
     draw_seeds(scores, suite.reference, suite.metric, out / 'scores.png')
 
 
-def run(args: argparse.Namespace) -> None:
+def run_suite(args: argparse.Namespace) -> None:
     """Check, train, report."""
     from mmvitkd.experiments import cells_of, read_suite, run_cells
     from mmvitkd.experiments.progress import training_bars
@@ -98,16 +98,16 @@ def run(args: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f'run_experiments: {error}')
     out = args.out or Path('work_dirs/experiments') / args.suite.stem
-    cells = cells_of(suite, args.seeds, out, args.cfg_options)
-    for cell in cells:
+    runs = cells_of(suite, args.seeds, out, args.cfg_options)
+    for run in runs:
         try:
-            cell.config  # noqa: B018  (read before anything runs)
+            run.config  # noqa: B018  (read before anything runs)
         except Exception as error:
-            sys.exit(f'run_experiments: {cell.entry.config}: {error}')
+            sys.exit(f'run_experiments: {run.entry.config}: {error}')
     # So that the trainings end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, commit = Console(), commit_of(data_folder())
-    circumstances = dict(
+    environment = dict(
         command=command_line(),
         commit=commit,
         seeds=args.seeds,
@@ -115,11 +115,11 @@ def run(args: argparse.Namespace) -> None:
         versions=versions(),
         hardware=hardware(),
     )
-    left = sum(cell.result() is None for cell in cells)
-    console.print(f'{left} of {len(cells)} trainings to run', highlight=False)
+    left = sum(run.result() is None for run in runs)
+    console.print(f'{left} of {len(runs)} trainings to run', highlight=False)
     with training_bars(console) as bars:
-        failed = run_cells(cells, TRAIN, bars, args.jobs, commit)
-    write_report(suite, cells, failed, out, circumstances, console)
+        failed = run_cells(runs, TRAIN, bars, args.jobs, commit)
+    write_report(suite, runs, failed, out, environment, console)
     console.print(f'Table, numbers and figure: {out}', highlight=False)
     if failed:
         reasons = [f'{name}: {reason}' for name, reason in failed.items()]
@@ -130,7 +130,7 @@ def main() -> None:
     """Run a suite, or say in a line why not."""
     args = parse_args()
     try:
-        run(args)
+        run_suite(args)
     except KeyboardInterrupt:
         sys.exit('run_experiments: stopped; run the same command again to continue')
 
