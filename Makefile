@@ -2,23 +2,28 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Processes that share the tests, on one thread each.
+WORKERS ?= 2
+PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
 # Named after all that the environment is made from: a change sets it up again.
-STAMP := $(VENV)/.stamp-$(shell { pwd; cat requirements/pinned.txt setup.py; } | cksum | cut -d ' ' -f 1)
-# There while a set-up runs. One that is left over tells of an interrupted set-up,
-# whose half-written packages pip would take for installed.
+STAMP := $(VENV)/.stamp-$(shell { pwd; cat requirements/pinned.txt pyproject.toml setup.py; } | cksum | cut -d ' ' -f 1)
+# There while a set-up runs. If it is left over, a set-up was interrupted, and pip would take
+# its half-written packages for installed.
 UNFINISHED := $(VENV)/.unfinished
 
-.PHONY: help env test demo bench lint clean
+.PHONY: help env test test-fast demo bench docs lint clean
 
 help:
-	@echo 'make env    set up $(VENV) (every target below does that by itself)'
-	@echo 'make test   lint, then run all tests'
-	@echo 'make demo   distil a small ViT on 5,000 MNIST digits, from data to table'
-	@echo 'make bench  speed of a training step, the data pipeline and the measures (some minutes)'
-	@echo 'make lint   ruff and mypy'
-	@echo 'make clean  remove caches and build output; keeps $(VENV), data, work_dirs'
+	@echo 'make env        set up $(VENV) (every target below does that by itself)'
+	@echo 'make test       lint, then run all tests in two processes (WORKERS=4: in four)'
+	@echo 'make test-fast  the tests but for the slow ones: a minute and a half'
+	@echo 'make demo       distil a small ViT on 5,000 MNIST digits, from data to table'
+	@echo 'make bench      speed of a training step, the data pipeline and the measures (some minutes)'
+	@echo 'make docs       build the documentation in docs/_build/html'
+	@echo 'make lint       ruff, mypy and import-linter'
+	@echo 'make clean      remove caches and build output; keeps $(VENV), data, work_dirs'
 	@echo 'Another Python (3.11 or newer): make PYTHON=python3.12 test'
 
 env: $(STAMP)
@@ -43,7 +48,11 @@ $(STAMP):
 
 test: lint
 	@echo '==> pytest'
-	@$(RUN) -m pytest
+	@$(PYTEST)
+
+test-fast: env
+	@echo '==> pytest -m "not slow"'
+	@$(PYTEST) -m 'not slow'
 
 demo: env
 	@echo '==> tools/demo.py'
@@ -63,6 +72,11 @@ bench: env
 	@echo '==> benchmarks/sep_hook.py'
 	@$(RUN) benchmarks/sep_hook.py --num-images 64 --steps 3
 
+docs: env
+	@echo '==> sphinx-build'
+	@$(RUN) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
 lint: env
 	@echo '==> ruff check'
 	@$(RUN) -m ruff check .
@@ -70,8 +84,10 @@ lint: env
 	@$(RUN) -m ruff format --check .
 	@echo '==> mypy'
 	@$(RUN) -m mypy
+	@echo '==> lint-imports'
+	@$(VENV)/bin/lint-imports
 
 clean:
 	@echo '==> removing caches and build output'
-	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .dist_test
+	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .dist_test docs/_build
 	@find . -name $(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

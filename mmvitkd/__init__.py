@@ -1,10 +1,27 @@
 """Feature distillation between Vision Transformers, as an OpenMMLab plugin."""
 
-from . import compat
+import os
+import sys
 
-ADAPTATIONS = compat.apply()
+from .version import __version__
 
-from . import datasets, engine, metrics, models  # noqa: E402
-from .version import __version__  # noqa: E402
+
+def _only_help() -> bool:
+    """Return whether this process is ``mmvitkd [TOOL] --help``, which is to answer at once."""
+    program, *arguments = sys.argv or ['']
+    if program == '-m':  # while Python looks for the module that `python -m` names
+        program = sys.orig_argv[-len(sys.argv)]
+    asks = not arguments or arguments[-1] in ('-h', '--help')
+    return asks and os.path.basename(program) == 'mmvitkd'
+
+
+# Importing the package patches OpenMMLab's packages and registers our types.
+if not _only_help():
+    from . import compat
+
+    with compat.fast_import():
+        ADAPTATIONS = compat.apply()
+
+        from . import datasets, engine, metrics, models
 
 __all__ = ['ADAPTATIONS', '__version__', 'datasets', 'engine', 'metrics', 'models']

@@ -4,9 +4,9 @@ An argument ``mmvitkd::mnist5k/vit_32.py`` becomes the path of that config of ou
 """
 
 import ast
+import importlib.util
 import os
 import sys
-import types
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +17,14 @@ USAGE = 'usage: python -m mmvitkd TOOL [ARGUMENTS]   (TOOL --help: the arguments
 
 
 def find_tools() -> dict[str, Path]:
-    """The tools, by the names of their files, in the order of their folders and names."""
+    """Return the tools by the names of their files, sorted by folder and name."""
     tools = data_folder() / 'tools'
     files = [path for path in tools.rglob('*') if path.suffix in ('.py', '.sh')]
     return {path.stem: path for path in sorted(files, key=lambda p: (len(p.parts), p))}
 
 
 def summary(tool: Path) -> str:
-    """The first line of a tool's docstring, or of a shell script's comment."""
+    """Return the first line of a tool's docstring, or of a shell script's comment."""
     text = tool.read_text(encoding='utf-8')
     if tool.suffix == '.py':
         return (ast.get_docstring(ast.parse(text)) or '').partition('\n')[0]
@@ -32,23 +32,29 @@ def summary(tool: Path) -> str:
 
 
 def run_python(tool: Path, arguments: Sequence[str]) -> None:
-    """Run a script in this process, which has imported torch already, as ``__main__``."""
-    script = types.ModuleType('__main__')
-    script.__file__ = str(tool)
-    # runpy would put the path of the file here, and every usage line starts with it.
+    """Call the ``main()`` of a Python tool."""
+    # The usage line of a tool starts with this.
     sys.argv = [f'python -m mmvitkd {tool.stem}', *arguments]
-    sys.modules['__main__'] = script
-    exec(compile(tool.read_bytes(), tool, 'exec'), script.__dict__)
+    spec = importlib.util.spec_from_file_location(f'mmvitkd_tool_{tool.stem}', tool)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main()
 
 
 def run_shell(tool: Path, arguments: Sequence[str]) -> None:
-    """Become a shell script, which runs its Python scripts with this interpreter."""
+    """Replace this process by a shell script, which is to use the same Python."""
     os.environ.setdefault('PYTHON', sys.executable)
     os.execvp('bash', ['bash', str(tool), *arguments])
 
 
-def main(arguments: Sequence[str]) -> None:
-    """List the tools, or run one."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """List the tools, or run one.
+
+    Args:
+        arguments: By default those of the command line.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
     tools = find_tools()
     if not arguments or arguments[0] in ('-h', '--help'):
         width = max(map(len, tools))
@@ -67,4 +73,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    main()

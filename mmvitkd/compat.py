@@ -1,11 +1,12 @@
-"""The only place that knows other packages' versions: checks them, mends what broke.
+"""Check the versions of other packages and patch what broke between them.
 
 OpenMMLab stopped releasing in 2024; this module lets its last releases import and run on
-a current PyTorch. ``import mmvitkd`` runs :func:`apply` before anything else. Every
-adaptation below names the versions it is for and the upstream issue it answers, and does
-nothing where the installed versions do not need it.
+a current PyTorch. ``import mmvitkd`` runs :func:`apply` before anything else. Every patch
+names the versions it is for and the upstream issue it answers, and does nothing where the
+installed versions do not need it. No other module knows versions.
 """
 
+import gc
 import importlib
 import importlib.util
 import os.path as osp
@@ -15,13 +16,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 
 
 class Supported(NamedTuple):
-    """A package that mmvitkd stands on, under its import name."""
+    """A package that mmvitkd needs, under its import name."""
 
     module: str
     versions: str
@@ -29,7 +30,7 @@ class Supported(NamedTuple):
     pip: str
 
 
-# The forks (onedl-*) have the same import names; whoever has them keeps them.
+# The forks (onedl-*) have the same import names, and are accepted in their place.
 SUPPORTED = (
     Supported(
         'torch',
@@ -62,7 +63,7 @@ SUPPORTED = (
 
 
 def installed_version(package: Supported) -> str | None:
-    """The installed version of a package, or None where it is not installed."""
+    """Return the installed version of a package, or None where it is not installed."""
     for name in package.distributions:
         try:
             return metadata.version(name)
@@ -70,17 +71,17 @@ def installed_version(package: Supported) -> str | None:
             continue
     if importlib.util.find_spec(package.module) is None:
         return None
-    return importlib.import_module(package.module).__version__
+    return str(importlib.import_module(package.module).__version__)
 
 
 def check_versions(
     find: Callable[[Supported], str | None] = installed_version,
 ) -> None:
-    """Check that every package is there in a version that is supported.
+    """Check that every package is installed in a supported version.
 
     Raises:
         RuntimeError: Names the first package out of range, what is installed, what is
-            supported and the pip line that mends it. (An ImportError raised while MMEngine
+            supported and the pip line that fixes it. (An ImportError raised while MMEngine
             imports ``mmvitkd.registry`` would be swallowed and reported as a missing scope.)
     """
     for package in SUPPORTED:
@@ -90,14 +91,14 @@ def check_versions(
         ):
             raise RuntimeError(
                 f'mmvitkd needs {package.module} {package.versions}, found '
-                f'{version or "none"}. To mend it: {package.pip}'
+                f'{version or "none"}. Fix: {package.pip}'
             )
 
 
-def mend_torchvision() -> bool:
+def patch_torchvision() -> bool:
     """Let torchvision import on a torch whose build cannot load its compiled ops.
 
-    For torchvision 0.26-0.28 (CUDA wheel) beside a CPU build of torch. Upstream: the error
+    For torchvision 0.26-0.28 (CUDA wheel) with a CPU build of torch. Upstream: the error
     "operator torchvision::nms does not exist", which torchvision raises when it registers
     the fake kernels of ops that its binary could not provide.
     """
@@ -120,8 +121,8 @@ def mend_torchvision() -> bool:
     return True
 
 
-def mend_mmrazor_quantization() -> bool:
-    """Stand in for MMRazor's quantisation, which reads names that ``torch.ao`` lost.
+def patch_mmrazor_quantization() -> bool:
+    """Put a stand-in for MMRazor's quantisation, which reads names that ``torch.ao`` lost.
 
     For mmrazor 1.0.0 on torch >= 2.0; MMRazor issue 632. Distillation needs none of it.
     """
@@ -143,9 +144,9 @@ def mend_mmrazor_quantization() -> bool:
 
 
 class _NoQuantization:
-    """Raises where quantisation is really asked for."""
+    """Raise where quantisation is really asked for."""
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise ImportError(
             'MMRazor 1.0.0 cannot quantise on torch >= 2 (MMRazor issue 632); '
             'mmvitkd replaced that part so that distillation imports.'
@@ -154,7 +155,7 @@ class _NoQuantization:
 
 @contextmanager
 def mmrazor_accepts_mmcv() -> Iterator[bool]:
-    """Within it, ``import mmrazor`` accepts mmcv 2.2 and 2.3 (MMRazor asserts <= 2.1.0).
+    """Let ``import mmrazor`` accept mmcv 2.2 and 2.3 (MMRazor asserts <= 2.1.0).
 
     For mmrazor 1.0.0; MMRazor issue 615. Distillation uses nothing that changed in mmcv.
     """
@@ -170,11 +171,11 @@ def mmrazor_accepts_mmcv() -> Iterator[bool]:
         mmcv.__version__ = version
 
 
-def mend_pkg_resources() -> bool:
-    """Answer MMEngine's questions about installed packages without ``pkg_resources``.
+def patch_pkg_resources() -> bool:
+    """Let MMEngine find installed packages without ``pkg_resources``.
 
     For mmengine <= 0.10.7 on setuptools >= 81, which no longer has that module;
-    ``_base_ = 'mmpretrain::...'`` asks them (MMEngine issue 1410 is about that prefix).
+    ``_base_ = 'mmpretrain::...'`` needs it (MMEngine issue 1410 is about that prefix).
     """
     if importlib.util.find_spec('pkg_resources') is not None:
         return False
@@ -198,7 +199,7 @@ def mend_pkg_resources() -> bool:
 
 
 def _is_installed(package: str) -> bool:
-    """Whether a distribution or a module of this name is installed."""
+    """Return whether a distribution or a module of this name is installed."""
     try:
         metadata.distribution(package)
         return True
@@ -208,7 +209,7 @@ def _is_installed(package: str) -> bool:
 
 
 def _get_installed_path(package: str) -> str:
-    """The folder of an installed package, given its distribution's or module's name."""
+    """Return the folder of an installed package, by its distribution's or module's name."""
     spec = importlib.util.find_spec(package)
     if spec is None:
         top_level = metadata.distribution(package).read_text('top_level.txt') or ''
@@ -218,7 +219,7 @@ def _get_installed_path(package: str) -> str:
     return osp.dirname(spec.origin)
 
 
-def mend_config_prefix() -> bool:
+def patch_config_prefix() -> bool:
     """Let ``_base_ = 'mmvitkd::...'`` find the configs that come with this package.
 
     For mmengine and onedl-mmengine < 1; MMEngine issue 1410, PR 1411. MMEngine knows this
@@ -239,7 +240,8 @@ def mend_config_prefix() -> bool:
     def get_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(PREFIX):
             return str(packaged_config(cfg_path)), None
-        return get_cfg_path(cfg_path, filename)
+        path, scope = get_cfg_path(cfg_path, filename)
+        return path, scope
 
     Config._get_cfg_path = staticmethod(get_ours_too)
     return True
@@ -249,7 +251,7 @@ def quiet_ddp() -> bool:
     """Silence torch's notice about ``broadcast_buffers``, which MMEngine's runner passes.
 
     For mmengine <= 0.10.7 on torch >= 2.13, where DDP renamed the argument; no upstream
-    issue is known to us. Nobody who only runs a config can mend it.
+    issue is known to us. A user who only runs a config cannot fix it.
     """
     needed = SpecifierSet('>=2.13.dev0').contains(metadata.version('torch'), prereleases=True)
     if needed:
@@ -258,34 +260,107 @@ def quiet_ddp() -> bool:
     return needed
 
 
+class _Later:
+    """A name of a module, imported when it is called or one of its attributes is read."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _import(self) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._import(), attribute)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._import()(*args, **kwargs)
+
+
+class _LaterModule(types.ModuleType):
+    """A module that has any name, to be imported later."""
+
+    def __getattr__(self, name: str) -> _Later:
+        if name.startswith('__'):  # what Python asks a module about itself
+            raise AttributeError(name)
+        return _Later(self.__name__, name)
+
+
+@contextmanager
+def imported_later(*modules: str) -> Iterator[None]:
+    """Give out stand-ins for modules, which import them when something in them is used.
+
+    For mmrazor 1.0.0, which needs scikit-learn, SciPy's statistics and pyplot for a few of its
+    classes and imports them for all: half a second of the start of every process.
+
+    Args:
+        modules: Their names. A module that is imported already is no stand-in.
+    """
+    stand_ins = {name: _LaterModule(name) for name in modules if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+@contextmanager
+def _same_recursion_limit() -> Iterator[None]:
+    """Keep Python's recursion limit, which importing MMRazor 1.0.0 raises to 1,048,576."""
+    limit = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@contextmanager
+def fast_import() -> Iterator[None]:
+    """Import without garbage collection, which takes a third of the time and finds little.
+
+    What exists at the end is taken to stay: no later collection, nor the one when the process
+    ends, goes through its 500,000 objects again. ``gc.unfreeze()`` undoes that.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.collect()
+        gc.freeze()
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def apply() -> tuple[str, ...]:
-    """Check the versions, run every adaptation, import the stack without its warnings.
+    """Check the versions, apply every patch, import the stack without its warnings.
 
     Returns:
-        The names of the adaptations that were needed.
+        The names of the patches that were needed.
     """
     check_versions()
     done = []
-    with warnings.catch_warnings():
-        # They are about other packages' code, and nothing a user of this one can mend:
+    with warnings.catch_warnings(), _same_recursion_limit():
+        # They are about other packages' code, and a user of this one cannot fix them:
         # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
         warnings.simplefilter('ignore')
-        if mend_torchvision():
+        if patch_torchvision():
             done.append('torchvision')
         for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
             importlib.import_module(f'mmpretrain.{name}')
-        if mend_pkg_resources():
+        if patch_pkg_resources():
             done.append('pkg_resources')
-        if mend_config_prefix():
+        if patch_config_prefix():
             done.append('config prefix')
         with mmrazor_accepts_mmcv() as needed:
             importlib.import_module('mmrazor')
         if needed:
             done.append('mmcv cap')
-        if mend_mmrazor_quantization():
-            done.append('mmrazor quantization')
-        importlib.import_module('mmrazor.models')
-        importlib.import_module('mmrazor.engine')
+        with imported_later('scipy.stats', 'sklearn.tree', 'matplotlib.pyplot'):
+            if patch_mmrazor_quantization():
+                done.append('mmrazor quantization')
+            importlib.import_module('mmrazor.models')
+            importlib.import_module('mmrazor.engine')
     if quiet_ddp():
         done.append('DDP notice')
     return tuple(done)

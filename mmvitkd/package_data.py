@@ -1,4 +1,4 @@
-"""What comes with the package beside its code: configs, tools and the index of models.
+"""Find what the package ships besides its code: configs, tools and the index of models.
 
 Their folder is the clone's root, or ``mmvitkd/.mim`` once the package is installed.
 """
@@ -12,13 +12,13 @@ PREFIX = 'mmvitkd::'
 
 
 def data_folder(package: Path = PACKAGE) -> Path:
-    """The folder that holds ``configs``, ``tools`` and ``model-index.yml``.
+    """Return the folder that holds ``configs``, ``tools`` and ``model-index.yml``.
 
     Args:
         package: The folder of the package.
 
     Raises:
-        FileNotFoundError: The package was installed without them.
+        FileNotFoundError: If the package was installed without them.
     """
     for folder in (package / '.mim', package.parent):
         if (folder / 'model-index.yml').is_file():
@@ -31,13 +31,13 @@ def data_folder(package: Path = PACKAGE) -> Path:
 
 
 def packaged_config(name: str) -> Path:
-    """The path of a config of ours.
+    """Return the path of a config of ours.
 
     Args:
         name: Such as ``mmvitkd::mnist5k/vit_32.py``, relative to ``configs``.
 
     Raises:
-        FileNotFoundError: There is no such config; names close ones.
+        FileNotFoundError: If there is no such config; the message names close ones.
     """
     configs = data_folder() / 'configs'
     path = configs / name.removeprefix(PREFIX)

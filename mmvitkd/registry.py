@@ -1,4 +1,4 @@
-"""mmvitkd's registries: children of MMEngine's, scope ``mmvitkd``.
+"""Hold mmvitkd's registries: children of MMEngine's, scope ``mmvitkd``.
 
 A config with ``default_scope = 'mmpretrain'`` writes our types as ``mmvitkd.X`` and needs
 no ``custom_imports``: MMEngine imports this module when it meets the scope, and a

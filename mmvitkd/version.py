@@ -1,3 +1,3 @@
-"""The one place that states the package's version."""
+"""State the version of the package, here only."""
 
 __version__ = '0.1.0'

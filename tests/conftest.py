@@ -1,5 +1,6 @@
 """What tests share: the default scope of our configs, a seed, an installed wheel."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,36 @@ from mmengine.registry import DefaultScope
 sys.path.insert(0, str(Path(__file__).parent))  # for `import toy`
 
 import wheels
+
+# One thread for each process, and for those that tests start: there is one for each core.
+os.environ['OMP_NUM_THREADS'] = '1'
+torch.set_num_threads(1)
+
+TESTS = Path(__file__).parent
+# What `make test-fast` leaves out: these start processes, compile, export, build the wheel or
+# train. They run first, so that no process has a long one at the end.
+SLOW = (
+    'test_tutorial.py',
+    'test_tools',
+    'test_packaging.py',
+    'test_compat.py',
+    'test_registry.py',
+    'test_engine/test_hooks/test_random_state_hook.py',
+    'test_export/test_onnx_file.py',
+    'test_export/test_snippets.py',
+    'test_models/test_algorithms/test_fast_path.py',
+    'test_models/test_algorithms/test_projector.py',
+    'test_models/test_utils/test_compilation.py',
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow tests, and run them first."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        if any(path.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker('slow') is None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Other packages' versions: what is refused, what is mended, and where nothing is done."""
+"""Other packages' versions: what is refused, what is patched, and what is left alone."""
 
 import importlib
 import json
@@ -72,7 +72,7 @@ def test_out_of_range(name, version):
         compat.check_versions(_finder(**{name: version}))
     assert str(error.value) == (
         f'mmvitkd needs {name} {package.versions}, found {version or "none"}. '
-        f'To mend it: {package.pip}'
+        f'Fix: {package.pip}'
     )
     assert package.pip.startswith('pip install ')
 
@@ -100,7 +100,7 @@ def test_just_out_of_range(versions):
 
 
 @pytest.mark.parametrize('package', compat.SUPPORTED, ids=NAMES)
-def test_every_pip_line_mends(package):
+def test_every_pip_line_fixes_it(package):
     pins = dict(p.split('==') for p in package.pip.split('"') if '==' in p)
     for name, version in pins.items():
         if name in package.distributions:
@@ -167,6 +167,51 @@ def test_the_forks_are_accepted(module, names):
 
 # Importing ----------------------------------------------------------------------------
 
+AFTER_IMPORT = """
+import gc, json, sys
+import mmvitkd
+from mmengine.registry import HOOKS, LOOPS, MODELS, TASK_UTILS
+heavy = [n for n in ('sklearn', 'scipy.stats') if n in sys.modules]
+limit = sys.getrecursionlimit()
+from mmrazor import registry
+named = {
+    name: sorted(r.module_dict) for name, r in vars(registry.registry).items()
+    if isinstance(r, type(MODELS)) and r.scope == 'mmrazor'
+}
+handler = TASK_UTILS.build(dict(type='mmrazor.CartsHandler', num_trees=2))
+import numpy as np
+handler.fit(np.arange(8.0).reshape(4, 2), np.arange(4.0))
+from mmrazor.models.distillers import ofd_distiller
+print(json.dumps(dict(
+    heavy=heavy, limit=limit, gc=gc.isenabled(), named=named,
+    predicted=handler.predict(np.ones((1, 2))).shape, cdf=ofd_distiller.norm.cdf(0.0))))
+"""
+
+
+@pytest.fixture(scope='module')
+def after_import():
+    """What a new process finds once mmvitkd is imported."""
+    return json.loads(_run(AFTER_IMPORT))
+
+
+def test_importing_leaves_the_interpreter_as_it_was(after_import):
+    assert after_import['limit'] == sys.getrecursionlimit()
+    assert after_import['gc'] is True
+
+
+def test_what_distillation_does_not_need_is_imported_later(after_import):
+    assert after_import['heavy'] == []
+    assert after_import['predicted'] == [1, 1]  # by scikit-learn
+    assert after_import['cdf'] == 0.5  # by scipy.stats
+
+
+def test_every_type_of_mmrazor_is_registered(after_import):
+    named = after_import['named']
+    assert {'MetricPredictor', 'ModuleOutputsRecorder'} <= set(named['TASK_UTILS'])
+    assert {'ConfigurableDistiller', 'OFDDistiller'} <= set(named['MODELS'])
+    assert 'RazorVisualizationHook' in named['HOOKS']
+    assert 'EvolutionSearchLoop' in named['LOOPS']
+
 
 def test_importing_prints_nothing():
     assert _run('import mmvitkd') == ''
@@ -202,10 +247,10 @@ def test_with_a_newer_mmcv_and_without_pkg_resources(tmp_path):
 
 
 def test_a_second_time_there_is_nothing_to_do():
-    assert compat.mend_torchvision() is False
-    assert compat.mend_mmrazor_quantization() is False
-    assert compat.mend_pkg_resources() is False
-    assert compat.mend_config_prefix() is False
+    assert compat.patch_torchvision() is False
+    assert compat.patch_mmrazor_quantization() is False
+    assert compat.patch_pkg_resources() is False
+    assert compat.patch_config_prefix() is False
     with compat.mmrazor_accepts_mmcv() as needed:
         assert needed is False
     assert set(compat.apply()) <= {'DDP notice'}  # a filter, which can be set again
@@ -219,7 +264,7 @@ import torch
 for op in ('nms', 'qnms'):
     torch.library.register_fake(f'torchvision::{op}')(lambda dets, scores, threshold: dets)
 """
-MEND_TORCHVISION = """
+PATCH_TORCHVISION = """
 import importlib.util, json, sys
 sys.path.insert(0, sys.argv[1])
 spec = importlib.util.spec_from_file_location('compat', sys.argv[2])
@@ -230,17 +275,17 @@ if sys.argv[3] == 'works':
     schema = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'
     for op in ('nms', 'qnms'):
         torch.library.define(f'torchvision::{op}', schema)
-print(json.dumps([compat.mend_torchvision(), compat.mend_torchvision()]))
+print(json.dumps([compat.patch_torchvision(), compat.patch_torchvision()]))
 """
 
 
-@pytest.mark.parametrize(('state', 'mended'), [('broken', True), ('works', False)])
-def test_torchvision_without_its_ops(tmp_path, state, mended):
+@pytest.mark.parametrize(('state', 'patched'), [('broken', True), ('works', False)])
+def test_torchvision_without_its_ops(tmp_path, state, patched):
     package = tmp_path / 'torchvision'
     package.mkdir()
     (package / '__init__.py').write_text(FAKE_TORCHVISION)
-    found = _run(MEND_TORCHVISION, tmp_path, compat.__file__, state)
-    assert json.loads(found) == [mended, False]
+    found = _run(PATCH_TORCHVISION, tmp_path, compat.__file__, state)
+    assert json.loads(found) == [patched, False]
 
 
 FAILS_ONCE = """
@@ -259,7 +304,7 @@ def test_another_error_of_torchvision_is_not_hidden(tmp_path, monkeypatch):
     for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(RuntimeError, match='compiled for another Python'):
-        compat.mend_torchvision()
+        compat.patch_torchvision()
 
 
 def test_torchvision_works_now():
@@ -279,39 +324,12 @@ def test_quantisation_raises_where_it_is_used():
         MODELS.build(quantizer)
 
 
-def test_quantisation_that_imports_is_left_alone(monkeypatch):
+def test_quantisation_that_is_imported_already_is_left_alone(monkeypatch):
     name = 'mmrazor.structures.quantization'
-    monkeypatch.delitem(sys.modules, name)
     real = types.ModuleType(name)
-
-    def import_it(asked):
-        assert asked == name
-        sys.modules[asked] = real
-        return real
-
-    monkeypatch.setattr(importlib, 'import_module', import_it)
-    assert compat.mend_mmrazor_quantization() is False
+    monkeypatch.setitem(sys.modules, name, real)
+    assert compat.patch_mmrazor_quantization() is False
     assert sys.modules[name] is real
-
-
-@pytest.mark.parametrize('failure', [ImportError, AttributeError, ModuleNotFoundError])
-def test_quantisation_that_does_not_import_is_replaced(monkeypatch, failure):
-    for name in [n for n in sys.modules if n.startswith('mmrazor.structures')]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, 'mmrazor.structures', types.ModuleType('half'))
-
-    def fail(name):
-        raise failure(name)
-
-    monkeypatch.setattr(importlib, 'import_module', fail)
-    assert compat.mend_mmrazor_quantization() is True
-    # What was half imported is imported again, and finds the stand-in.
-    found = [n for n in sys.modules if n.startswith('mmrazor.structures')]
-    assert found == ['mmrazor.structures.quantization']
-    stand_in = sys.modules[found[0]]
-    with pytest.raises(ImportError, match='issue 632'):
-        stand_in.QConfigHandler({})
-    monkeypatch.delitem(sys.modules, found[0])
 
 
 @pytest.fixture
@@ -397,7 +415,7 @@ def test_an_mmengine_that_does_not_ask_is_left_alone(monkeypatch):
 
     monkeypatch.setitem(sys.modules, 'pkg_resources', None)
     monkeypatch.setattr(package_utils, 'is_installed', own)
-    assert compat.mend_pkg_resources() is False
+    assert compat.patch_pkg_resources() is False
     assert package_utils.is_installed is own
 
 
@@ -421,11 +439,11 @@ def test_everything_in_mmengine_that_asks_is_answered(monkeypatch):
     monkeypatch.setitem(sys.modules, 'mmengine_toy', stranger)
     monkeypatch.setattr(package_utils, 'is_installed', ask)
     monkeypatch.setattr(package_utils, 'get_installed_path', path)
-    assert compat.mend_pkg_resources() is True
+    assert compat.patch_pkg_resources() is True
     assert user.is_installed('mmpretrain') is True
     assert user.get_installed_path('mmpretrain') == os.path.dirname(mmpretrain.__file__)
     assert stranger.is_installed is ask
-    assert compat.mend_pkg_resources() is False
+    assert compat.patch_pkg_resources() is False
 
 
 # mmvitkd:: ----------------------------------------------------------------------------
@@ -486,8 +504,8 @@ def stock(monkeypatch):
 
 
 def test_only_our_prefix_is_answered(stock):
-    assert compat.mend_config_prefix() is True
-    assert compat.mend_config_prefix() is False
+    assert compat.patch_config_prefix() is True
+    assert compat.patch_config_prefix() is False
     assert MODULE2PACKAGE['mmvitkd'] == 'mmvitkd'
     path = str(CONFIGS / NAMES_OF_OURS[0])
     assert Config._get_cfg_path(f'mmvitkd::{NAMES_OF_OURS[0]}', 'own.py') == (path, None)
@@ -497,7 +515,7 @@ def test_only_our_prefix_is_answered(stock):
 
 def test_an_mmengine_that_knows_the_prefix_is_left_alone(stock, monkeypatch):
     monkeypatch.setitem(MODULE2PACKAGE, 'mmvitkd', 'mmvitkd')
-    assert compat.mend_config_prefix() is False
+    assert compat.patch_config_prefix() is False
     assert Config._get_cfg_path is stock
 
 

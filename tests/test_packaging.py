@@ -3,14 +3,18 @@
 import os
 import zipfile
 from collections import Counter
+from importlib import metadata
 
 import mmvitkd
 
 import numpy as np
 from mmengine.config import Config
+from packaging.requirements import Requirement
 from PIL import Image
 from wheels import ROOT, files_of, run, wheel_of
 
+DIST_INFO = f'mmvitkd-{mmvitkd.__version__}.dist-info'
+EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'onnx', 'tests'}
 SHIPPED = ('model-index.yml', 'configs', 'tools')
 # As tools/train.py would be asked, for two epochs of two steps on ten images.
 TINY = (
@@ -42,6 +46,43 @@ def test_the_wheel_ships_configs_tools_and_the_index(source, wheel):
         for name in found:
             content = (source / name.removeprefix('mmvitkd/.mim/')).read_bytes()
             assert archive.read(name) == content
+
+
+def test_its_metadata(wheel):
+    found = metadata.PathDistribution(zipfile.Path(wheel, f'{DIST_INFO}/')).metadata.json
+    assert (found['name'], found['version']) == ('mmvitkd', mmvitkd.__version__)
+    assert found['license_expression'] == 'Apache-2.0'
+    assert found['author'] == 'mmvitkd contributors'
+    assert 'Typing :: Typed' in found['classifier']
+    assert all('https://' in url for url in found['project_url'])
+    assert found['description'] == (ROOT / 'README.md').read_text()
+    assert set(found['provides_extra']) == EXTRAS
+
+
+def test_requirements_are_those_of_the_files(wheel):
+    """Whoever has torch, mmcv, mmengine or mmpretrain keeps them, unless an extra is named."""
+    found = metadata.PathDistribution(zipfile.Path(wheel, f'{DIST_INFO}/')).requires
+    always = {Requirement(line).name for line in found if 'extra ==' not in line}
+    runtime = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()
+    assert always == {
+        Requirement(line.split('#')[0]).name for line in runtime if line[0] != '#'
+    }
+    assert not always & {'torch', 'torchvision', 'mmcv', 'mmengine', 'mmpretrain'}
+    lite = {Requirement(line).name for line in found if 'extra == "lite"' in line}
+    assert {'torch', 'torchvision', 'mmcv-lite', 'mmengine', 'mmpretrain'} <= lite
+    everything = {Requirement(line).name for line in found if 'extra == "all"' in line}
+    assert lite | {'mlxtend', 'onnx', 'pytest', 'sphinx'} <= everything
+
+
+def test_types_are_shipped(wheel):
+    assert 'mmvitkd/py.typed' in names_in(wheel)
+
+
+def test_it_has_a_command(site):
+    command = site / 'bin' / 'mmvitkd'
+    listed = run(command, cwd=site, PYTHONPATH=str(site))
+    assert listed.startswith('usage: ')
+    assert listed == run('-m', 'mmvitkd', cwd=site, PYTHONPATH=str(site))
 
 
 def test_scripts_stay_executable(source, site):

@@ -63,14 +63,14 @@ optim_wrapper = dict(
 """
 
 # The first lines make torchvision work where it does not: MMEngine imports mmpretrain.models
-# before it looks for our scope, and only `import mmvitkd` could have mended it.
+# before it looks for our scope, and only `import mmvitkd` could have patched it.
 BY_SCOPE_ALONE = """
 import importlib.util, sys, warnings
 warnings.simplefilter('ignore')
 spec = importlib.util.spec_from_file_location('compat', sys.argv[2])
 compat = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(compat)
-compat.mend_torchvision()
+compat.patch_torchvision()
 
 from importlib import metadata
 from mmengine.config import Config
@@ -107,6 +107,6 @@ def test_mmengine_imports_it_by_its_scope(tmp_path):
     lines = done.stdout.splitlines()
     (wrong,) = (line for line in lines if line.startswith('mmvitkd needs'))
     built = lines[-1].split()
-    assert 'timm >=1.0.15,<2, found 0.1. To mend it: pip install' in wrong
+    assert 'timm >=1.0.15,<2, found 0.1. Fix: pip install' in wrong
     assert built[0].endswith('WideLastViT')
     assert built[1:] == ['StudentEMAHook', 'BF16OptimWrapper']

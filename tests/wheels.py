@@ -1,4 +1,4 @@
-"""Building the wheel and installing it in a folder, without a package index."""
+"""Build the wheel and install it in a folder, without a package index."""
 
 import os
 import shutil
@@ -13,7 +13,16 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 SOURCES = (
     *('setup.py', 'pyproject.toml', 'MANIFEST.in', 'model-index.yml'),
-    *('README.md', 'LICENSE', 'CHANGELOG.md', 'mmvitkd', 'configs', 'tools', 'requirements'),
+    *(
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'CITATION.cff',
+        'mmvitkd',
+        'configs',
+        'tools',
+        'requirements',
+    ),
 )
 
 

@@ -1,31 +1,27 @@
-"""The demo: a ViT teacher and four students on 5,000 digits, from data to table.
+"""Train the demo: a ViT teacher and four students on 5,000 digits, from data to table.
 
-Everything goes through what an ImageNet run goes through: tools/train.py and tools/test.py
-on the configs in configs/mnist5k. Writes a table and two figures to work_dirs/demo/.
+It uses what an ImageNet run uses: tools/train.py and tools/test.py on the configs in
+configs/mnist5k. Writes a table and two figures to work_dirs/demo/.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis import cost_of
-from mmvitkd.config.student_config import student_config
-from mmvitkd.experiments.plot_runs import RunSummary, draw_accuracy, draw_losses, half_interval
-from mmvitkd.experiments.training_progress import last_epoch, training_progress
-from mmvitkd.utils.subprocesses import Subprocesses, tail_log
-from mmvitkd.utils.tables import markdown_table, screen_table
-
-import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmpretrain.registry import MODELS
 from rich.console import Console
 from rich.progress import Progress
+
+if TYPE_CHECKING:
+    from mmvitkd.experiments.plot_runs import RunSummary
+    from mmvitkd.utils.subprocesses import Subprocesses
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = Path('work_dirs/demo')
@@ -38,20 +34,36 @@ NAMES = {
     'vit_32_lift': '(c) Lift',
     'vit_32_widelast': '(d) WideLast',
 }
-# Names of MMEngine's curves, and what the figure calls them.
+# What the figure calls MMEngine's curves, and their names.
 LOSSES = {
     'training loss on the labels': ('student.loss', 'loss'),
     'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
 }
 console = Console()
-scripts = Subprocesses()
 
 # SEP, rank and CKA to the teacher of each student, at epochs 10 and 20.
 SEP = ('--cfg-options', 'default_hooks.sep.type=mmvitkd.SEPHook')
 
 
 def main() -> None:
+    """Read the command line, which has no options, and run the demo."""
+    argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0]).parse_args()
+    with scripts():
+        run_demo()
+
+
+@cache
+def scripts() -> 'Subprocesses':
+    """Return what starts scripts, and ends those that still run."""
+    from mmvitkd.utils.subprocesses import Subprocesses
+
+    return Subprocesses()
+
+
+def run_demo() -> None:
     """Convert, train, test, report."""
+    from mmvitkd.experiments.training_progress import training_progress
+
     begin = time.perf_counter()
     say('Data: 5,000 MNIST digits as PNG files')
     run([ROOT / 'tools/dataset_converters/mnist5k.py', '--out', 'data/mnist5k'], 'data')
@@ -66,17 +78,19 @@ def main() -> None:
 
 
 def say(text: str) -> None:
-    """Print a step's line."""
+    """Print the line of a step."""
     console.print(f'[bold]==>[/bold] {text}', highlight=False)
 
 
 def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
     """Start a script on one thread; what it prints goes to work_dirs/demo/NAME.log."""
-    return scripts.start(command, OUT / f'{name}.log', CUDA_VISIBLE_DEVICES='')
+    return scripts().start(command, OUT / f'{name}.log', CUDA_VISIBLE_DEVICES='')
 
 
 def finish(process: subprocess.Popen, name: str) -> None:
     """Wait for a script, and stop the demo if it failed."""
+    from mmvitkd.utils.subprocesses import tail_log
+
     if process.wait():
         log = OUT / f'{name}.log'
         sys.exit(f'{tail_log(log)}\nmake demo: {name} failed; its whole output: {log}')
@@ -88,15 +102,15 @@ def run(command: Sequence[str | Path], name: str) -> None:
 
 
 def config_of(name: str) -> Config:
-    """The config of a run."""
+    """Load the config of a run."""
     return Config.fromfile(ROOT / 'configs' / 'mnist5k' / f'{name}.py')
 
 
 def train(names: list[str], bars: Progress) -> dict[str, float]:
-    """Train the models, two at a time, the distilled ones once the teacher is there.
+    """Train the models, two at a time, the distilled ones after the teacher.
 
     Returns:
-        The seconds each took.
+        The seconds that each took.
     """
     distilled = {name for name in names if 'teacher' in config_of(name).model}
     seconds: dict[str, float] = {}
@@ -114,7 +128,7 @@ def train(names: list[str], bars: Progress) -> dict[str, float]:
 
 
 class Training:
-    """One run of tools/train.py and its bar."""
+    """A run of tools/train.py and its progress bar."""
 
     def __init__(self, name: str, bars: Progress) -> None:
         self.name, self.bars, self.begin = name, bars, time.perf_counter()
@@ -125,7 +139,9 @@ class Training:
         self.bar = bars.add_task(NAMES[name], total=epochs_of(name), at='starting')
 
     def is_done(self) -> bool:
-        """Whether it has ended; updates the bar, and stops the demo if it failed."""
+        """Return whether it has ended; update the bar, and stop the demo if it failed."""
+        from mmvitkd.experiments.training_progress import last_epoch
+
         epoch = last_epoch(OUT / f'{self.name}.log')
         if epoch:
             self.bars.update(self.bar, completed=epoch, at=f'epoch {epoch}')
@@ -138,7 +154,7 @@ class Training:
 
 
 def epochs_of(name: str) -> int:
-    """How many epochs a config trains."""
+    """Return how many epochs a config trains."""
     return config_of(name).train_cfg.max_epochs
 
 
@@ -157,8 +173,15 @@ def test(names: list[str]) -> list[str]:
     return names
 
 
-def result(name: str, seconds: float) -> RunSummary:
-    """What a run came to: its cost, its accuracy, its curves."""
+def result(name: str, seconds: float) -> 'RunSummary':
+    """Return a run's cost, accuracy and curves."""
+    from mmvitkd.analysis import cost_of
+    from mmvitkd.config.student_config import student_config
+    from mmvitkd.experiments.plot_runs import RunSummary
+
+    from mmengine.registry import DefaultScope
+    from mmpretrain.registry import MODELS
+
     config = config_of(name)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         student = MODELS.build(student_config(config.model))
@@ -176,7 +199,9 @@ def result(name: str, seconds: float) -> RunSummary:
 
 
 def loss_curves(checkpoint: Path) -> dict[str, list[float]]:
-    """The mean losses of every epoch, from the log history in a checkpoint."""
+    """Return the mean losses of every epoch, from the log history in a checkpoint."""
+    import torch
+
     content = torch.load(checkpoint, weights_only=True)
     history = content['message_hub']['log_scalars']
     curves = {}
@@ -188,8 +213,12 @@ def loss_curves(checkpoint: Path) -> dict[str, list[float]]:
     return curves
 
 
-def report(runs: list[RunSummary]) -> None:
+def report(runs: list['RunSummary']) -> None:
     """Print the table and write it with the figures."""
+    from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+    from mmvitkd.experiments.plot_runs import draw_accuracy, draw_losses
+    from mmvitkd.utils.tables import markdown_table, screen_table
+
     header = ['model', 'parameters', 'MACs', 'top-1 %', 'train time']
     rows = [
         [
@@ -204,14 +233,18 @@ def report(runs: list[RunSummary]) -> None:
     caption = caption_of(runs)
     console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
 
-    write('table.md', f'{markdown_table(header, rows)}\n\n{caption}\n')
-    write('results.json', json.dumps([vars(run) for run in runs], indent=1))
+    files = AtomicLocalBackend()
+    files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), OUT / 'table.md')
+    numbers = json.dumps([vars(run) for run in runs], indent=1)
+    files.put(numbers.encode(), OUT / 'results.json')
     draw_accuracy(runs, IMAGES, OUT / 'accuracy.png')
     draw_losses(runs, OUT / 'losses.png')
 
 
-def caption_of(runs: list[RunSummary]) -> str:
-    """What these numbers can tell, and what they cannot."""
+def caption_of(runs: list['RunSummary']) -> str:
+    """Say what these numbers can tell, and what they cannot."""
+    from mmvitkd.experiments.plot_runs import half_interval
+
     half = max(half_interval(run.top1, IMAGES) for run in runs)
     gap = runs[0].top1 - runs[1].top1
     return (
@@ -225,13 +258,5 @@ def caption_of(runs: list[RunSummary]) -> str:
     )
 
 
-def write(name: str, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = OUT / f'.{name}'
-    temporary.write_text(text)
-    temporary.replace(OUT / name)
-
-
 if __name__ == '__main__':
-    with scripts:
-        main()
+    main()

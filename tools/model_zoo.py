@@ -1,6 +1,6 @@
 """Write configs/README.md, the table of all configs, from model-index.yml and its metafiles.
 
-With `--check` nothing is written: it says what is out of date, and ends with 1.
+With `--check` nothing is written: it prints what is out of date, and exits with 1.
 """
 
 import argparse
@@ -9,11 +9,6 @@ import sys
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
-
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
-from mmvitkd.package_data import data_folder
-from mmvitkd.utils.tables import markdown_table
 
 import yaml
 
@@ -69,7 +64,10 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--check', action='store_true', help='compare, and write nothing')
     parser.add_argument(
-        '--index', type=Path, metavar='FILE', help='model-index.yml beside `configs` (ours)'
+        '--index',
+        type=Path,
+        metavar='FILE',
+        help='index next to `configs` (default: ours)',
     )
     return parser.parse_args()
 
@@ -79,11 +77,11 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding='utf-8'), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
-        raise ValueError(f'{path}: this is no YAML: {" ".join(str(error).split())}') from None
+        raise ValueError(f'{path}: invalid YAML: {" ".join(str(error).split())}') from None
 
 
 def value(node: Any, keys: str, where: str, kind: type = object) -> Any:
-    """What is under keys such as ``Metadata.Student.Name``; `where` is for errors."""
+    """Return what is under keys such as ``Metadata.Student.Name``; `where` is for errors."""
     for key in keys.split('.'):
         node = node.get(key) if isinstance(node, dict) else None
         if not node:
@@ -94,7 +92,7 @@ def value(node: Any, keys: str, where: str, kind: type = object) -> Any:
 
 
 def number(model: dict[str, Any], keys: str, where: str) -> int:
-    """The whole number under such keys."""
+    """Return the whole number under such keys."""
     found = value(model, keys, where)
     try:
         return int(found)
@@ -103,7 +101,7 @@ def number(model: dict[str, Any], keys: str, where: str) -> int:
 
 
 def distilled_by(metadata: dict[str, Any], where: str) -> str:
-    """Losses and layers, such as ``SoftKD + MSE, last block``."""
+    """Return losses and layers, such as ``SoftKD + MSE, last block``."""
     if 'Distillation' not in metadata:
         return 'nothing'
     losses = ' + '.join(value(metadata, 'Distillation.Losses', where, list))
@@ -112,7 +110,7 @@ def distilled_by(metadata: dict[str, Any], where: str) -> str:
 
 
 def published(model: dict[str, Any], collection: dict[str, Any], where: str) -> str:
-    """The paper's top-1 with a link to the paper, or ``none``."""
+    """Return the paper's top-1 with a link to the paper, or ``none``."""
     if 'Results' not in model:
         return 'none'
     result = value(model, 'Results', where, list)[0]
@@ -122,7 +120,7 @@ def published(model: dict[str, Any], collection: dict[str, Any], where: str) -> 
 
 
 def row_of(model: Any, collection: dict[str, Any], root: Path, where: str) -> list[str]:
-    """The row of a model; `where` is its metafile and name, for errors."""
+    """Return the row of a model; `where` is its metafile and name, for errors."""
     config, metadata = value(model, 'Config', where), value(model, 'Metadata', where)
     if not (root / config).is_file():
         raise FileNotFoundError(f'{where}: Config: there is no {config}')
@@ -140,7 +138,9 @@ def row_of(model: Any, collection: dict[str, Any], root: Path, where: str) -> li
 
 
 def family(file: str, root: Path) -> str:
-    """The section of a metafile: a collection and its models."""
+    """Return the section of a metafile: a collection and its models."""
+    from mmvitkd.utils.tables import markdown_table
+
     content = read_yaml(root / file)
     collection = value(content, 'Collections', file, list)[0]
     rows = []
@@ -152,7 +152,7 @@ def family(file: str, root: Path) -> str:
 
 
 def listing(folder: Path) -> str:
-    """The section of a folder without a metafile: its files with their first comments."""
+    """Return the section of a folder without a metafile: its files and first comments."""
     lines = [f'\n## `{folder.name}/`\n']
     for path in sorted(path for path in folder.iterdir() if path.suffix in ('.py', '.yml')):
         text = path.read_text(encoding='utf-8').splitlines()
@@ -164,15 +164,19 @@ def listing(folder: Path) -> str:
 
 
 def document(index: Path) -> str:
-    """The whole of configs/README.md."""
+    """Return the whole of configs/README.md."""
     files = value(read_yaml(index), 'Import', str(index), list)
     families = [family(file, index.parent) for file in files]
     return HEAD + ''.join(families + [listing(index.parent / 'configs' / f) for f in LISTED])
 
 
 def main() -> None:
-    """Write the table, or compare it with the one that is there."""
+    """Write the table, or compare it with the file."""
     args = parse_args()
+
+    from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+    from mmvitkd.package_data import data_folder
+
     index = args.index or data_folder() / 'model-index.yml'
     target = index.parent / 'configs' / 'README.md'
     try:

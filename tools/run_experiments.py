@@ -1,6 +1,6 @@
 """Train a suite of configs over seeds: `run_experiments.py SUITE --seeds 0 1 2 3 4`.
 
-Each run is one of tools/train.py. What is done is not run again, unless its config has
+Each run is a run of tools/train.py. A finished run is not repeated unless its config has
 changed. Writes table.md, results.json and scores.png to the experiment's folder.
 """
 
@@ -10,22 +10,15 @@ import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Any
-
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
-from mmvitkd.experiments import Run, Suite, read_suite, run_all, runs_of
-from mmvitkd.experiments.experiment_report import caption_of, content_of, scores_of, table_of
-from mmvitkd.experiments.plot_seeds import draw_seeds
-from mmvitkd.experiments.training_progress import training_progress
-from mmvitkd.package_data import data_folder
-from mmvitkd.utils.collect_env import commit_of, hardware, versions
-from mmvitkd.utils.tables import markdown_table, screen_table
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+if TYPE_CHECKING:
+    from mmvitkd.experiments import Run, Suite
+
 TRAIN = Path(__file__).resolve().parent / 'train.py'
-# What belongs to each run, and may not be the same for all.
+# Settings that every run has for itself.
 OWN = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
 
 
@@ -62,35 +55,44 @@ def parse_args() -> argparse.Namespace:
 
 
 def command_line() -> str:
-    """What the user typed; `python -m mmvitkd` has its own first words."""
+    """Return what the user typed; `python -m mmvitkd TOOL` is in argv[0] already."""
     name, *arguments = sys.argv
     start = name if name.startswith('python -m ') else f'python {name}'
     return f'{start} {shlex.join(arguments)}'
 
 
 def write_report(
-    suite: Suite,
-    runs: list[Run],
+    suite: 'Suite',
+    runs: list['Run'],
     failed: dict[str, str],
     out: Path,
     environment: dict[str, Any],
     console: Console,
 ) -> None:
     """Print the table, and write it with the numbers and the figure."""
-    scores = scores_of(suite, runs)
-    header, rows = table_of(scores, suite)
-    caption = caption_of(scores, suite)
+    from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
+    from mmvitkd.experiments import experiment_report as report
+    from mmvitkd.experiments.plot_seeds import draw_seeds
+    from mmvitkd.utils.tables import markdown_table, screen_table
+
+    scores = report.scores_of(suite, runs)
+    header, rows = report.table_of(scores, suite)
+    caption = report.caption_of(scores, suite)
     console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
-    content = environment | content_of(scores, suite, runs, failed)
+    content = environment | report.content_of(scores, suite, runs, failed)
     files = AtomicLocalBackend()
     files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), out / 'table.md')
     files.put((json.dumps(content, indent=1) + '\n').encode(), out / 'results.json')
     draw_seeds(scores, suite.reference, suite.metric, out / 'scores.png')
 
 
-def main() -> None:
-    """Check, run, report."""
-    args = parse_args()
+def run_suite(args: argparse.Namespace) -> None:
+    """Check, train, report."""
+    from mmvitkd.experiments import read_suite, run_all, runs_of
+    from mmvitkd.experiments.training_progress import training_progress
+    from mmvitkd.package_data import data_folder
+    from mmvitkd.utils.collect_env import commit_of, hardware, versions
+
     try:
         suite = read_suite(args.suite, args.reference)
     except (OSError, ValueError) as error:
@@ -124,8 +126,14 @@ def main() -> None:
         sys.exit('\n'.join([f'run_experiments: {len(failed)} not done', *reasons]))
 
 
-if __name__ == '__main__':
+def main() -> None:
+    """Run a suite, or say in a line why not."""
+    args = parse_args()
     try:
-        main()
+        run_suite(args)
     except KeyboardInterrupt:
-        sys.exit('run_experiments: stopped; the same command goes on with what is not done')
+        sys.exit('run_experiments: stopped; run the same command again to continue')
+
+
+if __name__ == '__main__':
+    main()

@@ -7,24 +7,12 @@ downloaded.
 import argparse
 from copy import deepcopy
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.config.load_config import complete_config
-from mmvitkd.config.student_config import student_config
-from mmvitkd.engine.runner import launch
-from mmvitkd.engine.runner.load_into_runner import load_into_runner
-from mmvitkd.engine.runner.preflight import check_data
-
-import mmengine
-import torch
 from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.evaluator import DumpResults
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Test a model')
+    parser = argparse.ArgumentParser(description='Test a model.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--ema', action='store_true', help='test the EMA weights')
@@ -41,14 +29,20 @@ def parse_args() -> argparse.Namespace:
         action=DictAction,
         help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
     )
-    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast')
+    parser.add_argument('--amp', action='store_true', help='use bfloat16 autocast')
     parser.add_argument('--show-dir', help='folder to draw predictions into')
     parser.add_argument('--show', action='store_true', help='show predictions')
-    parser.add_argument('--interval', type=int, default=1, help='draw every Nth image')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds an image')
-    parser.add_argument('--no-pin-memory', action='store_true', help='pin no memory')
     parser.add_argument(
-        '--tta', action='store_true', help='average over test-time augmentations'
+        '--interval', type=int, default=1, help='draw every Nth image (default: 1)'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds an image (default: 2)'
+    )
+    parser.add_argument('--no-pin-memory', action='store_true', help='do not pin memory')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='average over test-time augmentations',
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
@@ -61,7 +55,13 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Let the command line override the config, and leave the student alone in it."""
+    """Let the command line override the config, and leave only the student in it."""
+    from mmvitkd.config.load_config import complete_config
+    from mmvitkd.config.student_config import student_config
+    from mmvitkd.engine.runner import launch
+
+    import torch
+
     cfg.launcher = args.launcher
     launch.set_work_dir(cfg, args.work_dir)
     if args.amp:
@@ -83,7 +83,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)
-    # Testing needs none of what trains: no data, no teacher, no average.
+    # Testing needs nothing of the training: no data, no teacher, no average.
     cfg.train_cfg = cfg.train_dataloader = cfg.optim_wrapper = None
     cfg.param_scheduler = None
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -107,6 +107,16 @@ def add_tta(cfg: Config) -> None:
 def main() -> None:
     """Test."""
     args = parse_args()
+
+    from mmvitkd.engine.runner import launch
+    from mmvitkd.engine.runner.load_into_runner import load_into_runner
+    from mmvitkd.engine.runner.preflight import check_data
+
+    import mmengine
+    from mmengine.evaluator import DumpResults
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
     launch.set_local_rank(args.local_rank)
     cfg = merge_args(Config.fromfile(args.config), args)
     check_data(cfg, ['test'])

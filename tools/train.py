@@ -2,35 +2,31 @@
 
 import argparse
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.config.load_config import complete_config
-from mmvitkd.engine.runner import launch
-from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
-
 from mmengine.config import Config, DictAction
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+
+# As in every tool: what needs torch is imported in functions that run after parse_args(), so
+# that --help answers at once; and mmvitkd before other packages, as it patches them.
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Train a model')
+    parser = argparse.ArgumentParser(description='Train a model.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and checkpoints')
     parser.add_argument(
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint, or from the newest in the work dir',
+        help='resume from this checkpoint (default: from the newest in the work dir)',
     )
-    parser.add_argument('--amp', action='store_true', help='bfloat16 autocast (CUDA)')
+    parser.add_argument('--amp', action='store_true', help='use bfloat16 autocast (CUDA)')
     parser.add_argument('--no-validate', action='store_true', help='do not validate')
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate with the batch size; on in our ImageNet configs',
+        help='scale the learning rate with the batch size (on in our ImageNet configs)',
     )
-    parser.add_argument('--no-pin-memory', action='store_true', help='pin no memory')
+    parser.add_argument('--no-pin-memory', action='store_true', help='do not pin memory')
     parser.add_argument(
         '--no-persistent-workers',
         action='store_true',
@@ -51,6 +47,9 @@ def parse_args() -> argparse.Namespace:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Let the command line override the config."""
+    from mmvitkd.config.load_config import complete_config
+    from mmvitkd.engine.runner import launch
+
     cfg.launcher = args.launcher
     launch.set_work_dir(cfg, args.work_dir)
     if args.no_validate:
@@ -78,6 +77,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     args = parse_args()
+
+    from mmvitkd.engine.runner import launch
+    from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
     launch.set_local_rank(args.local_rank)
     cfg = merge_args(Config.fromfile(args.config), args)
     check_data(cfg, ['train', 'val'])

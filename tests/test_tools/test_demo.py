@@ -66,5 +66,5 @@ def test_nothing_goes_on_after_the_end(demo, tmp_path):
     script.write_text('import time; time.sleep(60)')
     process = demo.start([script], 'student')
     assert process.poll() is None
-    demo.scripts.stop()
+    demo.scripts().stop()
     assert process.poll() is not None

@@ -139,7 +139,7 @@ def test_a_bad_entry_is_refused_by_file_model_and_key(model_zoo, copy, old, new,
     [
         ('model-index.yml', 'lift/', 'left/', 'configs/left/metafile.yml'),
         ('model-index.yml', 'Import', 'Imports', 'model-index.yml: Import: found no Import'),
-        ('configs/lift/metafile.yml', 'Models:', 'Models: {', 'this is no YAML: '),
+        ('configs/lift/metafile.yml', 'Models:', 'Models: {', 'invalid YAML: '),
         (
             'configs/lift/metafile.yml',
             '- Name: deit_tiny_lift256',

@@ -4,22 +4,35 @@ import argparse
 import os.path as osp
 import sys
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.datasets.folder_layout import find_files
-from mmvitkd.datasets.mean_std import describe, measure_mean_std
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('data_root', help='folder of images, as for mmvitkd.ImageFolder')
+    parser.add_argument(
+        *('--val-ratio', '--val-share'),  # the second is the old name
+        dest='val_ratio',
+        type=float,
+        default=0.1,
+        help="ImageFolder's (default: 0.1)",
+    )
+    parser.add_argument('--split-seed', type=int, default=0, help="ImageFolder's (default: 0)")
+    parser.add_argument(
+        '--num-images', type=int, default=2000, help='images to sample (default: 2000)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the sample (default: 0)')
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('data_root', help='folder, as of mmvitkd.ImageFolder')
-    parser.add_argument('--val-share', type=float, default=0.1, help='as of ImageFolder')
-    parser.add_argument('--split-seed', type=int, default=0, help='as of ImageFolder')
-    parser.add_argument('--num-images', type=int, default=2000, help='size of the sample')
-    parser.add_argument('--seed', type=int, default=0, help='which images are in the sample')
-    args = parser.parse_args()
+    """Measure and print."""
+    args = parse_args()
+
+    from mmvitkd.datasets.folder_layout import find_files
+    from mmvitkd.datasets.mean_std import describe, measure_mean_std
+
     try:
-        found = find_files(args.data_root, 'train', args.val_share, args.split_seed)
+        found = find_files(args.data_root, 'train', args.val_ratio, args.split_seed)
         paths = [osp.join(found.folder, path) for part in found.files.values() for path in part]
         print(describe(measure_mean_std(paths, args.num_images, args.seed)))
     except (FileNotFoundError, ValueError) as error:

