@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .converters.vit import layout_of
+from .converters.key_rules import layout_of
 
 SHOWN = 5
 

@@ -1,4 +1,4 @@
-"""Renaming a state dict by a table of names that is read in either direction."""
+"""Rename a state dict by a table of names that is read in either direction."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ SHOWN = 10
 
 
 def reverse(names: Names) -> Names:
-    """The same table, read from right to left."""
+    """Return the same table, read from right to left."""
     return [(right, left) for left, right in names]
 
 
@@ -48,7 +48,7 @@ def rename(weights: dict[str, Tensor], names: Names, wanted: str) -> dict[str, T
 
 
 def listed(keys: Iterable[str]) -> str:
-    """The first few keys, and how many there are beyond."""
+    """Return the first few keys, and how many more there are."""
     keys = list(keys)
     rest = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
     return ', '.join(keys[:SHOWN]) + rest

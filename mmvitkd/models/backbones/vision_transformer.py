@@ -1,5 +1,7 @@
 """MMPretrain's Vision Transformer with timm's DeiT initialisation."""
 
+from typing import Any, ClassVar
+
 from mmcv.cnn.bricks.drop import DropPath
 from mmpretrain.models import backbones as mmpretrain
 from torch.nn.init import normal_, trunc_normal_
@@ -28,6 +30,9 @@ class VisionTransformer(mmpretrain.VisionTransformer):
         *args: Those of MMPretrain's ``VisionTransformer``.
         **kwargs: The same, by name.
     """
+
+    # Its function, once trained.
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='VisionTransformer')
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -8,7 +8,7 @@ from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
 from .initialization import init_linears_and_norms, mark_blocks_as_initialised
-from .input_projection import add_entries
+from .input_projection import add_input_projections
 from .wide_last import WideLast
 from .width_schedule import block_widths
 
@@ -68,7 +68,7 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
     def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
         stage, base_width = self.stages[-1], self.stages[-1].embed_dims
         norm_cfgs = [b.get('norm_cfg', NORM) for b in cfg['stage_cfgs'][-1]['block_cfgs']]
-        add_entries(stage.blocks, dims, norm_cfgs, base_width)
+        add_input_projections(stage.blocks, dims, norm_cfgs, base_width)
         attentions = [block.attn.w_msa for stage in self.stages for block in stage.blocks]
         self.block_dims = tuple(attention.embed_dims for attention in attentions)
         self.block_heads = tuple(attention.num_heads for attention in attentions)

@@ -6,7 +6,7 @@ from mmpretrain.models import backbones as mmpretrain
 from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
-from .input_projection import add_entries
+from .input_projection import add_input_projections
 from .vision_transformer import VisionTransformer
 from .wide_last import WideLast
 from .width_schedule import block_widths
@@ -31,7 +31,7 @@ class WideLastViT(WideLast, VisionTransformer):
         self.block_dims, self.block_heads = tuple(dims), tuple(heads)
         norm_cfg = self._argument(cfg, 'norm_cfg')
         norm_cfgs = [layer_cfg.get('norm_cfg', norm_cfg) for layer_cfg in cfg['layer_cfgs']]
-        add_entries(self.layers, dims, norm_cfgs, self.embed_dims)
+        add_input_projections(self.layers, dims, norm_cfgs, self.embed_dims)
         widened = [f'layers.{i}' for i, dim in enumerate(dims) if dim != self.embed_dims]
         if dims[-1] != self.embed_dims:
             for norm, used in (
