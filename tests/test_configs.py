@@ -148,7 +148,7 @@ def test_the_student_that_a_config_started_from_cannot_be_changed(name, tmp_path
     """It would change nothing: only `model`, or its `architecture`, is read."""
     path = tmp_path / 'own.py'
     path.write_text(f"_base_ = '{ROOT}/configs/{name}.py'\nstudent = dict(neck=None)\n")
-    with pytest.raises(ValueError, match='^student: .* model.architecture'):
+    with pytest.raises(ValueError, match=r'^student: .* model\.architecture'):
         load_config(str(path))
 
 

@@ -1,7 +1,7 @@
 """Top-k accuracy in which an image that cannot be read counts as wrong."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.logging import MMLogger
@@ -20,6 +20,8 @@ class Accuracy(_Accuracy):
     threshold, whatever the model says of the black image in its place. Each is logged by
     name once; where there are any, ``accuracy/unreadable`` is their number.
     """
+
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='Accuracy')
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

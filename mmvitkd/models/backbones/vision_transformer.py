@@ -31,10 +31,9 @@ class VisionTransformer(mmpretrain.VisionTransformer):
         **kwargs: The same, by name.
     """
 
-    # Its function, once trained.
     mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='VisionTransformer')
 
-    def __init__(self, *args, **kwargs) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for module in self.modules():
             if isinstance(module, DropPath):
