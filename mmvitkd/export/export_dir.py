@@ -26,8 +26,8 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise FileExistsError(f'--out: {str(out)!r} exists; --overwrite replaces an export.')
     if out.is_symlink() or not out.is_dir() or not _has_card(out):
         raise FileExistsError(
-            f'--out: {str(out)!r} was not written by export_student.py (its {CARD} does not say '
-            'so): it is not replaced.'
+            f'--out: {str(out)!r} was not written by export_student.py (its {CARD} does not '
+            'say so): it is not replaced.'
         )
     foreign = sorted({p.name for p in out.iterdir()} - {*NAMES})
     if foreign:
