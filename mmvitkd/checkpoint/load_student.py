@@ -1,4 +1,4 @@
-"""Load the weights of a student from a checkpoint of its training."""
+"""Load a student's weights into a model."""
 
 from torch import nn
 

@@ -8,12 +8,12 @@ is executed; of a training checkpoint the weights are taken.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmvitkd.checkpoint.converters.convert import TARGETS, Converted, convert
 from mmvitkd.checkpoint.read import read_checkpoint, student_of
 from mmvitkd.checkpoint.write import UNUSED_KEY, write
+from mmvitkd.utils.cli import exit_on_error
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,10 +68,9 @@ def size_of(weights: dict) -> str:
 
 def main() -> None:
     """Convert, or exit with an error of one line."""
-    try:
-        run(parse_args())
-    except (FileExistsError, FileNotFoundError, ValueError) as error:
-        sys.exit(f'convert_checkpoint: {error}')
+    args = parse_args()
+    with exit_on_error('convert_checkpoint', {'ema': '--ema'}):
+        run(args)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ nothing is written.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import mmvitkd  # noqa: F401  (first: it patches the packages below)
@@ -23,6 +22,7 @@ from mmvitkd.export.run_match import is_of_another_run
 from mmvitkd.export.score import Score, recorded_score
 from mmvitkd.export.student import FormatUnavailableError, Student, read_student
 from mmvitkd.export.timm_folder import write_timm
+from mmvitkd.utils.cli import exit_on_error
 
 from mmengine.config import Config, DictAction
 
@@ -143,10 +143,9 @@ def export(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Export, or exit with an error of one line."""
-    try:
-        export(parse_args())
-    except (FileExistsError, FileNotFoundError, ValueError) as error:
-        sys.exit(f'export_student: {error}')
+    args = parse_args()
+    with exit_on_error('export_student', {'ema': '--ema'}):
+        export(args)
 
 
 if __name__ == '__main__':

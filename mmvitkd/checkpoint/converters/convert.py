@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ...utils.errors import listed
 from .key_rules import RULES, KeyRules, Weights, layout_of, rules_of, rules_of_layout
 from .missing_keys import missing_between_widths, missing_keys
-from .renaming import listed, rename, reverse
+from .renaming import SHOWN, rename, reverse
 from .vit import mmpretrain_to_timm, with_prefix
 
 TARGETS = ('mmpretrain', 'timm', 'released')
@@ -79,7 +80,7 @@ def _to_released(
         released = ' or '.join(sorted(rules.name for rules in RULES if rules.released_key))
         raise ValueError(
             f'this is a {rules.name}, which was not released: wanted {released}; '
-            f'found the keys {listed(ours)}.'
+            f'found the keys {listed(list(ours), SHOWN)}.'
         )
     filled = rules.unused_keys if unused is None else ()
     return Converted(layout, rules.name, rules.to_released(ours, unused), {}, filled)
@@ -93,4 +94,4 @@ def _check_complete(ours: Weights, weights: Weights, layout: str, rules: KeyRule
         names = reverse(rules.names(weights))
         missing = list(rename(dict.fromkeys(missing, Tensor()), names, layout))
     if missing:
-        raise ValueError(f'{len(missing)} keys are missing: {listed(missing)}.')
+        raise ValueError(f'{len(missing)} keys are missing: {listed(missing, SHOWN)}.')

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from .renaming import Names, listed
+from ...utils.errors import listed
+from .renaming import SHOWN, Names
 from .vit import VIT, mmpretrain_to_timm, timm_to_mmpretrain
 
 Weights = dict[str, Tensor]
@@ -137,7 +138,7 @@ def layout_of(keys: Iterable[str]) -> str:
             return layout
     raise ValueError(
         f"These are not a Vision Transformer's weights in any of the layouts "
-        f'{", ".join(sorted(marks))}; found the keys {listed(keys)}.'
+        f'{", ".join(sorted(marks))}; found the keys {listed(keys, SHOWN)}.'
     )
 
 

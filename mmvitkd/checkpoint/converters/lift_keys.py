@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 import torch
 
+from ...utils.errors import listed
 from .key_rules import KeyRules, Weights, register_key_rules
-from .renaming import Names, listed, rename, reverse
+from .renaming import SHOWN, Names, rename, reverse
 from .vit import TRUNK
 
 # Read, never written: a Lift may have MMPretrain's head with hidden layers.
@@ -50,9 +51,10 @@ class LiftKeys(KeyRules):
         keys = list(keys)
         depth, blocks = _count('projections', keys), _count(r'base_model\.blocks', keys)
         if depth == 0 or depth < blocks:
+            found = [key for key in keys if 'base_model' not in key]
             raise ValueError(
                 f'wanted projections.{max(blocks, 1) - 1}.weight, of the last block of Lift; '
-                f'found the keys {listed(key for key in keys if "base_model" not in key)}.'
+                f'found the keys {listed(found, SHOWN)}.'
             )
         return depth
 
