@@ -82,7 +82,7 @@ class PipelineTransform:
             size = image.shape[:2]
             return dict(img_path=path, img=image, img_shape=size, ori_shape=size)
         try:
-            results = self._load({'img_path': path})
+            results: dict[str, Any] | None = self._load({'img_path': path})
         except UnreadableImageError:
             raise
         except Exception as error:  # each decoder raises another kind

@@ -14,7 +14,7 @@ from torch import nn
 
 from ..datasets.transforms.load_image import read_image
 
-ImageLike = str | os.PathLike | Image.Image | np.ndarray
+ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
 def predict(

@@ -102,7 +102,7 @@ def safe_load(path: str) -> Any:
 def _unknown_names(path: str, error: Exception) -> list[str]:
     """Return the names in a file that PyTorch does not allow; in an old format, the first."""
     try:
-        return get_unsafe_globals_in_checkpoint(path)
+        return list(get_unsafe_globals_in_checkpoint(path))
     except Exception:
         # Saved as before PyTorch 1.6, or by pickle itself: read as far as the error says.
         names = re.findall(r'GLOBAL (\S+)', str(error))[:1]

@@ -83,7 +83,7 @@ def bare_student(cfg: Config) -> dict[str, Any]:
     if not cfg.get('model'):
         raise ValueError(f'{cfg.filename}: this config has no model, so no student.')
     whole = cfg.to_dict()
-    student = _without_start(deepcopy(student_config(whole['model'])))
+    student: dict[str, Any] = _without_start(deepcopy(student_config(whole['model'])))
     given = whole['model'].get('data_preprocessor') or whole.get('data_preprocessor')
     if student.get('data_preprocessor') is None and given is not None:
         student['data_preprocessor'] = deepcopy(given)

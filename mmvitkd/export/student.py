@@ -75,12 +75,12 @@ def build_plain(config: Mapping[str, Any]) -> nn.Module:
     return model
 
 
-@torch.no_grad()
 def _count_classes(model: nn.Module, image_input: ImageInput) -> int:
-    logits = model(torch.zeros(1, 3, *image_input.size))
+    with torch.no_grad():
+        logits = model(torch.zeros(1, 3, *image_input.size))
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise ValueError(
             f'The student ({type(model).__name__}) gives no logits (B, classes): it has no '
             'classification head.'
         )
-    return logits.shape[1]
+    return int(logits.shape[1])

@@ -57,8 +57,9 @@ def convert(weights: Weights, to: str, unused: Weights | None = None) -> Convert
     if layout.startswith(to):
         raise ValueError(f'the weights are in the layout {layout} already.')
     source = rules_of_layout(layout)
+    kept: Weights = {}
     if layout == 'mmpretrain':
-        ours, kept = with_prefix(weights), {}
+        ours = with_prefix(weights)
     else:
         ours, kept = source.to_mmpretrain(weights)
     rules = source if source.released_key else rules_of(ours)

@@ -1,13 +1,14 @@
 """The input projection of a wide block: a Linear and a norm before the block itself."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from mmpretrain.models.utils import build_norm_layer
 from torch import nn
 
 
 def add_input_projections(
-    blocks: Iterable[nn.Module], dims: list[int], norm_cfgs: list[dict], width_in: int
+    blocks: Iterable[nn.Module], dims: list[int], norm_cfgs: list[dict[str, Any]], width_in: int
 ) -> None:
     """Give every block that is wider than its input a ``proj_in`` and a ``proj_norm``.
 
@@ -25,7 +26,7 @@ def add_input_projections(
         width_in = width
 
 
-def _project_input(block: nn.Module, inputs: tuple) -> tuple:
+def _project_input(block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Forward pre-hook of a block: project its input (B, L, C_in) to its width."""
     tokens, *rest = inputs
     return (block.proj_norm(block.proj_in(tokens)), *rest)

@@ -11,7 +11,7 @@ from .initialization import init_linears_and_norms, mark_blocks_as_initialised
 
 
 @MODELS.register_module()
-class VisionTransformer(mmpretrain.VisionTransformer):
+class VisionTransformer(mmpretrain.VisionTransformer):  # type: ignore[misc]  # untyped base
     """MMPretrain's ``VisionTransformer``, initialised as timm initialises DeiT.
 
     The plain baseline of arXiv 2511.15572 and the base of its Lift student. Arguments,

@@ -17,7 +17,7 @@ WIDENED: dict[type, type['WideLast']] = {}
 
 
 @MODELS.register_module()
-class WideLast(Remedy, BaseModule):
+class WideLast(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     """A registered backbone with its last blocks widened (arXiv 2511.15572, WideLast).
 
     A block that is wider than its input first applies ``proj_in`` (Linear without
@@ -82,17 +82,19 @@ class WideLast(Remedy, BaseModule):
     block_heads: tuple[int, ...]
     timm_lacks = 'model whose last blocks are wider than the others (WideLast)'
 
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         """Register the subclass for the class that it widens."""
         super().__init_subclass__(**kwargs)
         WIDENED.setdefault(cls.base_class, cls)
 
-    def __new__(cls, base: dict | None = None, *args, **kwargs) -> 'WideLast':
+    def __new__(
+        cls, base: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> 'WideLast':
         """Choose the subclass that widens the base's class."""
         # Copying and unpickling call this without arguments, on the right class.
-        if base is not None and cls is WideLast:
-            return super().__new__(WIDENED[_base_class(base)])
-        return super().__new__(cls)
+        kind = WIDENED[_base_class(base)] if base is not None and cls is WideLast else cls
+        made: WideLast = super().__new__(kind)
+        return made
 
     @renamed_arguments(num_wide='num_wide_blocks')
     def __init__(
@@ -102,7 +104,7 @@ class WideLast(Remedy, BaseModule):
         num_heads: int | Sequence[int] | None = None,
         num_wide_blocks: int = 1,
         schedule: str | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         if _base_class(base) is not self.base_class:
             raise ValueError(
@@ -122,23 +124,23 @@ class WideLast(Remedy, BaseModule):
         self._widen(cfg, dims, heads)
 
     @staticmethod
-    def _block_widths(arch: dict, *settings) -> tuple[list[int], list[int]]:
+    def _block_widths(arch: dict[str, Any], *settings: Any) -> tuple[list[int], list[int]]:
         """Return :func:`block_widths` of the blocks that can be wide."""
         return block_widths(arch, *settings)
 
     @classmethod
     def _base_settings(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
+        cls, cfg: dict[str, Any], arch: dict[str, Any], dims: list[int], heads: list[int]
     ) -> dict[str, Any]:
         """Return the arguments of the base that make its blocks as wide as ``dims``."""
         raise NotImplementedError
 
-    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
+    def _widen(self, cfg: dict[str, Any], dims: list[int], heads: list[int]) -> None:
         """Add the input projections; give the final norms the last width."""
         raise NotImplementedError
 
     @classmethod
-    def _argument(cls, cfg: dict, name: str) -> Any:
+    def _argument(cls, cfg: dict[str, Any], name: str) -> Any:
         """Return the config's value of an argument of the base, or its default."""
         if name in cfg:
             return cfg[name]
@@ -149,11 +151,11 @@ class WideLast(Remedy, BaseModule):
         raise AttributeError(f'{cls.base_class.__name__} takes no {name}')
 
     @classmethod
-    def _arch_settings(cls, cfg: dict) -> dict:
+    def _arch_settings(cls, cfg: dict[str, Any]) -> dict[str, Any]:
         """Return the base's own sizes, ``arch`` spelled out."""
         arch = cls._argument(cfg, 'arch')
         if isinstance(arch, str):
-            known = cls.base_class.arch_zoo
+            known: dict[str, dict[str, Any]] = cls.base_class.arch_zoo
             if arch.lower() not in known:
                 raise ValueError(f'base.arch={arch!r} is none of {sorted(known)}')
             return known[arch.lower()]
@@ -165,7 +167,7 @@ class WideLast(Remedy, BaseModule):
         return arch
 
 
-def _base_class(base: dict) -> type:
+def _base_class(base: dict[str, Any]) -> type:
     """Return the MMPretrain class that ``base`` configures, if WideLast can widen it."""
     if not isinstance(base, dict) or 'type' not in base:
         raise TypeError(f'base must be a config dict with a type, found {base!r}')
@@ -173,7 +175,7 @@ def _base_class(base: dict) -> type:
     if isinstance(name, str):
         scope, _, short = name.rpartition('.')
         kind = MMPRETRAIN_MODELS.get(short) if scope in ('', 'mmpretrain') else None
-    if kind in WIDENED:
+    if isinstance(kind, type) and kind in WIDENED:
         return kind
     supported = ', '.join(sorted(cls.__name__ for cls in WIDENED))
     raise ValueError(

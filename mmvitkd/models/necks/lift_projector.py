@@ -13,7 +13,7 @@ POOLING = ('mean', 'cls')
 
 
 @MODELS.register_module()
-class LiftProjector(Remedy, BaseModule):
+class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     """The projection of Lift (arXiv 2511.15572, Lift): Linear without bias, LayerNorm.
 
     It goes between a backbone with ``out_type='raw'`` and ``final_norm=False`` and a

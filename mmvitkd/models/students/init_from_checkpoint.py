@@ -8,6 +8,7 @@ from math import isqrt
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ...utils.errors import KeyedValueError
 from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
 
@@ -81,9 +82,10 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
         ValueError: If it cannot be read, is of another architecture, or lacks something.
     """
     if not hasattr(student, 'backbone'):
-        raise ValueError(
-            'student_ckpt: wanted an MMPretrain ImageClassifier as architecture, found a '
-            f'{type(student).__name__}.'
+        raise KeyedValueError(
+            '{student_ckpt}: wanted an MMPretrain ImageClassifier as architecture, found a '
+            f'{type(student).__name__}.',
+            'student_ckpt',
         )
     wanted, found = student.state_dict(), narrow_state_dict(path, student)
     fitting = {k for k, v in wanted.items() if k in found and _fits(k, v, found[k], student)}
@@ -99,16 +101,17 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
     parts = tuple(part.removesuffix('*') for part in new)
     needed = [k for k in unused if not (MAY_BE_UNUSED.match(k) or k.startswith(parts))]
     if fitting != set(wanted) or needed:
-        raise ValueError(_misfit(path, wanted, found, fitting))
+        raise KeyedValueError(_misfit(path, wanted, found, fitting), 'student_ckpt')
     return Initialization(path, {key: found[key] for key in wanted}, new, _groups(unused))
 
 
 def _fits(name: str, wanted: Tensor, found: Tensor, student: nn.Module) -> bool:
     """Tell whether shapes are equal, or MMPretrain's loading hook makes them so."""
     if wanted.shape == found.shape or name not in POSITIONS or found.dim() != 3:
-        return wanted.shape == found.shape
+        return bool(wanted.shape == found.shape)
     grid = found.shape[1] - (wanted.shape[1] - num_patches(student))
-    return wanted.shape[2] == found.shape[2] and grid > 0 and isqrt(grid) ** 2 == grid
+    is_square = grid > 0 and isqrt(grid) ** 2 == grid
+    return bool(wanted.shape[2] == found.shape[2] and is_square)
 
 
 def _groups(names: Iterable[str]) -> list[str]:
@@ -131,7 +134,7 @@ def _misfit(
     extra[SHOWN:] = ['...'] if len(extra) > SHOWN else []
     return '\n'.join(
         [
-            f'student_ckpt={path!r} does not fit the student: of the {len(wanted)} tensors '
+            f'{{student_ckpt}}={path!r} does not fit the student: of the {len(wanted)} tensors '
             f'that it has to fill, {len(fitting)} fit.',
             *lines[:SHOWN],
             *more,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...checkpoint.converters.key_rules import layout_of
 from ...checkpoint.converters.vit import timm_to_mmpretrain, with_prefix
 from ...checkpoint.read import student_weights
+from ...utils.errors import KeyedValueError
 
 # In the order of their places.
 EXTRA_TOKENS = ('cls_token', 'dist_token')
@@ -36,7 +37,8 @@ def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
     try:
         weights = _mmpretrain_names(given, student)
     except ValueError as error:
-        raise ValueError(f'student_ckpt={path!r}: {error}') from None
+        message = f'{{student_ckpt}}={path!r}: {error}'
+        raise KeyedValueError(message, 'student_ckpt') from None
     own = student.state_dict()
     for name in POSITIONS:
         if name in own and name in weights and weights[name].shape != own[name].shape:
@@ -49,7 +51,7 @@ def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
 def num_patches(student: nn.Module) -> int:
     """Return the number of patches of the student's grid."""
     height, width = student.backbone.patch_embed.init_out_size
-    return height * width
+    return int(height * width)
 
 
 def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
