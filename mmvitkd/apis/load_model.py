@@ -12,7 +12,7 @@ from mmpretrain.models import TimmClassifier
 from mmpretrain.registry import MODELS
 
 from ..analysis.features.loaded_model import LoadedModel
-from ..checkpoint.load_student import load_student as load_weights
+from ..checkpoint.load_strict import load_student as load_weights
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
 from ..export.mmpretrain_files import CONFIG

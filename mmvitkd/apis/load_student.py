@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmpretrain import get_model
 from torch import nn
 
-from ..checkpoint.load_student import load_student as load_weights
+from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ..utils.errors import KeyedValueError, listed
 from .converters.key_rules import layout_of
+from .read import student_weights
 
 
 def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
@@ -22,9 +23,24 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> N
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        key, _, value = what.partition('=')
-        message = _misfit(model, weights, f'{{{key}}}={value}', error)
+        key, equals, value = what.partition('=')
+        message = _misfit(model, weights, f'{{{key}}}{equals}{value}', error)
         raise KeyedValueError(message, key) from None
+
+
+def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
+    """Load the student's weights from a checkpoint of its training, strictly.
+
+    Args:
+        model: The student.
+        path: A checkpoint of the distillation, or of the student alone.
+        ema: Whether to take the exponential moving average.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or its weights do not fit the student.
+    """
+    load_strict(model, student_weights(path, ema), f'checkpoint={path!r}')
 
 
 def _misfit(

@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
-from ..checkpoint.load_student import load_student
+from ..checkpoint.load_strict import load_student
 from ..checkpoint.read import read_checkpoint
 from .class_names import class_names
 from .image_input import ImageInput, image_input_of

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.checkpoint.load_student import load_student
+from mmvitkd.checkpoint.load_strict import load_student
 from mmvitkd.checkpoint.read import read_checkpoint
 
 import pytest
