@@ -9,11 +9,9 @@ _base_ = [
 ]
 
 model = dict(
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:cait_s24_224'),
     # The first two and the last six blocks of each.
     pairs=[(0, 0), (1, 1), (6, 18), (7, 19), (8, 20), (9, 21), (10, 22), (11, 23)],
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
 )
-
-student = None  # model.architecture is what counts

@@ -9,10 +9,8 @@ _base_ = [
 ]
 
 model = dict(
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:cait_s24_224'),
 )
 
 train_cfg = dict(max_epochs=500)
-
-student = None  # model.architecture is what counts

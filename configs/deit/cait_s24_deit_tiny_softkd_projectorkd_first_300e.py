@@ -9,11 +9,9 @@ _base_ = [
 ]
 
 model = dict(
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:cait_s24_224'),
     pairs=[(0, 0)],
     pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
     pair_projector=dict(in_channels=192, out_channels=384),
 )
-
-student = None  # model.architecture is what counts

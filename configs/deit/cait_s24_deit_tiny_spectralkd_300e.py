@@ -9,10 +9,8 @@ _base_ = [
 
 model = dict(
     type='mmvitkd.FeatureDistill',
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:cait_s24_224'),
     pairs=[(11, 23)],
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
 )
-
-student = None  # model.architecture is what counts

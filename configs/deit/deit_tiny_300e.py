@@ -7,6 +7,4 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = _base_.student
-
-student = None  # model is what counts
+model = _base_.pop('student')

@@ -9,7 +9,7 @@ _base_ = [
 ]
 
 model = dict(
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:swin_small_patch4_window7_224.ms_in1k'),
     pairs=[(0, 0), (1, 1), (2, 2), (3, 3)],
     pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.05),
@@ -26,5 +26,3 @@ param_scheduler = [
     ),
     dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=20),
 ]
-
-student = None  # model.architecture is what counts

@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = _base_.student
+model = _base_.pop('student')
 
 # 20 epochs of warm-up.
 param_scheduler = [
@@ -20,5 +20,3 @@ param_scheduler = [
     ),
     dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=20),
 ]
-
-student = None  # model is what counts

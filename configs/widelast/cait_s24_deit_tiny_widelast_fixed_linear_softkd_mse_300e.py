@@ -2,4 +2,4 @@
 # 384 wide with 3 heads. No number is published.
 _base_ = '../cait_s24_deit_tiny_widelast.py'
 
-model = dict(architecture=dict(backbone=dict(schedule='fixed_linear', num_wide=3)))
+model = dict(architecture=dict(backbone=dict(schedule='fixed_linear', num_wide_blocks=3)))

@@ -8,8 +8,6 @@ _base_ = [
 ]
 
 model = dict(
-    architecture=_base_.student,
+    architecture=_base_.pop('student'),
     teacher=dict(type='timm:cait_s24_224'),
 )
-
-student = None  # model.architecture is what counts

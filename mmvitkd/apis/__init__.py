@@ -1,6 +1,7 @@
-"""What a notebook calls: load a student or any model, and ask a student about images."""
+"""Load a student or any model, and classify images: what a notebook calls."""
 
-from .load_model import LoadedModel, load_model
+from ..analysis.features.loaded_model import LoadedModel
+from .load_model import load_model
 from .load_student import load_student
 from .predict import predict
 

@@ -1,4 +1,4 @@
-"""What makes an image file a model's input, as in the model's own evaluation."""
+"""Turn image files into a model's input, as in its own evaluation."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,20 +18,20 @@ from ..models.utils.input_size import input_size_of
 
 
 class PipelineTransform:
-    """The test pipeline of a config, and a data preprocessor.
+    """Read an image by the test pipeline of a config and normalise it.
 
     Args:
         cfg: The config. The first transform of its test data reads the file, the last one
-            packs. Where the first reads with Pillow, all can be read that
-            ``mmvitkd.LoadImage`` can.
-        model: The model, for its size where the pipeline does not say it.
+            packs. If the first uses Pillow, every image that ``mmvitkd.LoadImage`` can read is
+            readable.
+        model: The model, for its size where the pipeline does not give it.
         resize: Whether images are resized, as a ``Teacher`` does, where the pipeline makes
             another size than the model states.
-        data_preprocessor: What normalises; by default the model's. A copy on the CPU is
-            kept.
+        data_preprocessor: What normalises; by default the model's. A copy of it is kept on
+            the CPU.
 
     Attributes:
-        size: (H, W) of what it makes, in pixels.
+        size: (H, W) of its output, in pixels.
 
     Raises:
         ValueError: If the config has no such pipeline, or the size is not known.
@@ -49,7 +49,7 @@ class PipelineTransform:
         if not pipeline:
             raise ValueError(
                 f'{cfg.filename}: neither test_dataloader nor val_dataloader has a '
-                'dataset.pipeline, which says how an image becomes an input.'
+                'dataset.pipeline, which turns an image into an input.'
             )
         with DefaultScope.overwrite_default_scope('mmpretrain'):
             self._load, *self._rest = map(TRANSFORMS.build, map(dict, pipeline))
@@ -82,10 +82,10 @@ class PipelineTransform:
             size = image.shape[:2]
             return dict(img_path=path, img=image, img_shape=size, ori_shape=size)
         try:
-            results = self._load({'img_path': path})
+            results: dict[str, Any] | None = self._load({'img_path': path})
         except UnreadableImageError:
             raise
-        except Exception as error:  # each decoder raises something else
+        except Exception as error:  # each decoder raises another kind
             reason = str(error).replace(path, 'it') or type(error).__name__
             raise UnreadableImageError(path, reason) from error
         if results is None:  # MMPretrain's loader with ignore_empty=True
@@ -101,7 +101,7 @@ class TimmTransform:
         img_size: Image side in pixels where the model takes any; None takes timm's.
 
     Attributes:
-        size: (H, W) of what it makes, in pixels.
+        size: (H, W) of its output, in pixels.
     """
 
     def __init__(self, model: Any, img_size: int | None = None) -> None:

@@ -1,7 +1,5 @@
-"""Any model for the analyses: loaded, with what makes an image file its input."""
+"""Load any model for the analyses, with the transform of its evaluation."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from mmpretrain.models import TimmClassifier
 from mmpretrain.registry import MODELS
 
 from ..analysis.features.loaded_model import LoadedModel
-from ..checkpoint.load_student import load_student as load_weights
+from ..checkpoint.load_strict import load_student as load_weights
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
 from ..export.mmpretrain_files import CONFIG
@@ -22,15 +20,13 @@ from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
 from ..models.teachers.normalization import normalization_by
+from ..utils.errors import KeyedError, KeyedValueError
 from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student
 
 RANDOM = 'random weights'
-# What errors of teachers call arguments of load_model.
-OF_TEACHERS = {
-    'teacher_ckpt=': 'checkpoint=',
-    'teacher.pretrained=False and allow_random_teacher=True': 'allow_random=True',
-}
+# Arguments of load_model, by what the settings of a teacher are called in a config.
+ARGUMENTS = {'teacher_ckpt': 'checkpoint', 'allow_random_teacher': 'allow_random'}
 
 
 def load_model(
@@ -51,8 +47,8 @@ def load_model(
             ``timm:NAME``, and a teacher has those that its config names.
         teacher: Whether to take the teacher of a distillation's config, not the student.
         ema: Whether to take the moving average of a student's weights in the checkpoint.
-        img_size: Image side in pixels that a timm model is built for, such as 224 for
-            DINOv2, instead of its own.
+        img_size: Image side in pixels that a timm model is built for instead of its own, such
+            as 224 for DINOv2.
         allow_random: Whether a model may have random weights, newly drawn from torch's
             generator, where no file is given. timm's are not downloaded then.
 
@@ -70,7 +66,8 @@ def load_model(
         ('img_size', img_size, of_timm, 'timm:NAME'),
     ):
         if given and not fits:
-            raise ValueError(f'{key}={given!r} is for {wanted}, not for model={model!r}.')
+            message = f'{{{key}}}={given!r} is for {wanted}, not for {{model}}={model!r}.'
+            raise KeyedValueError(message, key, 'model')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         if of_timm:
             loaded = _timm_model(model, checkpoint, img_size, allow_random)
@@ -93,29 +90,18 @@ def _timm_model(
 ) -> LoadedModel:
     config = dict(type=name) if img_size is None else dict(type=name, img_size=img_size)
     try:
-        with _errors_in_terms({'teacher: ': f'model={name!r}: ', **OF_TEACHERS}):
-            model = build_teacher(config, checkpoint, allow_random)
+        model = build_teacher(config, checkpoint, allow_random)
+    except KeyedError as error:
+        raise error.renamed({'teacher': 'model', **ARGUMENTS}) from error
     except TypeError as error:
         if 'img_size' not in str(error):
             raise
-        raise ValueError(f'img_size={img_size}: {name} is made for any size.') from None
+        message = f'{{img_size}}={img_size}: {name} is made for any size.'
+        raise KeyedValueError(message, 'img_size') from None
     is_random = allow_random and checkpoint is None
     weights = RANDOM if is_random else f'weights of {checkpoint or "timm"}'
     transform = TimmTransform(model, img_size)
     return LoadedModel(model, transform, f'{name}, {weights}', is_random)
-
-
-@contextmanager
-def _errors_in_terms(terms: Mapping[str, str]) -> Iterator[None]:
-    """A context whose errors have their words replaced, where they name others' arguments."""
-    try:
-        yield
-    except (FileNotFoundError, ValueError) as error:
-        message = str(error)
-        for theirs, ours in terms.items():
-            message = message.replace(theirs, ours)
-        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-        raise kind(message) from error
 
 
 def _export(folder: str) -> LoadedModel:
@@ -127,9 +113,11 @@ def _export(folder: str) -> LoadedModel:
 def _student(path: str, checkpoint: str | None, ema: bool, allow_random: bool) -> LoadedModel:
     cfg = _config_of(path)
     if checkpoint is None and not allow_random:
-        raise ValueError(
-            f'checkpoint: none is given for {path!r}, its weights would be random. Give a '
-            'file, or allow random weights if that is what you want.'
+        raise KeyedValueError(
+            f'{{checkpoint}}: none is given for {path!r}, its weights would be random. Give a '
+            'file, or set {allow_random}=True if that is what you want.',
+            'checkpoint',
+            'allow_random',
         )
     model = MODELS.build(bare_student(cfg))
     weights = RANDOM
@@ -145,12 +133,16 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
     distillation = cfg.to_dict().get('model') or {}
     given = distillation.get('teacher')
     if given is None:
-        raise ValueError(f'teacher=True: {path!r} is no distillation, it has no teacher.')
-    terms = OF_TEACHERS if checkpoint else {}  # else the config names it
+        raise KeyedValueError(
+            f'{{teacher}}=True: {path!r} is no distillation, it has no teacher.', 'teacher'
+        )
+    names = ARGUMENTS if checkpoint else {}  # else the config names it
     checkpoint = checkpoint or distillation.get('teacher_ckpt')
     config = teacher_config(given, allow_random)
-    with _errors_in_terms(terms):
+    try:
         model = build_teacher(config, checkpoint, allow_random)
+    except KeyedError as error:
+        raise error.renamed(names) from error
     own = config.get('pretrained') or 'Pretrained' in str(config.get('init_cfg'))
     is_random = not checkpoint and not own
     weights = RANDOM if is_random else f'weights of {checkpoint or "its config"}'
@@ -162,7 +154,7 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
 def _transform_of_teacher(
     given: Any, model: Any, cfg: Config
 ) -> PipelineTransform | TimmTransform:
-    """Its config's, or timm's, or else what the distillation makes of images for it."""
+    """Return the transform of its own config, or timm's, or else the distillation's."""
     if isinstance(given, str) and not given.startswith(TIMM):
         return PipelineTransform(_config_of(given), model)
     if normalization_by(model.data_preprocessor) is not None:
@@ -174,11 +166,12 @@ def _transform_of_teacher(
 
 
 def _config_of(path: str) -> Config:
-    """A config as its run would have it."""
+    """Load a config as its run has it."""
     if not path.endswith('.py'):
         close = f"; did you mean '{TIMM}{path}'?" if timm.is_model(path.split('.')[0]) else '.'
-        raise ValueError(
-            f"model={path!r}: wanted 'timm:NAME', the folder of an exported student, a config "
-            f"file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}"
+        raise KeyedValueError(
+            f"{{model}}={path!r}: wanted 'timm:NAME', the folder of an exported student, a "
+            f"config file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}",
+            'model',
         )
     return load_config(path)

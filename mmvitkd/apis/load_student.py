@@ -1,4 +1,4 @@
-"""Loading a student that tools/model_converters/export_student.py wrote."""
+"""Load a student that tools/model_converters/export_student.py wrote."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmpretrain import get_model
 from torch import nn
 
-from ..checkpoint.load_student import load_student as load_weights
+from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
 
@@ -16,7 +16,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     """Load an exported student, ready for :func:`predict`.
 
     Args:
-        path: The folder of an export, or a config file with its checkpoint beside it:
+        path: The folder of an export, or a config file with its checkpoint next to it:
             ``student.py`` and ``student.pth``.
         device: Where the model goes.
 
@@ -28,6 +28,18 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     Raises:
         FileNotFoundError: If there is no such folder, config or checkpoint.
         ValueError: If the checkpoint cannot be read or does not fit the config.
+
+    Example:
+        >>> import mmvitkd, tempfile, torch
+        >>> from mmpretrain import get_model
+        >>> from mmvitkd.apis import load_student
+        >>> folder = tempfile.mkdtemp()  # stands for the folder of an export
+        >>> model = get_model('deit-tiny_4xb256_in1k')
+        >>> torch.save(model.state_dict(), f'{folder}/student.pth')
+        >>> model._config.dump(f'{folder}/student.py')
+        >>> student = load_student(folder)
+        >>> student(torch.zeros(1, 3, 224, 224)).shape
+        torch.Size([1, 1000])
     """
     config, checkpoint = _files(Path(path).expanduser())
     cfg = Config.fromfile(config)
@@ -40,7 +52,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    """The config and the checkpoint of an export."""
+    """Return the config and the checkpoint of an export."""
     if path.suffix == '.py':
         config, checkpoint = path, path.with_suffix('.pth')
     else:
@@ -50,6 +62,6 @@ def _files(path: Path) -> tuple[Path, Path]:
             raise FileNotFoundError(
                 f'{str(path)!r} is no exported student: there is no {str(file)!r}. Wanted a '
                 f'folder with {CONFIG} and {CHECKPOINT}, which export_student.py writes with '
-                'the format mmpretrain, or such a config with its checkpoint beside it.'
+                'the format mmpretrain, or such a config with its checkpoint next to it.'
             )
     return config, checkpoint

@@ -1,4 +1,4 @@
-"""What a student says of images."""
+"""Classify images with a student."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from torch import nn
 
 from ..datasets.transforms.load_image import read_image
 
-ImageLike = str | os.PathLike | Image.Image | np.ndarray
+ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
 def predict(
     model: nn.Module, images: ImageLike | Sequence[ImageLike], batch_size: int = 32
 ) -> list[dict[str, Any]]:
-    """Classify images; they become inputs as those of the student's test did.
+    """Classify images, prepared as in the student's test.
 
     Args:
         model: A student from :func:`load_student`, or a model of ``mmpretrain.get_model``.
@@ -30,14 +30,23 @@ def predict(
 
     Returns:
         A dict for each image: ``label``, the index of its class; ``class_name``, None where
-        the student does not know the names; ``score``, the class's probability; ``scores``,
-        those of all classes (K,), as an array.
+        the names are not known; ``score``, the probability of that class; ``scores``, those of
+        all classes (K,), as an array.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TypeError: If something is no image.
+        TypeError: If something is not an image.
         ValueError: If the list is empty, an array has another shape or type, or a file
             cannot be read.
+
+    Example:
+        >>> import mmvitkd, numpy
+        >>> from mmpretrain import get_model
+        >>> from mmvitkd.apis import predict
+        >>> model = get_model('deit-tiny_4xb256_in1k')  # random weights
+        >>> (result,) = predict(model, numpy.zeros((64, 64, 3), numpy.uint8))
+        >>> result['scores'].shape
+        (1000,)
     """
     single = isinstance(images, str | os.PathLike | Image.Image | np.ndarray)
     given: Sequence[ImageLike] = [images] if single else list(images)  # type: ignore
@@ -46,7 +55,7 @@ def predict(
     if batch_size < 1:
         raise ValueError(f'batch_size={batch_size}: wanted 1 or more.')
     for index, image in enumerate(given):
-        _check(image, f'images[{index}]')
+        _check_image(image, f'images[{index}]')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         inferencer = ImageClassificationInferencer(model)
         read = _reader(inferencer.config.test_dataloader.dataset.pipeline)
@@ -65,8 +74,8 @@ def predict(
     ]
 
 
-def _check(image: Any, name: str) -> None:
-    """Raise for what is no image, before any work is done."""
+def _check_image(image: Any, name: str) -> None:
+    """Raise where something is not an image, before any work is done."""
     if isinstance(image, str | os.PathLike):
         if not Path(image).is_file():
             raise FileNotFoundError(f'{name}={str(image)!r}: there is no such file.')
@@ -88,7 +97,7 @@ def _check(image: Any, name: str) -> None:
 
 
 def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
-    """What reads a file as BGR as the test did; MMPretrain's inferencers always use OpenCV."""
+    """Return the test's reader of files, to BGR; MMPretrain's inferencers always use OpenCV."""
     loader = dict(pipeline[0])
     if loader.get('imdecode_backend') == 'pillow':
         return read_image  # the same, and 16-bit images too
@@ -97,7 +106,7 @@ def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
 
 
 def _to_bgr(image: ImageLike, read: Callable[[str], np.ndarray]) -> np.ndarray:
-    """An image as MMPretrain's pipelines want it: (H, W, 3), uint8, BGR."""
+    """Return an image as MMPretrain's pipelines want it: (H, W, 3), uint8, BGR."""
     if isinstance(image, str | os.PathLike):
         try:
             return read(str(image))

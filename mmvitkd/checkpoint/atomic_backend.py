@@ -1,16 +1,17 @@
-"""Writing files whole or not at all."""
+"""MMEngine's backend for local files, which writes them whole or not at all."""
 
-import os
 from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
+from ..utils.atomic_file import atomic_file
 
-class AtomicLocalBackend(LocalBackend):
+
+class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]  # MMEngine has no types
     """MMEngine's local files, written under a temporary name and renamed.
 
     MMEngine writes a checkpoint in place, and writes the newest one again when it turns out
-    to be the best: whoever is interrupted there has lost it.
+    to be the best: an interruption there corrupts it.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
@@ -18,19 +19,10 @@ class AtomicLocalBackend(LocalBackend):
 
         Args:
             obj: The content.
-            filepath: Where to; folders on the way are made.
+            filepath: The file to write; folders on the way are made.
         """
-        target = Path(filepath)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f'.{target.name}.tmp')
-        try:
-            with open(temporary, 'wb') as file:
-                file.write(obj)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_file(filepath) as temporary, open(temporary, 'wb') as file:
+            file.write(obj)
 
 
 # For every local path: checkpoints reach the backend through several of MMEngine's

@@ -1,29 +1,46 @@
-"""Strict loading of weights, with a message that can be read to its end."""
+"""Load weights strictly, with an error short enough to read."""
 
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .converters.vit import layout_of
-
-SHOWN = 5
+from ..utils.errors import KeyedValueError, listed
+from .converters.key_rules import layout_of
+from .read import student_weights
 
 
 def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
-    """Load weights of which every key must be the model's, and the other way round.
+    """Load a state dict whose keys must be exactly the model's.
 
     Args:
         model: The model.
         weights: A state dict.
-        what: What the user gave, for the message: a key and a file.
+        what: The setting that names the weights, and its value: ``"checkpoint='x.pth'"``.
 
     Raises:
-        ValueError: Says how many tensors fit, and lists a few that do not.
+        KeyedValueError: Says how many tensors fit, and lists a few that do not.
     """
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        raise ValueError(_misfit(model, weights, what, error)) from None
+        key, equals, value = what.partition('=')
+        message = _misfit(model, weights, f'{{{key}}}{equals}{value}', error)
+        raise KeyedValueError(message, key) from None
+
+
+def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
+    """Load the student's weights from a checkpoint of its training, strictly.
+
+    Args:
+        model: The student.
+        path: A checkpoint of the distillation, or of the student alone.
+        ema: Whether to take the exponential moving average.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or its weights do not fit the student.
+    """
+    load_strict(model, student_weights(path, ema), f'checkpoint={path!r}')
 
 
 def _misfit(
@@ -38,20 +55,15 @@ def _misfit(
         'unknown': [key for key in weights if key not in own],
         'of another shape': reshaped,
     }
-    lines = [f'  {name}: {_few(keys)}' for name, keys in lists.items() if keys]
+    lines = [f'  {name}: {listed(keys)}' for name, keys in lists.items() if keys]
     fit = len(both) - len(reshaped)
     kind = type(model).__name__
     head = f'{what} does not fit the model, a {kind}: {fit} of its {len(own)} tensors fit.'
-    return '\n'.join([head, *(lines or [f'  {error}']), *_names(own, weights)])
+    return '\n'.join([head, *(lines or [f'  {error}']), *_advice(own, weights)])
 
 
-def _few(keys: list[str]) -> str:
-    more = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
-    return ', '.join(keys[:SHOWN]) + more
-
-
-def _names(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    """What to do where the two only have different names for the same."""
+def _advice(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """Say what to do where the two have different names for the same tensors."""
     layouts = _layout(own), _layout(weights)
     if None in layouts or layouts[0] == layouts[1]:
         return []

@@ -1,4 +1,4 @@
-"""Reading checkpoint files: nothing in them is executed, and errors name the file."""
+"""Read checkpoint files without executing anything in them; errors name the file."""
 
 import os.path as osp
 import zipfile
@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..utils.errors import KeyedFileNotFoundError, KeyedValueError
 from .safe_load import UnsafeCheckpointError, safe_load
 
 STUDENT_PREFIX = 'architecture.'
@@ -29,12 +30,12 @@ TORCHSCRIPT = (
 def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     """Read a local checkpoint file (``torch.save`` or safetensors) to the CPU.
 
-    What a training checkpoint holds beside tensors and plain data (log buffers, arrays, the
-    namespace of its arguments) is left out: an inert object is in its place.
+    Whatever a training checkpoint holds other than tensors and plain data (log buffers, arrays,
+    the namespace of its arguments) is left out: a placeholder is in its place.
 
     Args:
         path: The file.
-        key: What the user gave it as, for the message.
+        key: The setting that names the file, for the message.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -42,9 +43,9 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
-        raise FileNotFoundError(f'{key}={path!r}: there is no such file.')
+        raise KeyedFileNotFoundError(f'{{{key}}}={path!r}: there is no such file.', key)
     try:
-        reason = _why_not(path)
+        reason = _refusal_reason(path)
         content = None if reason else _load(path)
     except PermissionError:
         raise
@@ -53,15 +54,16 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     except Exception as error:
         reason = (
             'it is truncated, not a checkpoint, or not pickled as torch.save does '
-            f'({_what_counts(error)})'
+            f'({_last_line(error)})'
         )
     if reason:
         size = f'{osp.getsize(path):,} bytes'
-        raise ValueError(f'{key}={path!r} ({size}) cannot be read: {reason}.')
+        raise KeyedValueError(f'{{{key}}}={path!r} ({size}) cannot be read: {reason}.', key)
     if not isinstance(content, Mapping):
-        raise ValueError(
-            f'{key}={path!r} holds a {type(content).__name__}, wanted a dict of weights or a '
-            'checkpoint.'
+        raise KeyedValueError(
+            f'{{{key}}}={path!r} holds a {type(content).__name__}, wanted a dict of weights or '
+            'a checkpoint.',
+            key,
         )
     return dict(content)
 
@@ -74,8 +76,8 @@ def _load(path: str) -> Any:
     return safe_load(path)
 
 
-def _why_not(path: str) -> str | None:
-    """Why a file is none that could be loaded, where that can be seen from outside."""
+def _refusal_reason(path: str) -> str | None:
+    """Say why a file cannot be loaded, where its first bytes or its table of contents tell."""
     with open(path, 'rb') as file:
         start = file.read(64)
     if start[8:9] == b'{':
@@ -94,15 +96,15 @@ def _why_not(path: str) -> str | None:
     return None
 
 
-def _what_counts(error: Exception) -> str:
-    """What the library says went wrong, without its advice to execute the file."""
+def _last_line(error: Exception) -> str:
+    """Return what the library says went wrong, without its advice to execute the file."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith('Check the documentation')]
     return lines[-1].strip() if lines else type(error).__name__
 
 
 def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
-    """The weights in a checkpoint: under 'state_dict' or 'model', or the file itself.
+    """Return the weights in a checkpoint: under 'state_dict' or 'model', or the file itself.
 
     Raises:
         ValueError: If there are none.
@@ -121,7 +123,7 @@ def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
 
 
 def ema_weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
-    """The exponential moving average of the weights in a training checkpoint.
+    """Return the exponential moving average of the weights in a training checkpoint.
 
     Raises:
         ValueError: If there is none.
@@ -130,19 +132,20 @@ def ema_weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor
         if isinstance(checkpoint.get(key), Mapping):
             averaged = {k: v for k, v in checkpoint[key].items() if k != 'steps'}
             return weights_of(averaged, path)
-    raise ValueError(
-        f'--ema: {path!r} holds no EMA weights (key {" or ".join(EMA_KEYS)}); found the keys '
-        f'{", ".join(map(str, checkpoint))}.'
+    raise KeyedValueError(
+        f'{{ema}}: {path!r} holds no EMA weights (key {" or ".join(EMA_KEYS)}); found the keys '
+        f'{", ".join(map(str, checkpoint))}.',
+        'ema',
     )
 
 
 def student_weights(path: str, ema: bool = False, key: str = 'checkpoint') -> dict[str, Tensor]:
-    """The student's weights in a checkpoint of a distillation, or of the student alone.
+    """Read the student's weights from a checkpoint of a distillation, or of the student alone.
 
     Args:
         path: The checkpoint file.
         ema: Whether to take the exponential moving average instead of the raw weights.
-        key: What the user gave the file as, for the message.
+        key: The setting that names the file, for the message.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -154,7 +157,7 @@ def student_weights(path: str, ema: bool = False, key: str = 'checkpoint') -> di
 def student_of(
     checkpoint: Mapping[str, Any], path: str, ema: bool = False
 ) -> dict[str, Tensor]:
-    """The student's weights in a checkpoint that is read; see :func:`student_weights`."""
+    """Return the student's weights in a checkpoint; see :func:`student_weights`."""
     weights = ema_weights_of(checkpoint, path) if ema else weights_of(checkpoint, path)
     student = {
         k.removeprefix(STUDENT_PREFIX): v

@@ -1,9 +1,9 @@
-"""Loading a ``torch.save`` file without executing anything, whatever else it holds.
+"""Load a ``torch.save`` file without executing anything, whatever it holds besides tensors.
 
 A training checkpoint of MMEngine holds pickled log buffers, one of DeiT or timm an
-``argparse.Namespace``. PyTorch's restricted unpickler refuses both. Here it gets a stand-in
-for each name that is known to be harmless: what the name stands for is neither imported nor
-called, and the tensors beside it are read as ever.
+``argparse.Namespace``. PyTorch's restricted unpickler refuses both. Here it gets a placeholder
+for each name that is known to be harmless: the object of that name is neither imported nor
+called, and the tensors are read as usual.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-# Namespaces, configs, log buffers, arrays and paths: what trainings keep beside weights.
+# Namespaces, configs, log buffers, arrays and paths: what trainings save with weights.
 SAFE_GLOBALS = re.compile(
     r"""
     (mmengine|mmcv|mmcls|mmpretrain|mmrazor|mmvitkd)(\.\w+)*\.[A-Z]\w*
@@ -50,7 +50,7 @@ class UnsafeCheckpointError(ValueError):
 
 
 class Placeholder:
-    """Stands for an object that is not restored: takes everything, does nothing."""
+    """Takes the place of an object that is not restored: accepts everything, does nothing."""
 
     def __init__(self, *args: Any) -> None:
         pass
@@ -60,10 +60,10 @@ class Placeholder:
 
 
 class PlaceholderDict:
-    """Stands for a kind of dict: a plain one is made, since the file goes on to fill it."""
+    """Takes the place of a dict subclass: makes a plain dict, which the file then fills."""
 
     def __new__(cls, *args: Any) -> Any:
-        """Make the plain dict."""
+        """Make a plain dict."""
         return OrderedDict()
 
 
@@ -75,10 +75,12 @@ def safe_load(path: str) -> Any:
 
     Raises:
         UnsafeCheckpointError: If it names anything that is not known to be harmless, or
-            calls what it names in a way that only executing it would serve.
+            needs a placeholder to be the real object.
         Exception: What PyTorch raises for a file that it cannot read.
     """
     left_out: list[str] = []
+    # A file in today's format lists all its names at once; in the one before PyTorch 1.6 each
+    # attempt tells the next.
     while True:
         stand_ins = [
             (PlaceholderDict if DICT.fullmatch(name) else Placeholder, name)
@@ -98,9 +100,9 @@ def safe_load(path: str) -> Any:
 
 
 def _unknown_names(path: str, error: Exception) -> list[str]:
-    """What a file names that PyTorch does not take for safe; the first, in an old format."""
+    """Return the names in a file that PyTorch does not allow; in an old format, the first."""
     try:
-        return get_unsafe_globals_in_checkpoint(path)
+        return list(get_unsafe_globals_in_checkpoint(path))
     except Exception:
         # Saved as before PyTorch 1.6, or by pickle itself: read as far as the error says.
         names = re.findall(r'GLOBAL (\S+)', str(error))[:1]

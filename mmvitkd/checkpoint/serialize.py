@@ -1,4 +1,4 @@
-"""Plain data: what ``torch.load(..., weights_only=True)`` reads back."""
+"""Turn a checkpoint into plain data, which ``torch.load(..., weights_only=True)`` reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ def to_plain(value: Any, where: str = 'checkpoint') -> Any:
 
 
 def history_buffers(scalars: Mapping[str, Any]) -> dict[str, HistoryBuffer]:
-    """MMEngine's log buffers from what :func:`to_plain` made of them."""
+    """Restore MMEngine's log buffers from the plain data of :func:`to_plain`."""
     return {
         name: value
         if isinstance(value, HistoryBuffer)

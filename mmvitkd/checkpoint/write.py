@@ -1,6 +1,5 @@
-"""Writing a converted checkpoint, whole or not at all."""
+"""Write a converted checkpoint, whole or not at all."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from .atomic_backend import AtomicLocalBackend
+from ..utils.atomic_file import atomic_file
 from .converters.convert import Converted
 
-# Beside the weights in our checkpoint, and where the way back finds it.
+# Next to the weights in our checkpoint; the way back reads it there.
 UNUSED_KEY = 'released_unused'
 
 
 def write(converted: Converted, to: str, path: Path) -> None:
-    """Write plain data as the layout has it: what ``weights_only=True`` reads.
+    """Write plain data in the layout's own form, which ``weights_only=True`` reads.
 
     ``mmpretrain`` is a checkpoint with a 'state_dict', ``released`` one with a 'model', and
     ``timm`` the state dict alone. So is every safetensors file, which holds nothing else.
@@ -24,12 +23,9 @@ def write(converted: Converted, to: str, path: Path) -> None:
     Args:
         converted: The weights.
         to: The layout they are in.
-        path: Where to; folders on the way are made, a file that is there is replaced.
+        path: The file to write or replace; folders on the way are made.
     """
     weights = _plain(converted.weights)
-    if path.suffix == '.safetensors':
-        AtomicLocalBackend().put(save(weights, metadata={'format': 'pt'}), path)
-        return
     content: dict[str, Any] = weights
     if to == 'released':
         content = dict(model=weights)
@@ -37,13 +33,15 @@ def write(converted: Converted, to: str, path: Path) -> None:
         content = dict(state_dict=weights)
         if converted.unused:
             content[UNUSED_KEY] = _plain(converted.unused)
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    AtomicLocalBackend().put(buffer.getvalue(), path)
+    with atomic_file(path) as temporary, open(temporary, 'wb') as file:
+        if path.suffix == '.safetensors':
+            file.write(save(weights, metadata={'format': 'pt'}))
+        else:
+            torch.save(content, file)
 
 
 def _plain(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copies that carry no gradient, no part of a larger storage, and no other layout."""
+    """Copy tensors to contiguous ones without gradients, which own all of their storage."""
     return {
         key: value.detach().clone(memory_format=torch.contiguous_format)
         for key, value in weights.items()

@@ -7,6 +7,7 @@ from mmengine.hub import get_config
 
 from ..datasets.mean_std import fill_measured
 from ..package_data import PREFIX, packaged_config
+from ..utils.errors import KeyedValueError
 from .shortcuts import apply_shortcuts
 
 
@@ -45,6 +46,13 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
     Raises:
         ValueError: If a shortcut has a wrong value, or no image can be measured.
     """
+    if cfg.get('student') is not None:
+        raise KeyedValueError(
+            '{student}: nothing reads this key. Override model.architecture, or model where '
+            'there is no teacher; a config that inherits one of _base_/students takes it by '
+            "_base_.pop('student').",
+            'student',
+        )
     apply_shortcuts(cfg)
     if measure:
         fill_measured(cfg)

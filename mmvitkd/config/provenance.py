@@ -1,4 +1,4 @@
-"""Where a student comes from: its teacher, and what it was taught by which losses."""
+"""Describe how a student was trained: its teacher, its losses and its start."""
 
 import os.path as osp
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Provenance(NamedTuple):
 
 
 def provenance_of(model: Mapping[str, Any]) -> Provenance:
-    """What the ``model`` of a training config says about the student's training.
+    """Describe a student's training by the ``model`` of its config.
 
     Args:
         model: A ``FeatureDistill``, or a plain classifier.
@@ -53,7 +53,7 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
 
 
 def _name(teacher: Any) -> str:
-    """The teacher's name at timm, its config file, or its type with its architecture."""
+    """Return the teacher's name in timm, its config file, or its type and architecture."""
     if isinstance(teacher, str):
         return osp.basename(teacher) if teacher.endswith('.py') else teacher
     if 'model_name' in teacher:
@@ -68,7 +68,7 @@ def _name(teacher: Any) -> str:
 
 
 def _records(mapping: Mapping[str, Any], distiller: Mapping[str, Any]) -> str:
-    """What a loss compares: the sources of its recorders."""
+    """Return what a loss compares: the sources of its recorders."""
     sources = []
     for record in mapping.values():
         side = 'student' if record.get('from_student') else 'teacher'
@@ -83,7 +83,7 @@ def _layer(layer: int | str) -> str:
 
 
 def _loss(loss: Mapping[str, Any]) -> str:
-    """A loss with its arguments, the weight last."""
+    """Format a loss with its arguments, the weight last."""
     kind = str(loss['type']).split('.')[-1]
     arguments = [f'{k} {v}' for k, v in loss.items() if k not in ('type', 'loss_weight')]
     weight = f'weight {loss.get("loss_weight", 1.0)}'

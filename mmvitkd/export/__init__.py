@@ -1,1 +1,1 @@
-"""Taking a student away: as MMPretrain's, timm's and ONNX files, with a model card."""
+"""Export a student as MMPretrain's, timm's and ONNX files, with a model card."""

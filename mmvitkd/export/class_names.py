@@ -1,4 +1,4 @@
-"""The names of the classes that a student tells apart."""
+"""Find the names of a student's classes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from mmpretrain.registry import DATASETS
 def class_names(
     cfg: Config, checkpoint: Mapping[str, Any], num_classes: int
 ) -> tuple[str, ...] | None:
-    """The class names in the order of the logits, or None where nothing says them.
+    """Return the class names in the order of the logits, or None where they are not known.
 
-    MMEngine puts those of the training set into the checkpoint. For weights without them,
-    the config's test or validation set is asked: its ``classes`` or ``metainfo``, or what
-    its kind always has, as ``ImageNet``. Its images need not be there.
+    MMEngine saves those of the training set in the checkpoint. For weights without them, they
+    are read from the config's test or validation set: its ``classes`` or ``metainfo``, or what
+    its type always has, as ``ImageNet``. Its images need not exist.
 
     Args:
         cfg: The config of the training.
         checkpoint: The content of the checkpoint file.
-        num_classes: How many the student tells apart.
+        num_classes: How many classes the student has.
 
     Raises:
         ValueError: If there is another number of names.
@@ -31,7 +31,7 @@ def class_names(
     if names is not None and len(names) != num_classes:
         raise ValueError(
             f'{source} names {len(names)} classes ({", ".join(names[:3])}, ...), but the '
-            f'student tells {num_classes} apart: they do not belong together.'
+            f'student has {num_classes}: they do not belong together.'
         )
     return names
 

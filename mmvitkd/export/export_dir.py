@@ -1,4 +1,4 @@
-"""A folder that is written whole or not at all, and replaces only one of its own kind."""
+"""Write an export's folder whole or not at all, and replace nothing but an export."""
 
 import os
 from contextlib import AbstractContextManager
@@ -17,7 +17,7 @@ def check_target(out: Path, overwrite: bool) -> None:
     """Check that an export may be written to a folder.
 
     Raises:
-        FileExistsError: If it exists, unless it is an export, holds nothing else, and
+        FileExistsError: If it exists, unless it is an export with nothing else in it, and
             ``overwrite`` is set.
     """
     if not os.path.lexists(out):
@@ -26,8 +26,8 @@ def check_target(out: Path, overwrite: bool) -> None:
         raise FileExistsError(f'--out: {str(out)!r} exists; --overwrite replaces an export.')
     if out.is_symlink() or not out.is_dir() or not _has_card(out):
         raise FileExistsError(
-            f'--out: {str(out)!r} is no folder that export_student.py wrote (its {CARD} does '
-            'not say so): it is not replaced.'
+            f'--out: {str(out)!r} was not written by export_student.py (its {CARD} does not '
+            'say so): it is not replaced.'
         )
     foreign = sorted({p.name for p in out.iterdir()} - {*NAMES})
     if foreign:
@@ -43,11 +43,11 @@ def _has_card(folder: Path) -> bool:
 
 
 def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Path]:
-    """A folder to write an export into; it becomes ``out`` when all went well.
+    """Give a folder to write an export into; it becomes ``out`` when the context ends.
 
     Args:
-        out: The folder to be.
-        overwrite: Whether an export that is there is replaced, once the new one is whole.
+        out: The folder to create.
+        overwrite: Whether to replace an existing export, once the new one is complete.
 
     Raises:
         FileExistsError: See :func:`check_target`.

@@ -1,4 +1,4 @@
-"""What a student wants as its input: the size, the colours, and how an image gets there."""
+"""Describe a model's input: its size, its colours, and how an image is resized."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from ..models.utils.input_size import input_size_of
 
 
 class ImageInput(NamedTuple):
-    """A student's input.
+    """A model's input.
 
     Attributes:
         size: (H, W) in pixels.
@@ -37,7 +37,7 @@ class ImageInput(NamedTuple):
 
 
 def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> ImageInput:
-    """The input of a model with this test pipeline.
+    """Return the input of a model with this test pipeline.
 
     Args:
         model: The student, with its data preprocessor.
@@ -45,7 +45,7 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
             ``CenterCrop`` are understood; others that change the size are not seen.
 
     Raises:
-        ValueError: If neither the pipeline nor the model says the size.
+        ValueError: If neither the pipeline nor the model gives the size.
     """
     edge: int | None = None
     size: tuple[int, int] | None = None
@@ -67,30 +67,30 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
     if size is None:
         raise ValueError(
             "The student's input size is not known: the test pipeline has no CenterCrop or "
-            'Resize(scale=...), and the model does not say it.'
+            'Resize(scale=...), and the model does not give it.'
         )
     mean: tuple[float, ...] = (0.0,) * 3
     std: tuple[float, ...] = (1.0,) * 3
     normalization = normalization_by(model.data_preprocessor)
     if normalization is not None:
         mean, std = _numbers(normalization.mean), _numbers(normalization.std)
-    order = _order(model)
+    order = _channel_order(model)
     return ImageInput(
         size, mean, std, order, interpolation, crop_pct, crop_mode, resizes, crops
     )
 
 
 def _numbers(values: Tensor) -> tuple[float, ...]:
-    """The shortest decimals of float32 values: 33.3, where Python writes 33.29999923706055."""
+    """Return the shortest decimals of float32 values: 33.3, not 33.29999923706055."""
     return tuple(float(str(value)) for value in values.expand(3).numpy())
 
 
 def _height_width(size: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W) of what transforms take as one number, or as (W, H)."""
+    """Return (H, W) of a size that transforms take as one number, or as (W, H)."""
     width, height = (size, size) if isinstance(size, int) else size
     return height, width
 
 
-def _order(model: nn.Module) -> str:
-    """MMPretrain reads images as BGR; its preprocessor reverses that if it is told to."""
+def _channel_order(model: nn.Module) -> str:
+    """Return the channels' order: MMPretrain reads BGR, which ``to_rgb`` reverses."""
     return 'RGB' if getattr(model.data_preprocessor, 'to_rgb', False) else 'BGR'

@@ -1,4 +1,4 @@
-"""The student as a plain MMPretrain config and checkpoint."""
+"""Write a student as a plain MMPretrain config and checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 
 from ..version import __version__
+from .parity import check_logits
 from .plain_config import config_text
 from .student import Student, build_plain
 
@@ -32,7 +33,7 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
     loads with ``torch.load(file, weights_only=True)``.
 
     Raises:
-        ValueError: If the model that was read back does not give equal logits.
+        ValueError: If the model that is read back does not give equal logits.
     """
     text = f'{_header(student.config)}{config_text(student.config)}'
     (folder / CONFIG).write_text(text, encoding='utf-8')
@@ -40,26 +41,14 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
     meta = {'dataset_meta': names, 'mmvitkd_version': __version__}
     weights = {k: v.detach().clone() for k, v in student.model.state_dict().items()}
     torch.save({'meta': meta, 'state_dict': weights}, folder / CHECKPOINT)
-    _check(student, folder)
-
-
-def _header(config: dict[str, Any]) -> str:
-    """What to know before testing, as comments."""
-    reads_with_pillow = config['test_pipeline'][0].get('imdecode_backend') == 'pillow'
-    stays = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
-    return HEADER + (PILLOW if reads_with_pillow else '') + (STAYS if stays else '')
-
-
-def _check(student: Student, folder: Path) -> None:
     model = build_plain(Config.fromfile(folder / CONFIG))
     content = torch.load(folder / CHECKPOINT, weights_only=True)
     model.load_state_dict(content['state_dict'], strict=True)
-    images = student.images(2)
-    with torch.no_grad():
-        wanted, found = student.model(images), model(images)
-    if not torch.equal(wanted, found):
-        difference = (wanted - found).abs().max().item()
-        raise ValueError(
-            f'mmpretrain: {CONFIG} builds a model whose logits differ from those of training '
-            f'by up to {difference:.3g}; wanted equal ones.'
-        )
+    check_logits(student, model, 0, f'mmpretrain: the model of {CONFIG}')
+
+
+def _header(config: dict[str, Any]) -> str:
+    """Write what to know before testing, as comments."""
+    reads_with_pillow = config['test_pipeline'][0].get('imdecode_backend') == 'pillow'
+    stays = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
+    return HEADER + (PILLOW if reads_with_pillow else '') + (STAYS if stays else '')

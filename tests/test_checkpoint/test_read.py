@@ -242,9 +242,7 @@ def test_the_average_of_a_whole_distillation(tmp_path):
 
 def test_no_average_in_the_file(tmp_path):
     path = _saved(dict(state_dict=WEIGHTS, epoch=3), tmp_path)
-    message = (
-        r'^--ema: .*file\.pth.* holds no EMA weights \(key ema_state_dict or model_ema or '
-    )
+    message = r'^ema: .*file\.pth.* holds no EMA weights \(key ema_state_dict or model_ema or '
     with pytest.raises(ValueError, match=message + '.*found the keys state_dict, epoch'):
         student_weights(path, ema=True)
     path = _saved(dict(model=WEIGHTS, model_ema=argparse.Namespace()), tmp_path)

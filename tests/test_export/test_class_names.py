@@ -42,6 +42,6 @@ def test_none_where_nothing_says_them():
 
 
 def test_another_number_of_names_is_an_error():
-    message = r'the checkpoint names 5 classes \(ant, bee, cat, \.\.\.\), but .* tells 6 apart'
+    message = r'the checkpoint names 5 classes \(ant, bee, cat, \.\.\.\), but .* has 6'
     with pytest.raises(ValueError, match=message):
         class_names(training('plain'), trained_on(*NAMES), 6)

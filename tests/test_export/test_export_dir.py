@@ -63,7 +63,7 @@ def test_a_failure_leaves_the_export_that_was_there(tmp_path, monkeypatch):
 @pytest.mark.parametrize('kind', ['own project', 'file', 'empty', 'link', 'with a note'])
 def test_what_is_not_an_export_is_never_deleted(tmp_path, kind):
     out = tmp_path / 'student'
-    message = 'no folder that export_student.py wrote'
+    message = 'not written by export_student.py'
     if kind == 'file':
         out.write_text('precious')
     elif kind == 'link':

@@ -42,7 +42,7 @@ def test_the_config_says_what_it_takes_to_test_it(tmp_path, read):
 def test_a_config_that_builds_another_function_is_refused(tmp_path, read):
     student = read('ours')
     student.config['model']['backbone']['layer_cfgs'] = dict(act_cfg=dict(type='ReLU'))
-    with pytest.raises(ValueError, match=r'student\.py builds a model whose logits differ'):
+    with pytest.raises(ValueError, match=r'student\.py.* logits differ'):
         write_mmpretrain(student, tmp_path)
 
 

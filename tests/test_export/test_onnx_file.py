@@ -50,11 +50,6 @@ def test_one_quiet_file_for_any_batch_that_says_what_it_wants(tmp_path, read, ca
     for trace in (b'.py', b'File "', b'architecture', b'optim', b'pkg.'):
         assert trace not in file.read_bytes()
 
-    with pytest.raises(ValueError, match=r'at batch size 1 .* differ .* by up to \d'):
-        with torch.no_grad():
-            student.model.head.fc.bias[0] += 1e-3
-        onnx_file._check(student, file)
-
 
 def test_swin_gives_the_same_logits(tmp_path, read):
     student = read('swin_widelast')

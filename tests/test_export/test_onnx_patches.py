@@ -1,7 +1,7 @@
 """Swin's windows are merged as MMPretrain merges them."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.export.onnx_patches import exportable_windows
+from mmvitkd.export.onnx_patches import patch_swin_windows
 
 import torch
 from mmpretrain.models.utils import ShiftWindowMSA
@@ -11,7 +11,7 @@ def test_the_numbers_and_afterwards_the_function_are_mmpretrains():
     image = torch.randn(3, 8, 12, 5)
     windows = ShiftWindowMSA.window_partition(image, 4)
     original = ShiftWindowMSA.window_reverse
-    with exportable_windows():
+    with patch_swin_windows():
         assert ShiftWindowMSA.window_reverse is not original
         assert torch.equal(ShiftWindowMSA.window_reverse(windows, 8, 12, 4), image)
     assert ShiftWindowMSA.window_reverse is original

@@ -49,5 +49,5 @@ def test_a_student_without_a_head_is_an_error(tmp_path):
     cfg = training('ours')
     cfg.model.architecture.pop('head')
     save_training(cfg, tmp_path / 'c.pth')
-    with pytest.raises(ValueError, match=r'no logits.*no head to classify with'):
+    with pytest.raises(ValueError, match=r'no logits.*no classification head'):
         read_student(cfg, str(tmp_path / 'c.pth'))

@@ -79,12 +79,16 @@ def test_the_config_says_nothing_of_the_weights_timm_has(tmp_path, read):
     [
         ('widelast', {}, r'last blocks are wider than the others \(WideLast\)'),
         ('swin_widelast', {}, r'WideLast'),
-        ('swin', {}, 'nothing that a SwinTransformer is known to equal'),
+        ('swin', {}, 'known to equal a SwinTransformer'),
         ('lift', {}, 'LiftProjector between its blocks and its head'),
         ('ours', dict(head=dict(hidden_dim=8)), 'hidden layer'),
         ('ours', dict(backbone=dict(out_type='avg_featmap')), "out_type='avg_featmap'"),
         ('ours', dict(data_preprocessor=dict(to_rgb=False)), 'wants BGR'),
-        ('ours', dict(backbone=dict(layer_cfgs=dict(act_cfg=dict(type='ReLU')))), 'differ by'),
+        (
+            'ours',
+            dict(backbone=dict(layer_cfgs=dict(act_cfg=dict(type='ReLU')))),
+            'differ from',
+        ),
     ],
 )
 def test_what_timm_does_not_have(tmp_path, read, kind, parts, reason):

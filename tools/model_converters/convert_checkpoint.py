@@ -3,18 +3,17 @@
     python tools/model_converters/convert_checkpoint.py SOURCE TARGET --to LAYOUT
 
 LAYOUT is mmpretrain (ours too), timm (DeiT's too), or released: that of the Lift and
-WideLast checkpoints of arXiv 2511.15572. The layout of SOURCE is found out. Nothing in it
+WideLast checkpoints of arXiv 2511.15572. The layout of SOURCE is recognised. Nothing in it
 is executed; of a training checkpoint the weights are taken.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from mmvitkd.checkpoint.converters.convert import TARGETS, Converted, convert
-from mmvitkd.checkpoint.converters.reference_code import UNUSED
 from mmvitkd.checkpoint.read import read_checkpoint, student_of
 from mmvitkd.checkpoint.write import UNUSED_KEY, write
+from mmvitkd.utils.cli import exit_on_error
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,7 +30,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and say what was found and written."""
+    """Convert, and print what was found and written."""
     if args.target.exists() and not args.overwrite:
         raise FileExistsError(f'{args.target} exists; --overwrite replaces it.')
     checkpoint = read_checkpoint(args.source, 'SOURCE')
@@ -43,36 +42,35 @@ def run(args: argparse.Namespace) -> None:
     which = 'EMA weights' if args.ema else 'weights'
     found = f'{which} of a {converted.kind} in the layout {converted.layout}'
     print(f'{args.source}: {found}, {size_of(weights)}')
-    for note in notes(converted, args, UNUSED_KEY in checkpoint):
+    for note in notes(converted, args):
         print(note)
     write(converted, args.to, args.target)
     print(f'{args.target}: the layout {args.to}, {size_of(converted.weights)}')
 
 
-def notes(converted: Converted, args: argparse.Namespace, has_unused: bool) -> list[str]:
-    """What is said about the weights that the released Lift has and never uses."""
-    names = ', '.join(UNUSED)
+def notes(converted: Converted, args: argparse.Namespace) -> list[str]:
+    """Say what became of the weights that released code has and never uses."""
     if converted.unused:
-        kept = f'kept beside the state dict, under {UNUSED_KEY}, for the way back'
+        kept = f'kept next to the state dict, under {UNUSED_KEY}, for the way back'
         if args.target.suffix == '.safetensors':
-            kept = 'left out: safetensors has no place beside the weights, .pth has'
-        return [f'{names}: nothing uses these; they are {kept}.']
-    if args.to == 'released' and converted.kind == 'Lift' and not has_unused:
+            kept = 'left out: safetensors has no place for them, .pth has'
+        return [f'{", ".join(converted.unused)}: nothing uses these; they are {kept}.']
+    if converted.filled:
+        names = ', '.join(converted.filled)
         return [f'{names}: nothing uses these, and the source lacks them; filled with 1 and 0.']
     return []
 
 
 def size_of(weights: dict) -> str:
-    """The number of tensors and of the numbers in them."""
+    """Return the number of tensors and of the numbers in them."""
     return f'{len(weights)} tensors, {sum(v.numel() for v in weights.values()):,} parameters'
 
 
 def main() -> None:
-    """Run, and end with a message where the files do not allow it."""
-    try:
-        run(parse_args())
-    except (FileExistsError, FileNotFoundError, ValueError) as error:
-        sys.exit(f'convert_checkpoint: {error}')
+    """Convert, or exit with an error of one line."""
+    args = parse_args()
+    with exit_on_error('convert_checkpoint', {'ema': '--ema'}):
+        run(args)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Take a student away: `export_student.py CONFIG CHECKPOINT --out DIR`.
+"""Export a student: `export_student.py CONFIG CHECKPOINT --out DIR`.
 
 Writes MMPretrain's config and checkpoint, timm's layout where timm has the architecture,
 ONNX, and a model card. Each is read back and gives the logits of the training's model, or
@@ -7,10 +7,9 @@ nothing is written.
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
+import mmvitkd  # noqa: F401  (first: it patches the packages below)
 from mmvitkd.analysis import cost_of
 from mmvitkd.checkpoint.read import read_checkpoint
 from mmvitkd.config.load_config import load_config
@@ -23,6 +22,7 @@ from mmvitkd.export.run_match import is_of_another_run
 from mmvitkd.export.score import Score, recorded_score
 from mmvitkd.export.student import FormatUnavailableError, Student, read_student
 from mmvitkd.export.timm_folder import write_timm
+from mmvitkd.utils.cli import exit_on_error
 
 from mmengine.config import Config, DictAction
 
@@ -63,7 +63,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def given_score(file: Path) -> Score:
-    """The metrics in a JSON file.
+    """Read metrics from a JSON file.
 
     Raises:
         ValueError: If it does not hold numbers by name.
@@ -77,11 +77,11 @@ def given_score(file: Path) -> Score:
     return Score(metrics, 'a test of its own')
 
 
-def fitting_student(cfg: Config, args: argparse.Namespace) -> Student:
-    """The student of the checkpoint.
+def read_fitting_student(cfg: Config, args: argparse.Namespace) -> Student:
+    """Read the student, and say the usual reason where the checkpoint does not fit.
 
     Raises:
-        ValueError: If they do not fit each other; says the usual reason.
+        ValueError: If config and checkpoint do not fit each other.
     """
     try:
         return read_student(cfg, args.checkpoint, args.ema)
@@ -92,11 +92,7 @@ def fitting_student(cfg: Config, args: argparse.Namespace) -> Student:
 
 
 def write_formats(student: Student, folder: Path, formats: list[str] | None) -> list[str]:
-    """Write the formats that were asked for, or all that are possible.
-
-    Returns:
-        Those that were written.
-    """
+    """Write the requested formats, or all that are possible, and return their names."""
     writers = dict(
         mmpretrain=lambda: write_mmpretrain(student, folder),
         timm=lambda: write_timm(student, folder / 'timm'),
@@ -124,7 +120,7 @@ def export(args: argparse.Namespace) -> None:
     cfg = load_config(args.config, args.cfg_options)
     score = given_score(args.score) if args.score is not None else None
     checkpoint = read_checkpoint(args.checkpoint)
-    student = fitting_student(cfg, args)
+    student = read_fitting_student(cfg, args)
     config, differs = Path(args.config).name, is_of_another_run(cfg, checkpoint)
     if differs:
         print(f'{CARD}: {DIFFERS.format(config=config)}')
@@ -146,11 +142,10 @@ def export(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Export, or say in a line why not."""
-    try:
-        export(parse_args())
-    except (FileExistsError, FileNotFoundError, ValueError) as error:
-        sys.exit(f'export_student: {error}')
+    """Export, or exit with an error of one line."""
+    args = parse_args()
+    with exit_on_error('export_student', {'ema': '--ema'}):
+        export(args)
 
 
 if __name__ == '__main__':

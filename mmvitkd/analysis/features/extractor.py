@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...models.necks import LiftProjector
 from ...models.utils.blocks import blocks_of
 from ...models.utils.input_size import input_size_of
+from ...models.utils.remedy import distilled_features
 from .patch_tokens import num_patches, patch_tokens
 
 Key = int | str
-NECK = 'neck'
 EMBEDS = {'backbone.patch_embed', 'model.patch_embed'}
 
 
@@ -167,8 +166,7 @@ def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
             'give the names of modules.'
         )
     indices = range(len(own))
-    lifts = isinstance(getattr(model, 'neck', None), LiftProjector)
-    return [*(indices if word == 'all' else indices[-1:]), *([NECK] if lifts else [])]
+    return [*(indices if word == 'all' else indices[-1:]), *distilled_features(model)]
 
 
 def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:

@@ -1,15 +1,15 @@
-"""One checkpoint's weights from whatever layout they have to the one that is wanted."""
+"""Convert a checkpoint's weights from whatever layout they have to the one that is wanted."""
 
 from typing import NamedTuple
 
 from torch import Tensor
 
+from ...utils.errors import listed
+from .key_rules import RULES, KeyRules, Weights, layout_of, rules_of, rules_of_layout
 from .missing_keys import missing_between_widths, missing_keys
-from .reference_code import kind_of, lift_depth, lift_names, ours_to_released, released_to_ours
-from .renaming import listed, rename, reverse
-from .vit import VIT, layout_of, mmpretrain_to_timm, timm_to_mmpretrain, with_prefix
+from .renaming import SHOWN, rename, reverse
+from .vit import mmpretrain_to_timm, with_prefix
 
-Weights = dict[str, Tensor]
 TARGETS = ('mmpretrain', 'timm', 'released')
 
 
@@ -17,16 +17,18 @@ class Converted(NamedTuple):
     """Weights in another layout.
 
     Attributes:
-        layout: The one they had, as :func:`.vit.layout_of` calls it.
-        kind: 'Lift', 'WideLast' or 'ViT'.
+        layout: The one they had, as :func:`.key_rules.layout_of` calls it.
+        kind: 'Lift', 'WideLast', another remedy's name, or 'ViT'.
         weights: The state dict in the layout that was wanted.
-        unused: A released Lift's weights that nothing uses, for the way back.
+        unused: What a released student has that nothing uses, for the way back.
+        filled: Keys of such tensors that were made up, because the source has none.
     """
 
     layout: str
     kind: str
     weights: Weights
     unused: Weights
+    filled: tuple[str, ...] = ()
 
 
 def convert(weights: Weights, to: str, unused: Weights | None = None) -> Converted:
@@ -40,36 +42,57 @@ def convert(weights: Weights, to: str, unused: Weights | None = None) -> Convert
     Raises:
         ValueError: If the layout is unknown or the one that is wanted, if keys are unknown
             or missing, or if the target has no such model.
+
+    Example:
+        >>> import mmvitkd, timm
+        >>> from mmvitkd.checkpoint.converters.convert import convert
+        >>> deit = timm.create_model('deit_tiny_patch16_224', depth=1)
+        >>> converted = convert(deit.state_dict(), to='mmpretrain')
+        >>> converted.layout, converted.kind
+        ('timm', 'ViT')
+        >>> list(converted.weights)[:2]
+        ['backbone.cls_token', 'backbone.pos_embed']
     """
     layout = layout_of(weights)
     if layout.startswith(to):
         raise ValueError(f'the weights are in the layout {layout} already.')
-    ours, kept = _to_ours(weights, layout)
-    _check_complete(ours, weights, layout)
-    kind = kind_of(ours)
-    if to == 'mmpretrain':
-        return Converted(layout, kind, ours, kept)
-    if to == 'released':
-        return Converted(layout, kind, ours_to_released(ours, unused), {})
-    if kind != 'ViT':
-        raise ValueError(f'this is {kind}, which timm does not have; convert it to released.')
-    return Converted(layout, kind, mmpretrain_to_timm(ours), {})
-
-
-def _to_ours(weights: Weights, layout: str) -> tuple[Weights, Weights]:
+    source = rules_of_layout(layout)
+    kept: Weights = {}
     if layout == 'mmpretrain':
-        return with_prefix(weights), {}
-    if layout == 'timm':
-        return timm_to_mmpretrain(weights), {}
-    return released_to_ours(weights)
+        ours = with_prefix(weights)
+    else:
+        ours, kept = source.to_mmpretrain(weights)
+    rules = source if source.released_key else rules_of(ours)
+    _check_complete(ours, weights, layout, rules)
+    if to == 'mmpretrain':
+        return Converted(layout, rules.name, ours, kept)
+    if to == 'released':
+        return _to_released(ours, layout, rules, unused)
+    if rules.key:
+        advice = '; convert it to released' if rules.released_key else ''
+        raise ValueError(f'this is {rules.name}, which timm does not have{advice}.')
+    return Converted(layout, rules.name, mmpretrain_to_timm(ours), {})
 
 
-def _check_complete(ours: Weights, weights: Weights, layout: str) -> None:
+def _to_released(
+    ours: Weights, layout: str, rules: KeyRules, unused: Weights | None
+) -> Converted:
+    if not rules.released_key:
+        released = ' or '.join(sorted(rules.name for rules in RULES if rules.released_key))
+        raise ValueError(
+            f'this is a {rules.name}, which was not released: wanted {released}; '
+            f'found the keys {listed(list(ours), SHOWN)}.'
+        )
+    filled = rules.unused_keys if unused is None else ()
+    return Converted(layout, rules.name, rules.to_released(ours, unused), {}, filled)
+
+
+def _check_complete(ours: Weights, weights: Weights, layout: str, rules: KeyRules) -> None:
     """Raise a ValueError that lists what is missing, under the names of the source."""
-    depth = lift_depth(weights) if layout == 'released_lift' else 0
-    missing = missing_keys(ours, depth) or missing_between_widths(ours)
+    depth = rules.num_blocks(weights) if layout == rules.released_layout else 0
+    missing = missing_keys(ours, rules, depth) or missing_between_widths(ours, rules)
     if missing and layout != 'mmpretrain':
-        names = lift_names(depth) if layout == 'released_lift' else VIT
-        missing = list(rename(dict.fromkeys(missing, Tensor()), reverse(names), layout))
+        names = reverse(rules.names(weights))
+        missing = list(rename(dict.fromkeys(missing, Tensor()), names, layout))
     if missing:
-        raise ValueError(f'{len(missing)} keys are missing: {listed(missing)}.')
+        raise ValueError(f'{len(missing)} keys are missing: {listed(missing, SHOWN)}.')

@@ -1,18 +1,20 @@
-"""Renaming a state dict by a table of names that is read in either direction."""
+"""Rename a state dict by a table of names that is read in either direction."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
+from ...utils.errors import listed
+
 Names = Sequence[tuple[str, str]]
 
+SHOWN = 10  # of the keys in a message
 FIELDS = {'{n}': r'(?P<n>\d+)', '{p}': r'(?P<p>weight|bias)'}
-SHOWN = 10
 
 
 def reverse(names: Names) -> Names:
-    """The same table, read from right to left."""
+    """Return the same table, read from right to left."""
     return [(right, left) for left, right in names]
 
 
@@ -41,17 +43,10 @@ def rename(weights: dict[str, Tensor], names: Names, wanted: str) -> dict[str, T
             renamed[name] = value
     if unknown:
         raise ValueError(
-            f'{len(unknown)} of {len(weights)} keys are unknown: {listed(unknown)}. '
+            f'{len(unknown)} of {len(weights)} keys are unknown: {listed(unknown, SHOWN)}. '
             f'Wanted {wanted}.'
         )
     return renamed
-
-
-def listed(keys: Iterable[str]) -> str:
-    """The first few keys, and how many there are beyond."""
-    keys = list(keys)
-    rest = f' and {len(keys) - SHOWN} more' if len(keys) > SHOWN else ''
-    return ', '.join(keys[:SHOWN]) + rest
 
 
 def _pattern(name: str) -> re.Pattern[str]:

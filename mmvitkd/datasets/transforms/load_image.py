@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -47,6 +47,10 @@ class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
     Args:
         backend_args: MMEngine's file backend; by default chosen by the path.
     """
+
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(
+        type='LoadImageFromFile', imdecode_backend='pillow'
+    )
 
     def __init__(self, backend_args: dict[str, Any] | None = None) -> None:
         self.backend_args = backend_args

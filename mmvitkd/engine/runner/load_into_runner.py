@@ -2,7 +2,7 @@
 
 from mmengine.runner import Runner
 
-from ...checkpoint.load_student import load_student
+from ...checkpoint.load_strict import load_student
 from ...utils.unwrap import unwrap_model
 
 

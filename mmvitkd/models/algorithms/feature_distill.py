@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
-from ..students import Fill, narrow_start
+from ..students import Initialization, narrow_start
 from ..teachers import Teacher, build_teacher
 from ..teachers.options import check_options
 from ..utils.distiller_checks import (
@@ -93,7 +93,7 @@ class FeatureDistill(BaseAlgorithm):
         options = check_options(teacher_options, 'teacher_options.')
         _check_switches(compile_student=compile_student, channels_last=channels_last)
         self.distillation_stopped = False  # what MMRazor's StopDistillHook sets
-        self._start: Fill | None = None
+        self._start: Initialization | None = None
         if student_ckpt is not None:
             self._start = narrow_start(self.student, student_ckpt)
         self._channels_last = False

@@ -1,4 +1,4 @@
-"""The initialisation that timm gives a ViT's layers, under MMEngine's ``init_weights``."""
+"""Initialise a ViT's layers as timm does, under MMEngine's ``init_weights``."""
 
 from mmengine.model import BaseModule
 from mmengine.model.weight_init import update_init_info

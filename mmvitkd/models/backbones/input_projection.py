@@ -1,13 +1,14 @@
-"""The entry of a wide block: a projection and a norm before the block itself."""
+"""The input projection of a wide block: a Linear and a norm before the block itself."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from mmpretrain.models.utils import build_norm_layer
 from torch import nn
 
 
-def add_entries(
-    blocks: Iterable[nn.Module], dims: list[int], norm_cfgs: list[dict], width_in: int
+def add_input_projections(
+    blocks: Iterable[nn.Module], dims: list[int], norm_cfgs: list[dict[str, Any]], width_in: int
 ) -> None:
     """Give every block that is wider than its input a ``proj_in`` and a ``proj_norm``.
 
@@ -21,11 +22,11 @@ def add_entries(
         if width != width_in:
             block.proj_in = nn.Linear(width_in, width, bias=False)
             block.proj_norm = build_norm_layer(norm_cfg, width)
-            block.register_forward_pre_hook(_enter)
+            block.register_forward_pre_hook(_project_input)
         width_in = width
 
 
-def _enter(block: nn.Module, inputs: tuple) -> tuple:
-    """Forward pre-hook of a block that is wider than its input (B, L, C_in)."""
+def _project_input(block: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Forward pre-hook of a block: project its input (B, L, C_in) to its width."""
     tokens, *rest = inputs
     return (block.proj_norm(block.proj_in(tokens)), *rest)

@@ -1,5 +1,7 @@
 """MMPretrain's Vision Transformer with timm's DeiT initialisation."""
 
+from typing import Any, ClassVar
+
 from mmcv.cnn.bricks.drop import DropPath
 from mmpretrain.models import backbones as mmpretrain
 from torch.nn.init import normal_, trunc_normal_
@@ -9,7 +11,7 @@ from .initialization import init_linears_and_norms, mark_blocks_as_initialised
 
 
 @MODELS.register_module()
-class VisionTransformer(mmpretrain.VisionTransformer):
+class VisionTransformer(mmpretrain.VisionTransformer):  # type: ignore[misc]  # untyped base
     """MMPretrain's ``VisionTransformer``, initialised as timm initialises DeiT.
 
     The plain baseline of arXiv 2511.15572 and the base of its Lift student. Arguments,
@@ -29,7 +31,9 @@ class VisionTransformer(mmpretrain.VisionTransformer):
         **kwargs: The same, by name.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='VisionTransformer')
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for module in self.modules():
             if isinstance(module, DropPath):

@@ -8,6 +8,8 @@ from mmengine.model import BaseModule
 from mmpretrain.registry import MODELS as MMPRETRAIN_MODELS
 
 from ...registry import MODELS
+from ...utils.deprecation import renamed_arguments
+from ..utils.remedy import Remedy
 from .width_schedule import block_widths
 
 # The subclass of WideLast that widens each class of MMPretrain's.
@@ -15,7 +17,7 @@ WIDENED: dict[type, type['WideLast']] = {}
 
 
 @MODELS.register_module()
-class WideLast(BaseModule):
+class WideLast(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     """A registered backbone with its last blocks widened (arXiv 2511.15572, WideLast).
 
     A block that is wider than its input first applies ``proj_in`` (Linear without
@@ -48,7 +50,7 @@ class WideLast(BaseModule):
             the teacher's.
         num_heads: Heads of the wide blocks, one number or one for each; None leaves
             them to the schedule.
-        num_wide: Number of wide blocks, counted from the last.
+        num_wide_blocks: Number of wide blocks, counted from the last.
         schedule: 'heads_step', 'fixed_step', 'heads_linear' or 'fixed_linear', see
             :func:`block_widths`; None is 'heads_step' unless ``width`` is a list or
             ``num_heads`` is given.
@@ -57,8 +59,7 @@ class WideLast(BaseModule):
     Attributes:
         block_dims: Width of every block; of Swin's, through all stages.
         block_heads: Number of heads of every block.
-        widened: Names of the submodules that a narrow model has no weights for: the
-            blocks wider than the base's, and the norms after them.
+        widened: The blocks wider than the base's, and the norms after them.
 
     Shapes:
         Input (B, 3, H, W). Output, a tuple with an entry for each of ``out_indices``,
@@ -79,28 +80,31 @@ class WideLast(BaseModule):
 
     block_dims: tuple[int, ...]
     block_heads: tuple[int, ...]
-    widened: tuple[str, ...]
+    timm_lacks = 'model whose last blocks are wider than the others (WideLast)'
 
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         """Register the subclass for the class that it widens."""
         super().__init_subclass__(**kwargs)
         WIDENED.setdefault(cls.base_class, cls)
 
-    def __new__(cls, base: dict | None = None, *args, **kwargs) -> 'WideLast':
+    def __new__(
+        cls, base: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> 'WideLast':
         """Choose the subclass that widens the base's class."""
         # Copying and unpickling call this without arguments, on the right class.
-        if base is not None and cls is WideLast:
-            return super().__new__(WIDENED[_base_class(base)])
-        return super().__new__(cls)
+        kind = WIDENED[_base_class(base)] if base is not None and cls is WideLast else cls
+        made: WideLast = super().__new__(kind)
+        return made
 
+    @renamed_arguments(num_wide='num_wide_blocks')
     def __init__(
         self,
-        base: dict,
+        base: dict[str, Any],
         width: int | Sequence[int],
         num_heads: int | Sequence[int] | None = None,
-        num_wide: int = 1,
+        num_wide_blocks: int = 1,
         schedule: str | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         if _base_class(base) is not self.base_class:
             raise ValueError(
@@ -111,33 +115,33 @@ class WideLast(BaseModule):
         cfg = {k: v for k, v in base.items() if k not in ('type', '_scope_')}
         if init_cfg is not None:
             if cfg.get('init_cfg') is not None:
-                raise ValueError('init_cfg is given twice: in base and beside it')
+                raise ValueError('init_cfg is given twice: in base and next to it')
             cfg['init_cfg'] = init_cfg
         arch = self._arch_settings(cfg)
-        dims, heads = self._block_widths(arch, width, num_heads, num_wide, schedule)
+        dims, heads = self._block_widths(arch, width, num_heads, num_wide_blocks, schedule)
         cfg.update(self._base_settings(cfg, arch, dims, heads))
         super().__init__(**cfg)
         self._widen(cfg, dims, heads)
 
     @staticmethod
-    def _block_widths(arch: dict, *settings) -> tuple[list[int], list[int]]:
-        """Widths and heads of the blocks that can be wide, :func:`block_widths`."""
+    def _block_widths(arch: dict[str, Any], *settings: Any) -> tuple[list[int], list[int]]:
+        """Return :func:`block_widths` of the blocks that can be wide."""
         return block_widths(arch, *settings)
 
     @classmethod
     def _base_settings(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
+        cls, cfg: dict[str, Any], arch: dict[str, Any], dims: list[int], heads: list[int]
     ) -> dict[str, Any]:
-        """The arguments of the base that make its blocks as wide as ``dims``."""
+        """Return the arguments of the base that make its blocks as wide as ``dims``."""
         raise NotImplementedError
 
-    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
-        """Add the entries of the wide blocks; give the final norms the last width."""
+    def _widen(self, cfg: dict[str, Any], dims: list[int], heads: list[int]) -> None:
+        """Add the input projections; give the final norms the last width."""
         raise NotImplementedError
 
     @classmethod
-    def _argument(cls, cfg: dict, name: str) -> Any:
-        """What the base takes for an argument: the config's value or its default."""
+    def _argument(cls, cfg: dict[str, Any], name: str) -> Any:
+        """Return the config's value of an argument of the base, or its default."""
         if name in cfg:
             return cfg[name]
         for kind in cls.base_class.__mro__:
@@ -147,11 +151,11 @@ class WideLast(BaseModule):
         raise AttributeError(f'{cls.base_class.__name__} takes no {name}')
 
     @classmethod
-    def _arch_settings(cls, cfg: dict) -> dict:
-        """The base's own sizes, ``arch`` spelled out."""
+    def _arch_settings(cls, cfg: dict[str, Any]) -> dict[str, Any]:
+        """Return the base's own sizes, ``arch`` spelled out."""
         arch = cls._argument(cfg, 'arch')
         if isinstance(arch, str):
-            known = cls.base_class.arch_zoo
+            known: dict[str, dict[str, Any]] = cls.base_class.arch_zoo
             if arch.lower() not in known:
                 raise ValueError(f'base.arch={arch!r} is none of {sorted(known)}')
             return known[arch.lower()]
@@ -163,25 +167,25 @@ class WideLast(BaseModule):
         return arch
 
 
-def _base_class(base: dict) -> type:
-    """The MMPretrain class that ``base`` is a config of, if WideLast can widen it."""
+def _base_class(base: dict[str, Any]) -> type:
+    """Return the MMPretrain class that ``base`` configures, if WideLast can widen it."""
     if not isinstance(base, dict) or 'type' not in base:
         raise TypeError(f'base must be a config dict with a type, found {base!r}')
     kind = name = base['type']
     if isinstance(name, str):
         scope, _, short = name.rpartition('.')
         kind = MMPRETRAIN_MODELS.get(short) if scope in ('', 'mmpretrain') else None
-    if kind in WIDENED:
+    if isinstance(kind, type) and kind in WIDENED:
         return kind
     supported = ', '.join(sorted(cls.__name__ for cls in WIDENED))
     raise ValueError(
-        f'base.type={name!r} cannot be widened: {_why_not(kind)}. Supported: '
+        f'base.type={name!r} cannot be widened: {_refusal_reason(kind)}. Supported: '
         f"{supported}, all of MMPretrain's"
     )
 
 
-def _why_not(kind: Any) -> str:
-    """Why a backbone is refused, in a clause."""
+def _refusal_reason(kind: Any) -> str:
+    """Say in a clause why a backbone is refused."""
     if not isinstance(kind, type):
         return "MMPretrain's registry has no such class"
     if kind.__module__.startswith('mmpretrain.models.selfsup'):

@@ -8,17 +8,17 @@ from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
 from .initialization import init_linears_and_norms, mark_blocks_as_initialised
-from .input_projection import add_entries
+from .input_projection import add_input_projections
 from .wide_last import WideLast
 from .width_schedule import block_widths
 
-# What a stage and a block are given by the arch, and not by stage_cfgs.
+# Sizes of a stage and of a block, which come from the arch and not from stage_cfgs.
 STAGE_SIZES = {'embed_dims', 'depth', 'num_heads', 'downsample'}
 BLOCK_SIZES = {'embed_dims', 'num_heads'}
 NORM = dict(type='LN')  # of MMPretrain's Swin blocks, unless block_cfgs says otherwise
 
 
-class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
+class WideLastSwin(WideLast, mmpretrain.SwinTransformer):  # type: ignore[misc]  # untyped base
     """WideLast on Swin: ``stages.S.blocks.N`` of the last stage S, behind its downsampling.
 
     To the width schedule the last stage alone is the base: its width, heads and depth.
@@ -28,7 +28,7 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
     arch_keys = frozenset(('embed_dims', 'depths', 'num_heads'))
 
     @staticmethod
-    def _block_widths(arch: dict, *settings) -> tuple[list[int], list[int]]:
+    def _block_widths(arch: dict[str, Any], *settings: Any) -> tuple[list[int], list[int]]:
         try:
             return block_widths(arch, *settings)
         except ValueError as error:
@@ -39,8 +39,8 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
             ) from None
 
     @classmethod
-    def _arch_settings(cls, cfg: dict) -> dict:
-        """Width, heads and depth of the last stage, in the words of a plain ViT."""
+    def _arch_settings(cls, cfg: dict[str, Any]) -> dict[str, Any]:
+        """Return width, heads and depth of the last stage, named as for a plain ViT."""
         arch = super()._arch_settings(cfg)
         width = arch['embed_dims']
         for stage in cls._stage_cfgs(cfg)[:-1]:
@@ -51,7 +51,7 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
 
     @classmethod
     def _base_settings(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
+        cls, cfg: dict[str, Any], arch: dict[str, Any], dims: list[int], heads: list[int]
     ) -> dict[str, Any]:
         *stages, last = cls._stage_cfgs(cfg)
         blocks = [
@@ -65,10 +65,10 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
             stage_cfgs=[*stages, dict(last, block_cfgs=blocks)],
         )
 
-    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
+    def _widen(self, cfg: dict[str, Any], dims: list[int], heads: list[int]) -> None:
         stage, base_width = self.stages[-1], self.stages[-1].embed_dims
         norm_cfgs = [b.get('norm_cfg', NORM) for b in cfg['stage_cfgs'][-1]['block_cfgs']]
-        add_entries(stage.blocks, dims, norm_cfgs, base_width)
+        add_input_projections(stage.blocks, dims, norm_cfgs, base_width)
         attentions = [block.attn.w_msa for stage in self.stages for block in stage.blocks]
         self.block_dims = tuple(attention.embed_dims for attention in attentions)
         self.block_heads = tuple(attention.num_heads for attention in attentions)
@@ -102,8 +102,8 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
         return self
 
     @classmethod
-    def _out_indices(cls, cfg: dict, number: int) -> list[int]:
-        """A new list of the ``out_indices``; the base ignores those from the end."""
+    def _out_indices(cls, cfg: dict[str, Any], number: int) -> list[int]:
+        """Return a new list of ``out_indices`` from 0: the base ignores negative ones."""
         given = cls._argument(cfg, 'out_indices')
         indices = list(given) if isinstance(given, Sequence) else [given]
         for index in indices:
@@ -115,17 +115,17 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
         return [index % number for index in indices]
 
     @classmethod
-    def _stage_cfgs(cls, cfg: dict) -> list[dict]:
-        """The base's ``stage_cfgs``, one for each stage."""
+    def _stage_cfgs(cls, cfg: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the base's ``stage_cfgs``, one for each stage."""
         number = len(super()._arch_settings(cfg)['depths'])
-        return _checked(
+        return _part_cfgs(
             cls._argument(cfg, 'stage_cfgs'), number, STAGE_SIZES, 'stage_cfgs', 'stages'
         )
 
     @classmethod
-    def _block_cfgs(cls, stage_cfg: dict, number: int) -> list[dict]:
-        """The ``block_cfgs`` of the last stage, one for each block."""
-        return _checked(
+    def _block_cfgs(cls, stage_cfg: dict[str, Any], number: int) -> list[dict[str, Any]]:
+        """Return the ``block_cfgs`` of the last stage, one for each block."""
+        return _part_cfgs(
             stage_cfg.get('block_cfgs', {}),
             number,
             BLOCK_SIZES,
@@ -134,8 +134,10 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):
         )
 
 
-def _checked(given: Any, number: int, sizes: set[str], key: str, what: str) -> list[dict]:
-    """One config for each of ``number`` parts, none of which sets a size."""
+def _part_cfgs(
+    given: Any, number: int, sizes: set[str], key: str, what: str
+) -> list[dict[str, Any]]:
+    """Return one config for each of ``number`` parts, none of which sets a size."""
     configs = [given] * number if isinstance(given, dict) else list(given)
     if len(configs) != number:
         raise ValueError(f'base.{key} has {len(configs)} entries for {number} {what}')

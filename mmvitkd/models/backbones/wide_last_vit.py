@@ -1,12 +1,13 @@
 """WideLast on MMPretrain's plain Vision Transformers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmpretrain.models import backbones as mmpretrain
 from mmpretrain.models.utils import build_norm_layer
 from torch.nn.init import trunc_normal_
 
-from .input_projection import add_entries
+from .input_projection import add_input_projections
 from .vision_transformer import VisionTransformer
 from .wide_last import WideLast
 from .width_schedule import block_widths
@@ -20,18 +21,18 @@ class WideLastViT(WideLast, VisionTransformer):
 
     @classmethod
     def _base_settings(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
-    ) -> dict[str, list]:
+        cls, cfg: dict[str, Any], arch: dict[str, Any], dims: list[int], heads: list[int]
+    ) -> dict[str, Any]:
         return dict(
             out_indices=cls._out_indices(cfg, dims),
             layer_cfgs=cls._layer_cfgs(cfg, arch, dims, heads),
         )
 
-    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
+    def _widen(self, cfg: dict[str, Any], dims: list[int], heads: list[int]) -> None:
         self.block_dims, self.block_heads = tuple(dims), tuple(heads)
         norm_cfg = self._argument(cfg, 'norm_cfg')
         norm_cfgs = [layer_cfg.get('norm_cfg', norm_cfg) for layer_cfg in cfg['layer_cfgs']]
-        add_entries(self.layers, dims, norm_cfgs, self.embed_dims)
+        add_input_projections(self.layers, dims, norm_cfgs, self.embed_dims)
         widened = [f'layers.{i}' for i, dim in enumerate(dims) if dim != self.embed_dims]
         if dims[-1] != self.embed_dims:
             for norm, used in (
@@ -52,8 +53,8 @@ class WideLastViT(WideLast, VisionTransformer):
             trunc_normal_(self.cls_token, std=0.02)
 
     @classmethod
-    def _out_indices(cls, cfg: dict, dims: list[int]) -> list[int]:
-        """A new list of the ``out_indices``, each of a block whose output is usable."""
+    def _out_indices(cls, cfg: dict[str, Any], dims: list[int]) -> list[int]:
+        """Return a new list of ``out_indices``, each of a block whose output is usable."""
         given = cls._argument(cfg, 'out_indices')
         indices = list(given) if isinstance(given, Sequence) else [given]
         averages = cls._argument(cfg, 'out_type') == 'avg_featmap'
@@ -74,9 +75,9 @@ class WideLastViT(WideLast, VisionTransformer):
 
     @classmethod
     def _layer_cfgs(
-        cls, cfg: dict, arch: dict, dims: list[int], heads: list[int]
-    ) -> list[dict]:
-        """The base's ``layer_cfgs``: the user's, completed by each block's size."""
+        cls, cfg: dict[str, Any], arch: dict[str, Any], dims: list[int], heads: list[int]
+    ) -> list[dict[str, Any]]:
+        """Return the base's ``layer_cfgs``: the user's, with each block's size."""
         given = cls._argument(cfg, 'layer_cfgs')
         given = [given] * len(dims) if isinstance(given, dict) else given
         if len(given) != len(dims):
@@ -98,7 +99,7 @@ class WideLastViT(WideLast, VisionTransformer):
         ]
 
 
-class WideLastDistilled(WideLastViT, mmpretrain.DistilledVisionTransformer):
+class WideLastDistilled(WideLastViT, mmpretrain.DistilledVisionTransformer):  # type: ignore[misc]  # untyped base
     """WideLast on DeiT with a distillation token."""
 
     base_class = mmpretrain.DistilledVisionTransformer
@@ -108,12 +109,12 @@ class WideLastDistilled(WideLastViT, mmpretrain.DistilledVisionTransformer):
         trunc_normal_(self.dist_token, std=0.02)
 
 
-class WideLastDeiT3(WideLastViT, mmpretrain.DeiT3):
+class WideLastDeiT3(WideLastViT, mmpretrain.DeiT3):  # type: ignore[misc]  # untyped base
     """WideLast on DeiT III."""
 
     base_class = mmpretrain.DeiT3
 
-    def _widen(self, cfg: dict, dims: list[int], heads: list[int]) -> None:
+    def _widen(self, cfg: dict[str, Any], dims: list[int], heads: list[int]) -> None:
         super()._widen(cfg, dims, heads)
         # MMPretrain's DeiT3 block normalises with its ln1 before the FFN too and never
         # uses its ln2: trainable, it would stop DDP without find_unused_parameters.
@@ -121,13 +122,13 @@ class WideLastDeiT3(WideLastViT, mmpretrain.DeiT3):
             block.ln2.requires_grad_(False)
 
 
-class WideLastViTEVA02(WideLastViT, mmpretrain.ViTEVA02):
+class WideLastViTEVA02(WideLastViT, mmpretrain.ViTEVA02):  # type: ignore[misc]  # untyped base
     """WideLast on EVA-02."""
 
     base_class = mmpretrain.ViTEVA02
 
     @staticmethod
-    def _block_widths(arch: dict, *settings) -> tuple[list[int], list[int]]:
+    def _block_widths(arch: dict[str, Any], *settings: Any) -> tuple[list[int], list[int]]:
         dims, heads = block_widths(arch, *settings)
         size = arch['embed_dims'] // arch['num_heads']
         for index, (width, number) in enumerate(zip(dims, heads, strict=True)):

@@ -1,16 +1,19 @@
 """LiftProjector: a projection of a narrow ViT's tokens to the teacher's width, kept."""
 
+from typing import Any
+
 import torch
 import torch.nn as nn
 from mmengine.model import BaseModule
 
 from ...registry import MODELS
+from ..utils.remedy import Remedy
 
 POOLING = ('mean', 'cls')
 
 
 @MODELS.register_module()
-class LiftProjector(BaseModule):
+class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     """The projection of Lift (arXiv 2511.15572, Lift): Linear without bias, LayerNorm.
 
     It goes between a backbone with ``out_type='raw'`` and ``final_norm=False`` and a
@@ -40,6 +43,10 @@ class LiftProjector(BaseModule):
             ``pooling='cls'``.
     """
 
+    widened = ('',)
+    distilled_feature = ''
+    timm_lacks = 'ViT with a LiftProjector between its blocks and its head'
+
     def __init__(
         self,
         in_channels: int,
@@ -48,7 +55,7 @@ class LiftProjector(BaseModule):
         eps: float = 1e-5,
         pooling: str = 'mean',
         num_extra_tokens: int = 1,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if pooling not in POOLING:
@@ -88,7 +95,7 @@ class LiftProjector(BaseModule):
         if not isinstance(inputs, tuple):
             raise TypeError(f'neck inputs must be a tuple, found {type(inputs).__name__}')
         feature = inputs[-1]
-        self._check(feature)
+        self._check_feature(feature)
         if feature.dim() == 4:
             tokens = self.norm(self.proj(feature.flatten(2).transpose(1, 2)))
         elif self.pooling == 'cls':
@@ -98,7 +105,7 @@ class LiftProjector(BaseModule):
             tokens = self.norm(self.proj(feature[:, self.num_extra_tokens :]))
         return tokens, tokens.mean(dim=1)
 
-    def _check(self, feature: torch.Tensor) -> None:
+    def _check_feature(self, feature: torch.Tensor) -> None:
         shape = tuple(feature.shape)
         if len(shape) not in (3, 4):
             raise ValueError(

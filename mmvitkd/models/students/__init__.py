@@ -1,5 +1,5 @@
-"""What a student starts from."""
+"""Initialise students from pretrained narrow models."""
 
-from .init_from_checkpoint import Fill, narrow_start
+from .init_from_checkpoint import Initialization, narrow_start
 
-__all__ = ['Fill', 'narrow_start']
+__all__ = ['Initialization', 'narrow_start']

@@ -1,4 +1,4 @@
-"""A student's start from a narrow pretrained model: what was not widened is filled."""
+"""Initialise a student from the checkpoint of a narrow pretrained model."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,7 +8,9 @@ from math import isqrt
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from .narrow_state_dict import POSITIONS, narrow_weights, number_of_patches
+from ...utils.errors import KeyedValueError
+from ..utils.remedy import widened_modules
+from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
 
 SHOWN = 10
 # What tensors are named together as: a block, a neck or head, a layer.
@@ -17,6 +19,8 @@ GROUP = re.compile(
 )
 
 
+# Parts that another task or another width replaces.
+TOP = ('neck', 'head')
 # What a student may do without: another top, and tokens that it does not have.
 MAY_BE_UNUSED = re.compile(
     r'(head|neck)\.|backbone\.(cls_token|dist_token|mask_token|(ln[12]|norm\d?)\.)'
@@ -24,14 +28,14 @@ MAY_BE_UNUSED = re.compile(
 
 
 @dataclass
-class Fill:
-    """The tensors that fit a student, to be loaded once it is initialised.
+class Initialization:
+    """Tensors of a narrow model that fit a student, to be loaded after ``init_weights()``.
 
     Attributes:
         path: The file that they are from.
         weights: The tensors by the student's names.
         new: The parts of the student that keep their initialisation.
-        unused: What the file has beside.
+        unused: What else the file has.
     """
 
     path: str
@@ -40,7 +44,7 @@ class Fill:
     unused: list[str]
 
     def load(self, student: nn.Module) -> None:
-        """Fill the student that this was made for, and log what was filled and what not.
+        """Load the tensors into the student, and log which parts were filled and which not.
 
         Position embeddings of another grid are resized by MMPretrain's own hook.
         """
@@ -55,20 +59,20 @@ class Fill:
         )
 
 
-def narrow_start(student: nn.Module, path: str) -> Fill:
-    """Check that a narrow model's checkpoint fills a student, from names and shapes.
+def narrow_start(student: nn.Module, path: str) -> Initialization:
+    """Check by names and shapes that a narrow model's checkpoint fits a student, and read it.
 
-    Every tensor must be in the file with its shape, and what the file has beside must be a
+    Every tensor must be in the file with its shape, and what else the file has must be a
     top or a token that the student does without: a layer scale or a block more would make it
-    another function. Three parts may be new instead, each as
-    a whole: what is wider than the base (``backbone.widened`` of WideLast), the neck (Lift)
-    and the head (another number of classes, another width, another type). They are filled
-    too where the file has the very same part, as a distillation's own checkpoint does. The
-    number of heads leaves no trace in a tensor's shape and is not checked.
+    another function. Some parts may be new instead, each as a whole: what a remedy widened
+    (:class:`~mmvitkd.models.utils.remedy.Remedy`), the neck and the head (another number of
+    classes, another width, another type). They are filled too where the file has the very same
+    part, as a distillation's own checkpoint does. The number of heads leaves no trace in a
+    tensor's shape and is not checked.
 
     Args:
-        student: An MMPretrain classifier: plain, Lift or WideLast. It is left as it is.
-        path: A local file, see :func:`.narrow_weights.narrow_weights`.
+        student: An MMPretrain classifier, with or without a remedy. It is left as it is.
+        path: A local file, see :func:`.narrow_state_dict.narrow_state_dict`.
 
     Returns:
         What to load after ``student.init_weights()``.
@@ -78,15 +82,15 @@ def narrow_start(student: nn.Module, path: str) -> Fill:
         ValueError: If it cannot be read, is of another architecture, or lacks something.
     """
     if not hasattr(student, 'backbone'):
-        raise ValueError(
-            'student_ckpt: wanted an MMPretrain ImageClassifier as architecture, found a '
-            f'{type(student).__name__}.'
+        raise KeyedValueError(
+            '{student_ckpt}: wanted an MMPretrain ImageClassifier as architecture, found a '
+            f'{type(student).__name__}.',
+            'student_ckpt',
         )
-    wanted, found = student.state_dict(), narrow_weights(path, student)
+    wanted, found = student.state_dict(), narrow_state_dict(path, student)
     fitting = {k for k, v in wanted.items() if k in found and _fits(k, v, found[k], student)}
-    widened = getattr(student.backbone, 'widened', ())
     new = []
-    for part in (*(f'backbone.{name}' for name in widened), 'neck', 'head'):
+    for part in dict.fromkeys([*widened_modules(student), *TOP]):
         keys = {key for key in wanted if key.startswith(f'{part}.')}
         same = keys == {key for key in found if key.startswith(f'{part}.')} and keys <= fitting
         if keys and not same:
@@ -97,20 +101,21 @@ def narrow_start(student: nn.Module, path: str) -> Fill:
     parts = tuple(part.removesuffix('*') for part in new)
     needed = [k for k in unused if not (MAY_BE_UNUSED.match(k) or k.startswith(parts))]
     if fitting != set(wanted) or needed:
-        raise ValueError(_misfit(path, wanted, found, fitting))
-    return Fill(path, {key: found[key] for key in wanted}, new, _groups(unused))
+        raise KeyedValueError(_misfit(path, wanted, found, fitting), 'student_ckpt')
+    return Initialization(path, {key: found[key] for key in wanted}, new, _groups(unused))
 
 
 def _fits(name: str, wanted: Tensor, found: Tensor, student: nn.Module) -> bool:
-    """Whether the shapes are equal, or the hook that MMPretrain loads with makes them so."""
+    """Tell whether shapes are equal, or MMPretrain's loading hook makes them so."""
     if wanted.shape == found.shape or name not in POSITIONS or found.dim() != 3:
-        return wanted.shape == found.shape
-    grid = found.shape[1] - (wanted.shape[1] - number_of_patches(student))
-    return wanted.shape[2] == found.shape[2] and grid > 0 and isqrt(grid) ** 2 == grid
+        return bool(wanted.shape == found.shape)
+    grid = found.shape[1] - (wanted.shape[1] - num_patches(student))
+    is_square = grid > 0 and isqrt(grid) ** 2 == grid
+    return bool(wanted.shape[2] == found.shape[2] and is_square)
 
 
 def _groups(names: Iterable[str]) -> list[str]:
-    """The names, in short and in order: ``backbone.layers.11.*`` for all of a block."""
+    """Shorten names, in order: ``backbone.layers.11.*`` for all of a block."""
     matches = ((name, GROUP.match(name)) for name in names)
     groups = {f'{match.group()}.*' if match else name for name, match in matches}
     return sorted(groups, key=lambda g: [(p.isdigit() and int(p), p) for p in g.split('.')])
@@ -119,20 +124,20 @@ def _groups(names: Iterable[str]) -> list[str]:
 def _misfit(
     path: str, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], fitting: set[str]
 ) -> str:
-    """How much of the file fits the student, and what does not."""
+    """Say how much of the file fits the student, and what does not."""
     lines = []
     for name in (name for name in wanted if name not in fitting):
         given = tuple(found[name].shape) if name in found else 'not in the file'
         lines.append(f'  {name}: wanted {tuple(wanted[name].shape)}, found {given}')
     more = [f'  and {len(lines) - SHOWN} more'] if len(lines) > SHOWN else []
-    beside = _groups(name for name in found if name not in wanted)
-    beside[SHOWN:] = ['...'] if len(beside) > SHOWN else []
+    extra = _groups(name for name in found if name not in wanted)
+    extra[SHOWN:] = ['...'] if len(extra) > SHOWN else []
     return '\n'.join(
         [
-            f'student_ckpt={path!r} does not fit the student: of the {len(wanted)} tensors '
+            f'{{student_ckpt}}={path!r} does not fit the student: of the {len(wanted)} tensors '
             f'that it has to fill, {len(fitting)} fit.',
             *lines[:SHOWN],
             *more,
-            f'  The file has beside: {", ".join(beside) or "nothing"}',
+            f'  The file also has: {", ".join(extra) or "nothing"}',
         ]
     )

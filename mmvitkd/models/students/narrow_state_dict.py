@@ -1,4 +1,4 @@
-"""The weights of a narrow pretrained model, under the names that a student has."""
+"""Read the state dict of a narrow pretrained model under a student's names."""
 
 import re
 from math import isqrt
@@ -6,15 +6,17 @@ from math import isqrt
 from mmpretrain.models.backbones import DeiT3
 from torch import Tensor, nn
 
-from ...checkpoint.converters.vit import layout_of, timm_to_mmpretrain, with_prefix
+from ...checkpoint.converters.key_rules import layout_of
+from ...checkpoint.converters.vit import timm_to_mmpretrain, with_prefix
 from ...checkpoint.read import student_weights
+from ...utils.errors import KeyedValueError
 
 # In the order of their places.
 EXTRA_TOKENS = ('cls_token', 'dist_token')
 POSITIONS = ('backbone.pos_embed', 'backbone.absolute_pos_embed')
 
 
-def narrow_weights(path: str, student: nn.Module) -> dict[str, Tensor]:
+def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
     """Read a checkpoint of a narrow model; nothing in it is executed.
 
     Args:
@@ -35,20 +37,21 @@ def narrow_weights(path: str, student: nn.Module) -> dict[str, Tensor]:
     try:
         weights = _mmpretrain_names(given, student)
     except ValueError as error:
-        raise ValueError(f'student_ckpt={path!r}: {error}') from None
+        message = f'{{student_ckpt}}={path!r}: {error}'
+        raise KeyedValueError(message, 'student_ckpt') from None
     own = student.state_dict()
     for name in POSITIONS:
         if name in own and name in weights and weights[name].shape != own[name].shape:
-            extra = own[name].shape[1] - number_of_patches(student)
+            extra = own[name].shape[1] - num_patches(student)
             tokens = sum(f'backbone.{token}' in weights for token in EXTRA_TOKENS)
             weights[name] = _without_extra_places(weights[name], tokens, keep=extra)
     return weights
 
 
-def number_of_patches(student: nn.Module) -> int:
-    """The tokens of the student's grid."""
+def num_patches(student: nn.Module) -> int:
+    """Return the number of patches of the student's grid."""
     height, width = student.backbone.patch_embed.init_out_size
-    return height * width
+    return int(height * width)
 
 
 def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
@@ -67,39 +70,39 @@ def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[st
         return timm_to_mmpretrain(weights)
     if layout not in (None, 'mmpretrain'):
         raise ValueError(f'these are the names of {layout}; convert the file to ours first')
-    return _of_today(with_prefix(weights), student)
+    return _updated_names(with_prefix(weights), student)
 
 
 def _vit_layout(weights: dict[str, Tensor]) -> str | None:
-    """The layout of a plain ViT; None for any other backbone."""
+    """Return the layout of a plain ViT; None for any other backbone."""
     try:
         return layout_of(weights)
     except ValueError:
         return None
 
 
-def _of_today(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
-    """MMPretrain's names, also of a Swin from when it was called MMClassification.
+def _updated_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
+    """Update the names of a Swin from when MMPretrain was called MMClassification.
 
-    MMPretrain renames these itself, but only while it loads, and what fits is found out
-    before. Constant tables that a file leaves out are the student's.
+    MMPretrain renames these itself, but only while it loads, after the check of what fits.
+    Constant tables that a file leaves out are the student's.
     """
     own = student.state_dict()
     last = f'backbone.norm{len(getattr(student.backbone, "stages", ())) - 1}'
-    today = {}
+    updated = {}
     for key, value in weights.items():
         if key.startswith('backbone.norm.') and f'{last}.weight' in own:
             key = key.replace('backbone.norm', last)
         if not key.endswith('.attn_mask'):
-            today[key] = value
+            updated[key] = value
     for key, value in own.items():
         if key.endswith('.relative_position_index'):
-            today.setdefault(key, value)
-    return today
+            updated.setdefault(key, value)
+    return updated
 
 
 def _without_extra_places(positions: Tensor, tokens: int, keep: int) -> Tensor:
-    """The positions (1, E + N, C) of a square grid with only the first ``keep`` of E.
+    """Return positions (1, E + N, C) of a square grid with only the first ``keep`` of E.
 
     E is the number of extra ``tokens``, or 0 where they have no place (DeiT III).
     """

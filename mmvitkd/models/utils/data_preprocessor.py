@@ -1,6 +1,6 @@
 """Images and labels on their way to the device, which nothing waits for."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmpretrain.models import ClsDataPreprocessor as _ClsDataPreprocessor
@@ -20,6 +20,8 @@ class ClsDataPreprocessor(_ClsDataPreprocessor):
         non_blocking: Whether to go on while the copies are under way.
         kwargs: What MMPretrain's takes.
     """
+
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='ClsDataPreprocessor')
 
     def __init__(self, non_blocking: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,6 +1,7 @@
 """Missing keys: every single one of a whole model is missed."""
 
 import mmvitkd  # noqa: F401
+from mmvitkd.checkpoint.converters.key_rules import rules_of
 from mmvitkd.checkpoint.converters.missing_keys import missing_keys
 
 import pytest
@@ -28,27 +29,30 @@ MODELS_OF_ALL_KINDS = STUDENTS | dict(
 CHOICES = dict(mean={'backbone.cls_token'})
 
 
-def _keys(name):
-    return list(MODELS.build(MODELS_OF_ALL_KINDS[name]).state_dict())
+def _model(name):
+    """The keys of a whole model, and their rules."""
+    weights = MODELS.build(MODELS_OF_ALL_KINDS[name]).state_dict()
+    return list(weights), rules_of(weights)
 
 
 @pytest.mark.parametrize('name', MODELS_OF_ALL_KINDS)
 def test_a_whole_model_lacks_nothing(name):
-    assert missing_keys(_keys(name)) == []
+    keys, rules = _model(name)
+    assert missing_keys(keys, rules) == []
 
 
 @pytest.mark.parametrize('name', MODELS_OF_ALL_KINDS)
 def test_each_key_is_missed(name):
-    keys = _keys(name)
+    keys, rules = _model(name)
     for lost in set(keys) - CHOICES.get(name, set()):
-        assert missing_keys(key for key in keys if key != lost) == [lost]
+        assert missing_keys([key for key in keys if key != lost], rules) == [lost]
 
 
 @pytest.mark.parametrize('name', MODELS_OF_ALL_KINDS)
 def test_a_whole_block_is_missed(name):
-    keys = _keys(name)
+    keys, rules = _model(name)
     lost = {key for key in keys if key.startswith('backbone.layers.1.')}
-    assert set(missing_keys(set(keys) - lost)) == lost
+    assert set(missing_keys(set(keys) - lost, rules)) == lost
 
 
 @pytest.mark.parametrize(
@@ -65,21 +69,21 @@ def test_a_whole_block_is_missed(name):
     ],
 )
 def test_weight_and_bias_are_missed_together(name, prefix, missed):
-    keys = _keys(name)
+    keys, rules = _model(name)
     lost = {key for key in keys if key.startswith(prefix)}
-    assert set(missing_keys(set(keys) - lost)) == (lost if missed else set())
+    assert set(missing_keys(set(keys) - lost, rules)) == (lost if missed else set())
     assert not missed or len(lost) == missed
 
 
 def test_the_last_block_is_missed_where_the_depth_is_known():
-    keys = _keys('lift')
+    keys, rules = _model('lift')
     lost = {key for key in keys if key.startswith('backbone.layers.2.')}
-    assert set(missing_keys(set(keys) - lost, depth=3)) == lost
-    assert missing_keys(keys, depth=3) == []
+    assert set(missing_keys(set(keys) - lost, rules, depth=3)) == lost
+    assert missing_keys(keys, rules, depth=3) == []
 
 
 def test_a_norm_is_a_choice_of_a_backbone_alone():
-    keys = [key for key in _keys('vit') if 'head' not in key and '.ln1' not in key[:13]]
+    keys = [key for key in _model('vit')[0] if 'head' not in key and '.ln1' not in key[:13]]
     assert 'backbone.ln1.weight' not in keys
     assert missing_keys(keys) == []
 

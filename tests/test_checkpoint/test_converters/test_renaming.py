@@ -1,7 +1,7 @@
 """Renaming by a table: order, sharing, both directions, and what is refused."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.checkpoint.converters.renaming import listed, rename, reverse
+from mmvitkd.checkpoint.converters.renaming import rename, reverse
 
 import pytest
 import torch
@@ -42,9 +42,3 @@ def test_two_keys_may_not_become_one():
     weights = {'x': torch.ones(1), 'z': torch.ones(1)}
     with pytest.raises(ValueError, match="'z' is the second key that becomes 'y'"):
         rename(weights, [*NAMES, ('z', 'y')], '')
-
-
-def test_a_list_of_keys():
-    assert listed('ab') == 'a, b'
-    assert listed('abcdefghij') == 'a, b, c, d, e, f, g, h, i, j'
-    assert listed('abcdefghijk').endswith('i, j and 1 more')

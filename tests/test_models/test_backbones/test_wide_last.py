@@ -7,6 +7,7 @@ from functools import partial
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.backbones import WideLast
+from mmvitkd.utils import deprecation
 
 import pytest
 import torch
@@ -25,10 +26,10 @@ BASES = ['VisionTransformer', 'DistilledVisionTransformer', 'DeiT3', 'ViTEVA02']
 EXTRA_TOKENS = dict(zip(BASES, [1, 2, 1, 1], strict=True))
 SCHEDULES = [
     dict(schedule='heads_step'),
-    dict(schedule='fixed_step', num_wide=2),
-    dict(schedule='heads_linear', num_wide=2),
-    dict(schedule='fixed_linear', num_wide=2),
-    dict(width=[48, 80], num_heads=[3, 5], num_wide=2),
+    dict(schedule='fixed_step', num_wide_blocks=2),
+    dict(schedule='heads_linear', num_wide_blocks=2),
+    dict(schedule='fixed_linear', num_wide_blocks=2),
+    dict(width=[48, 80], num_heads=[3, 5], num_wide_blocks=2),
 ]
 
 
@@ -79,8 +80,8 @@ def _classifier(head_std=0.02, **wide) -> nn.Module:
         (dict(), 7_313_896),
         (dict(schedule='heads_step'), 7_313_896),
         (dict(schedule='fixed_step'), 7_313_896),
-        (dict(schedule='heads_linear', num_wide=3), 8_628_264),
-        (dict(schedule='fixed_linear', num_wide=3), 8_458_816),
+        (dict(schedule='heads_linear', num_wide_blocks=3), 8_628_264),
+        (dict(schedule='fixed_linear', num_wide_blocks=3), 8_458_816),
     ],
 )
 def test_parameter_count_of_deit_tiny(wide, count):
@@ -119,7 +120,7 @@ def test_the_config_is_left_as_it_was():
 @pytest.mark.parametrize('name', BASES)
 def test_parameter_names_are_the_bases(name):
     base = MODELS.build(_base(name)).state_dict()
-    new = set(_small(name, wide=dict(num_wide=2)).state_dict()) - set(base)
+    new = set(_small(name, wide=dict(num_wide_blocks=2)).state_dict()) - set(base)
     assert new == {
         'layers.1.proj_in.weight',
         'layers.1.proj_norm.weight',
@@ -345,7 +346,7 @@ def test_without_a_class_token(name):
 @pytest.mark.parametrize('name', BASES)
 def test_every_trainable_parameter_gets_a_gradient(name):
     torch.manual_seed(0)
-    model = _small(name, out_type='raw', wide=dict(schedule='heads_linear', num_wide=2))
+    model = _small(name, out_type='raw', wide=dict(schedule='heads_linear', num_wide_blocks=2))
     model.init_weights()
     out = model(_images())[0]
     (out * torch.randn_like(out)).sum().backward()
@@ -400,7 +401,7 @@ def test_layer_depth():
 
 
 def test_drop_path_rises_with_depth():
-    model = _small(drop_path_rate=0.2, wide=dict(num_wide=2))
+    model = _small(drop_path_rate=0.2, wide=dict(num_wide_blocks=2))
     rates = [layer.attn.out_drop.drop_prob for layer in model.layers]
     assert rates == [0.0, 0.1, 0.2]
     assert {type(rate) for rate in rates} == {float}
@@ -511,7 +512,7 @@ def test_a_subclass_widens_its_own_base_only():
         ),
         (
             dict(out_type='avg_featmap', out_indices=[-2, -1]),
-            dict(width=[48, 64], num_wide=2),
+            dict(width=[48, 64], num_wide_blocks=2),
             'block -2 in .* is 48 wide',
         ),
         (dict(layer_cfgs=[dict()]), {}, 'base.layer_cfgs has 1 entries for 3 blocks'),
@@ -525,7 +526,7 @@ def test_a_subclass_widens_its_own_base_only():
             dict(init_cfg=dict(type='Xavier')),
             'init_cfg is given twice',
         ),
-        (dict(), dict(num_wide=4), 'num_wide=4 must lie between 1 and .* 3'),
+        (dict(), dict(num_wide_blocks=4), 'num_wide_blocks=4 must lie between 1 and .* 3'),
         (dict(), dict(schedule='wide'), "schedule='wide' is none of"),
         (dict(type='ViTEVA02'), dict(schedule='fixed_step'), "ViTEVA02's rotary .* 32"),
         (dict(type='ViTEVA02'), dict(num_heads=8), 'rotary .*size, 16.*so 8'),
@@ -534,3 +535,12 @@ def test_a_subclass_widens_its_own_base_only():
 def test_errors_name_the_key(base, wide, message):
     with pytest.raises(ValueError, match=message):
         WideLast(_base() | base, **dict(width=64) | wide)
+
+
+def test_num_wide_is_the_old_name_of_num_wide_blocks(monkeypatch):
+    logged = []
+    monkeypatch.setattr(deprecation, 'print_log', lambda text, *_: logged.append(text))
+    cfg = dict(type='mmvitkd.WideLast', base=_base(), width=32)
+    old = MODELS.build(dict(cfg, num_wide=2))
+    assert old.block_dims == MODELS.build(dict(cfg, num_wide_blocks=2)).block_dims
+    assert logged == ['WideLastViT: num_wide is now called num_wide_blocks.']

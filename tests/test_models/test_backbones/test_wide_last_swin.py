@@ -88,7 +88,10 @@ def test_the_config_is_left_as_it_was():
 
 
 def test_parameter_names_are_the_bases():
-    base, wide = MODELS.build(_base()).state_dict(), _small(wide=dict(num_wide=2)).state_dict()
+    base, wide = (
+        MODELS.build(_base()).state_dict(),
+        _small(wide=dict(num_wide_blocks=2)).state_dict(),
+    )
     assert set(wide) - set(base) == {
         'stages.1.blocks.1.proj_in.weight',
         'stages.1.blocks.1.proj_norm.weight',
@@ -102,8 +105,8 @@ def test_parameter_names_are_the_bases():
     [
         (64, dict(), (32, 32, 64), (2, 2, 4)),
         (64, dict(schedule='fixed_step'), (32, 32, 64), (2, 2, 2)),
-        (64, dict(num_wide=3), (64, 64, 64), (4, 4, 4)),
-        ([48, 64], dict(num_wide=2), (32, 48, 64), (2, 3, 4)),
+        (64, dict(num_wide_blocks=3), (64, 64, 64), (4, 4, 4)),
+        ([48, 64], dict(num_wide_blocks=2), (32, 48, 64), (2, 3, 4)),
         (64, dict(num_heads=8), (32, 32, 64), (2, 2, 8)),
     ],
 )
@@ -248,9 +251,9 @@ class TimmWideLastSwin(nn.Module):
     ('width', 'wide'),
     [
         (64, dict()),
-        (64, dict(num_wide=2, schedule='fixed_step')),
-        ([48, 64], dict(num_wide=2)),
-        (64, dict(num_wide=3)),
+        (64, dict(num_wide_blocks=2, schedule='fixed_step')),
+        ([48, 64], dict(num_wide_blocks=2)),
+        (64, dict(num_wide_blocks=3)),
     ],
     ids=str,
 )
@@ -278,7 +281,9 @@ def test_every_parameter_of_a_classifier_gets_a_gradient():
     model = MODELS.build(
         dict(
             type='ImageClassifier',
-            backbone=dict(type='mmvitkd.WideLast', base=_base(), width=[48, 64], num_wide=2),
+            backbone=dict(
+                type='mmvitkd.WideLast', base=_base(), width=[48, 64], num_wide_blocks=2
+            ),
             neck=dict(type='GlobalAveragePooling'),
             head=dict(type='LinearClsHead', num_classes=5, in_channels=64),
         )
@@ -321,7 +326,7 @@ def test_frozen_stages_include_what_was_added():
 
 
 def test_drop_path_rises_with_depth():
-    model = _small(drop_path_rate=0.4, wide=dict(num_wide=2))
+    model = _small(drop_path_rate=0.4, wide=dict(num_wide_blocks=2))
     rates = [b.attn.drop.drop_prob for stage in model.stages for b in stage.blocks]
     assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
 
@@ -371,7 +376,11 @@ def test_train_and_eval_return_the_model():
         (dict(arch='huge'), {}, r"base.arch='huge' is none of \['b', 'base'"),
         (dict(arch=dict(embed_dims=16)), {}, r"base.arch must be .*\['depths', 'embed_dims'"),
         (dict(out_indices=[2]), {}, r'base.out_indices=\[2\]: 2 is none of the 2 stages'),
-        (dict(), dict(num_wide=4), r'num_wide=4 must .* 3 \(in Swin .* 3 blocks of 32, 2 h'),
+        (
+            dict(),
+            dict(num_wide_blocks=4),
+            r'num_wide_blocks=4 .* 3 \(in Swin .* 3 blocks of 32, 2 h',
+        ),
         (dict(), dict(width=24), 'width=24 is not divisible .* 16.*last stage'),
         (dict(), dict(width=16), 'width=16 of block 2 is below .*=32 .*last stage'),
         (dict(), dict(schedule='wide'), "schedule='wide' is none of"),

@@ -9,7 +9,7 @@ TINY = dict(embed_dims=192, num_heads=3, num_layers=12)
 
 
 @pytest.mark.parametrize(
-    ('schedule', 'num_wide', 'widths', 'heads'),
+    ('schedule', 'num_wide_blocks', 'widths', 'heads'),
     [
         (None, 1, [384], [6]),
         ('heads_step', 1, [384], [6]),
@@ -20,14 +20,14 @@ TINY = dict(embed_dims=192, num_heads=3, num_layers=12)
         ('fixed_linear', 3, [240, 312, 384], [3, 3, 3]),
     ],
 )
-def test_schedules(schedule, num_wide, widths, heads):
-    found = block_widths(TINY, 384, num_wide=num_wide, schedule=schedule)
-    narrow = 12 - num_wide
+def test_schedules(schedule, num_wide_blocks, widths, heads):
+    found = block_widths(TINY, 384, num_wide_blocks=num_wide_blocks, schedule=schedule)
+    narrow = 12 - num_wide_blocks
     assert found == ([192] * narrow + widths, [3] * narrow + heads)
 
 
 def test_every_block_can_be_wide():
-    assert block_widths(TINY, 384, num_wide=12) == ([384] * 12, [6] * 12)
+    assert block_widths(TINY, 384, num_wide_blocks=12) == ([384] * 12, [6] * 12)
 
 
 @pytest.mark.parametrize(
@@ -42,31 +42,31 @@ def test_every_block_can_be_wide():
     ],
 )
 def test_explicit_lists(width, num_heads, widths, heads):
-    found = block_widths(TINY, width, num_heads, num_wide=2)
+    found = block_widths(TINY, width, num_heads, num_wide_blocks=2)
     assert found == ([192] * 10 + widths, [3] * 10 + heads)
 
 
 @pytest.mark.parametrize(
     ('kwargs', 'message'),
     [
-        (dict(width=384, num_wide=0), 'num_wide=0 must lie between 1 .* 12'),
-        (dict(width=384, num_wide=13), 'num_wide=13 must lie between 1 .* 12'),
+        (dict(width=384, num_wide_blocks=0), 'num_wide_blocks=0 must lie between 1 .* 12'),
+        (dict(width=384, num_wide_blocks=13), 'num_wide_blocks=13 must lie between 1 .* 12'),
         (
             dict(width=384, schedule='cosine'),
             r"'cosine' is none of \['heads_step', 'fixed_step', 'heads_linear', 'fix",
         ),
         (
-            dict(width=[320, 384], num_wide=2, schedule='heads_step'),
+            dict(width=[320, 384], num_wide_blocks=2, schedule='heads_step'),
             r"width=\[320, 384\] contradicts schedule='heads_step'.* \[384, 384\]",
         ),
         (
             dict(width=384, num_heads=6, schedule='fixed_step'),
             "num_heads=6 contradicts schedule='fixed_step', which makes it .3",
         ),
-        (dict(width=[256, 384]), 'width=.* has 2 entries, but num_wide=1'),
+        (dict(width=[256, 384]), 'width=.* has 2 entries, but num_wide_blocks=1'),
         (
-            dict(width=[256, 384], num_heads=[4], num_wide=2),
-            r'num_heads=\[4\] has 1 entries, but num_wide=2',
+            dict(width=[256, 384], num_heads=[4], num_wide_blocks=2),
+            r'num_heads=\[4\] has 1 entries, but num_wide_blocks=2',
         ),
         (dict(width=400), "width=400 .* head size, 64; .*schedule='fixed_step'"),
         (dict(width=400, schedule='fixed_step'), 'width=400 .*num_heads=3'),
@@ -74,11 +74,11 @@ def test_explicit_lists(width, num_heads, widths, heads):
         (dict(width=384, num_heads=0), 'width=384 of block 11 .* num_heads=0'),
         (dict(width=128), 'width=128 of block 11 is below .*embed_dims=192'),
         (
-            dict(width=384, num_wide=2, schedule='heads_linear'),
+            dict(width=384, num_wide_blocks=2, schedule='heads_linear'),
             "width=384 .*'heads_linear': 2 equal steps .* head size 64.* of 128",
         ),
         (
-            dict(width=396, num_wide=3, schedule='fixed_linear'),
+            dict(width=396, num_wide_blocks=3, schedule='fixed_linear'),
             "width=396 .*'fixed_linear'.* 8 x 3 heads.* one of 24",
         ),
     ],
@@ -101,7 +101,7 @@ def test_the_base_must_divide_into_heads():
 
 
 @pytest.mark.parametrize(
-    ('schedule', 'num_wide', 'num_heads'),
+    ('schedule', 'num_wide_blocks', 'num_heads'),
     [
         ('heads_step', 1, 6),
         ('fixed_step', 2, 3),
@@ -110,6 +110,6 @@ def test_the_base_must_divide_into_heads():
         ('fixed_linear', 3, 3),
     ],
 )
-def test_a_schedule_and_the_heads_it_makes_agree(schedule, num_wide, num_heads):
-    wanted = block_widths(TINY, 384, None, num_wide, schedule)
-    assert block_widths(TINY, 384, num_heads, num_wide, schedule) == wanted
+def test_a_schedule_and_the_heads_it_makes_agree(schedule, num_wide_blocks, num_heads):
+    wanted = block_widths(TINY, 384, None, num_wide_blocks, schedule)
+    assert block_widths(TINY, 384, num_heads, num_wide_blocks, schedule) == wanted

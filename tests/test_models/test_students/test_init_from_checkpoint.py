@@ -151,10 +151,12 @@ def test_a_lift_student_takes_all_blocks(tmp_path, said):
 
 
 def test_all_wide_blocks_are_new(tmp_path):
-    student = _wide(num_wide=2, schedule='heads_linear')
+    student = _wide(num_wide_blocks=2, schedule='heads_linear')
     path = _save(tmp_path / 'deit_tiny.pth', _timm().state_dict())
-    fill = narrow_start(student, path)
-    assert fill.new == [f'backbone.{n}.*' for n in ('layers.2', 'layers.3', 'ln1')] + ['head.*']
+    start = narrow_start(student, path)
+    assert start.new == [f'backbone.{n}.*' for n in ('layers.2', 'layers.3', 'ln1')] + [
+        'head.*'
+    ]
 
 
 def test_another_number_of_classes_leaves_the_head_new(tmp_path):
@@ -172,13 +174,13 @@ def test_another_kind_of_head_is_new(tmp_path):
 def test_a_distilled_model_gives_up_its_second_token(tmp_path):
     theirs, student = _timm('deit_tiny_distilled_patch16_224'), _plain()
     path = _save(tmp_path / 'distilled.pth', theirs.state_dict())
-    fill = narrow_start(student, path)
-    fill.load(student)
+    start = narrow_start(student, path)
+    start.load(student)
     places = theirs.pos_embed.detach()
     assert torch.equal(student.backbone.pos_embed[:, 1:], places[:, 2:])
     assert torch.equal(student.backbone.pos_embed[:, 0], places[:, 0])
-    assert fill.unused == ['backbone.dist_token', 'head.*']
-    assert fill.new == ['head.*']  # two heads in the file, DeiTClsHead's
+    assert start.unused == ['backbone.dist_token', 'head.*']
+    assert start.new == ['head.*']  # two heads in the file, DeiTClsHead's
 
 
 def test_a_distilled_student_takes_a_distilled_model_whole(tmp_path):
@@ -186,9 +188,9 @@ def test_a_distilled_student_takes_a_distilled_model_whole(tmp_path):
     student = _classifier(backbone, 16, head='DeiTClsHead')
     theirs = _timm('deit_tiny_distilled_patch16_224')
     path = _save(tmp_path / 'distilled.pth', theirs.state_dict())
-    fill = narrow_start(student, path)
-    fill.load(student)
-    assert (fill.new, fill.unused) == ([], [])
+    start = narrow_start(student, path)
+    start.load(student)
+    assert (start.new, start.unused) == ([], [])
     with torch.no_grad():
         torch.testing.assert_close(student(_images()), theirs(_images()), atol=1e-5, rtol=1e-5)
 
@@ -199,14 +201,14 @@ def test_a_student_without_a_class_token_drops_its_place(tmp_path):
     student = _plain(with_cls_token=False, out_type='avg_featmap', final_norm=False)
     with pytest.raises(ValueError, match=r'ln2.weight: wanted \(16,\), found not in the file'):
         narrow_start(student, path)
-    student = _wide(num_wide=4)
+    student = _wide(num_wide_blocks=4)
     student.backbone = MODELS.build(VIT | dict(with_cls_token=False, out_type='raw'))
-    fill = narrow_start(student, path)
-    fill.load(student)
+    start = narrow_start(student, path)
+    start.load(student)
     grid = theirs.pos_embed.detach()[:, 1:].unflatten(1, (8, 8)).permute(0, 3, 1, 2)
     wanted = F.interpolate(grid, (4, 4), mode='bicubic').flatten(2).transpose(1, 2)
     torch.testing.assert_close(student.backbone.pos_embed.detach(), wanted)
-    assert 'backbone.cls_token' in fill.unused
+    assert 'backbone.cls_token' in start.unused
 
 
 @pytest.mark.parametrize('build', [_plain, _wide, _lift])
@@ -252,22 +254,25 @@ def test_a_distillations_checkpoint_fills_the_same_student_whole(tmp_path, said,
 
 
 def test_a_part_is_filled_whole_or_not_at_all(tmp_path):
-    trained, student = _wide(width=[16, 32], num_wide=2), _wide(width=[32, 32], num_wide=2)
+    trained, student = (
+        _wide(width=[16, 32], num_wide_blocks=2),
+        _wide(width=[32, 32], num_wide_blocks=2),
+    )
     path = _save(tmp_path / 'wide.pth', trained.state_dict())
-    fill = narrow_start(student, path)
-    assert fill.new == ['backbone.layers.2.*', 'backbone.layers.3.*']
-    assert 'backbone.layers.3.attn.qkv.weight' not in fill.weights
-    assert fill.unused == fill.new
+    start = narrow_start(student, path)
+    assert start.new == ['backbone.layers.2.*', 'backbone.layers.3.*']
+    assert 'backbone.layers.3.attn.qkv.weight' not in start.weights
+    assert start.unused == start.new
 
 
 def test_the_student_is_not_touched_before_load(tmp_path):
     student = _plain()
     before = copy.deepcopy(student.state_dict())
-    fill = narrow_start(student, _save(tmp_path / 'deit.pth', _timm().state_dict()))
+    start = narrow_start(student, _save(tmp_path / 'deit.pth', _timm().state_dict()))
     assert all(torch.equal(v, before[k]) for k, v in student.state_dict().items())
     twin = copy.deepcopy(student)
     twin.init_weights()
-    fill.load(twin)
+    start.load(twin)
     assert all(torch.equal(v, before[k]) for k, v in student.state_dict().items())
 
 
@@ -296,9 +301,9 @@ def test_an_old_swin_file_has_another_name_for_the_last_norm(tmp_path):
              for k, v in theirs.state_dict().items()}  # fmt: skip
     state = {k: v for k, v in state.items() if 'relative_position_index' not in k}
     state['backbone.stages.1.blocks.1.attn.attn_mask'] = torch.zeros(4, 4, 4)
-    fill = narrow_start(student, _save(tmp_path / 'swin.pth', state))
-    fill.load(student)
-    assert (fill.new, fill.unused) == ([], [])
+    start = narrow_start(student, _save(tmp_path / 'swin.pth', state))
+    start.load(student)
+    assert (start.new, start.unused) == ([], [])
     assert torch.equal(student(_images()), theirs(_images()))
 
 
@@ -324,7 +329,7 @@ def test_another_width_is_said_first_and_then_listed(tmp_path):
         'fill, 0 fit.'
     )
     assert lines[1] == '  backbone.cls_token: wanted (1, 1, 16), found (1, 1, 32)'
-    assert lines[-2:] == ['  and 44 more', '  The file has beside: head.*']
+    assert lines[-2:] == ['  and 44 more', '  The file also has: head.*']
     assert len(lines) == 13
 
 
@@ -333,7 +338,7 @@ def test_a_swin_is_no_vit(tmp_path):
     message = r'54 tensors .* fill, 1 fit.(.|\n)*cls_token: wanted \(1, 1, 16\), found not in'
     with pytest.raises(ValueError, match=message) as info:
         narrow_start(_plain(), path)
-    assert 'The file has beside: backbone.norm1.*, backbone.patch_embed.*,' in str(info.value)
+    assert 'The file also has: backbone.norm1.*, backbone.patch_embed.*,' in str(info.value)
 
 
 def test_what_is_missing_is_listed(tmp_path):
@@ -352,20 +357,20 @@ def test_fewer_blocks_in_the_file_are_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'change', 'beside'),
+    ('name', 'change', 'extra'),
     [
         ('vit_small_patch14_dinov2', {}, r'backbone\.layers\.0\.\*'),  # its layer scales
         ('vit_base_patch16_clip_224.openai', {}, r'backbone\.pre_norm\.\*'),
         ('deit_tiny_patch16_224', dict(depth=6), r'backbone\.layers\.4\.\*'),
     ],
 )
-def test_what_would_be_another_function_is_refused(name, change, beside, tmp_path):
+def test_what_would_be_another_function_is_refused(name, change, extra, tmp_path):
     """All that the student has is in the file, and more that it would need."""
     sizes = dict(img_size=32, patch_size=8, embed_dim=16, depth=4, num_heads=2, num_classes=5)
     theirs = _shaken(timm.create_model(name, **{**sizes, **change}))
     path = _save(tmp_path / 'other.pth', theirs.state_dict())
     student = _plain(patch_cfg=dict(bias='clip' not in name))
-    with pytest.raises(ValueError, match=rf'other\.pth.*does not fit(.|\n)*beside: .*{beside}'):
+    with pytest.raises(ValueError, match=rf'other\.pth.* fit(.|\n)*also has: .*{extra}'):
         narrow_start(student, path)
 
 

@@ -233,7 +233,7 @@ def broken(kind, images, tmp_path):
     return {
         'unknown model': (
             ['timm:vit_tinny_patch16_224', *random],
-            "analyze_representation: MODEL='timm:vit_tinny_patch16_224': timm ",
+            "has no model 'vit_tinny_patch16_224'",
         ),
         'no such config': (['no/where.py', *random], 'no/where.py'),
         'no weights': (['ours'], ': --checkpoint: none is given'),

@@ -1,14 +1,9 @@
-"""Released Lift and WideLast: keys, logits, and the way back to the bit."""
+"""Released Lift and WideLast: keys, logits, and the way back equal to the bit."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.checkpoint.converters.reference_code import (
-    UNUSED,
-    kind_of,
-    lift_depth,
-    ours_to_released,
-    released_to_ours,
-    starting_unused,
-)
+from mmvitkd.checkpoint.converters.key_rules import layout_of, rules_of, rules_of_layout
+from mmvitkd.checkpoint.converters.lift_keys import LiftKeys
+from mmvitkd.checkpoint.converters.vit import timm_to_mmpretrain
 
 import pytest
 import timm
@@ -25,6 +20,16 @@ from released_models import (
     shaken,
 )
 
+UNUSED = LiftKeys.unused_keys
+
+
+def to_ours(weights):
+    return rules_of_layout(layout_of(weights)).to_mmpretrain(weights)
+
+
+def to_released(weights, unused=None):
+    return rules_of(weights).to_released(weights, unused)
+
 
 def _assert_same(found, wanted):
     assert list(found) == list(wanted)
@@ -35,7 +40,7 @@ def _assert_same(found, wanted):
 def test_there_and_back(name):
     model = released(name)
     weights = model.state_dict()
-    ours, unused = released_to_ours(weights)
+    ours, unused = to_ours(weights)
     student = MODELS.build(STUDENTS[name])
     student.load_state_dict(ours, strict=True)
     student.eval()
@@ -43,38 +48,42 @@ def test_there_and_back(name):
     with torch.no_grad():
         torch.testing.assert_close(student(images), model(images), atol=1e-5, rtol=1e-5)
     assert list(unused) == (list(UNUSED) if name == 'lift' else [])
-    _assert_same(ours_to_released(ours, unused), weights)
+    _assert_same(to_released(ours, unused), weights)
 
 
 def test_several_wide_blocks():
-    wide = dict(STUDENTS['widelast']['backbone'], width=[24, 32], num_wide=2, num_heads=[3, 4])
+    wide = dict(
+        STUDENTS['widelast']['backbone'], width=[24, 32], num_wide_blocks=2, num_heads=[3, 4]
+    )
     student = MODELS.build(dict(STUDENTS['widelast'], backbone=wide))
     model = shaken(ReleasedWideLast(widths=(16, 24, 32)))
-    ours, _ = released_to_ours(model.state_dict())
+    ours, _ = to_ours(model.state_dict())
     student.load_state_dict(ours, strict=True)
     student.eval()
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(student(images), model(images), atol=1e-5, rtol=1e-5)
-    _assert_same(ours_to_released(ours), model.state_dict())
+    _assert_same(to_released(ours), model.state_dict())
 
 
 @pytest.mark.parametrize('name', RELEASED)
 def test_a_student_of_our_own(name):
     student = shaken(MODELS.build(STUDENTS[name]))
-    weights = ours_to_released(student.state_dict())
+    weights = to_released(student.state_dict())
     model = RELEASED[name]().eval()
     model.load_state_dict(weights, strict=True)
     images = torch.randn(4, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(student(images), model(images), atol=1e-5, rtol=1e-5)
-    ours, unused = released_to_ours(weights)
+    ours, unused = to_ours(weights)
     assert ours.keys() == student.state_dict().keys()
-    _assert_same(unused, starting_unused(weights) if name == 'lift' else {})
+    assert list(unused) == (list(UNUSED) if name == 'lift' else [])
 
 
 def test_what_lift_never_uses_starts_at_one_and_zero():
-    unused = starting_unused(released('lift').double().state_dict())
+    student = shaken(MODELS.build(STUDENTS['lift'])).double().state_dict()
+    weights = to_released(student)
+    unused = {key: weights[key] for key in UNUSED}
     assert {key: (tuple(v.shape), v.unique().tolist()) for key, v in unused.items()} == {
         'base_model.norm.weight': ((DIM,), [1]),
         'base_model.norm.bias': ((DIM,), [0]),
@@ -87,29 +96,34 @@ def test_what_lift_never_uses_starts_at_one_and_zero():
 def test_the_projection_is_that_of_the_last_block():
     keys = RELEASED['lift']().state_dict().keys()
     assert {'projections.2.weight', 'layer_norms.2.weight', 'layer_norms.2.bias'} < keys
-    assert lift_depth(keys) == 3
+    assert LiftKeys().num_blocks(keys) == 3
     head = dict(type='LinearClsHead', num_classes=CLASSES, in_channels=WIDE)
     arch = dict(STUDENTS['lift']['backbone']['arch'], num_layers=12)
     backbone = dict(STUDENTS['lift']['backbone'], arch=arch)
     student = MODELS.build(dict(STUDENTS['lift'], backbone=backbone, head=head))
-    weights = ours_to_released(student.state_dict())
+    weights = to_released(student.state_dict())
     assert {'projections.11.weight', 'layer_norms.11.bias'} < weights.keys()
 
 
 def test_lift_with_mmpretrains_other_head():
     weights = MODELS.build(STUDENTS['lift']).state_dict()
     other = {k.replace('head.fc', 'head.layers.head'): v for k, v in weights.items()}
-    _assert_same(ours_to_released(other), ours_to_released(weights))
+    _assert_same(to_released(other), to_released(weights))
 
 
-def test_kinds():
-    assert {
-        name: kind_of(MODELS.build(cfg).state_dict()) for name, cfg in STUDENTS.items()
-    } == {
-        'lift': 'Lift',
-        'widelast': 'WideLast',
-    }
-    assert kind_of(['backbone.layers.0.ln1.weight', 'head.fc.weight']) == 'ViT'
+@pytest.mark.parametrize(('name', 'kind'), [('lift', 'Lift'), ('widelast', 'WideLast')])
+def test_kinds_and_layouts(name, kind):
+    ours, theirs = MODELS.build(STUDENTS[name]).state_dict(), RELEASED[name]().state_dict()
+    assert rules_of(ours).name == kind
+    assert layout_of(ours) == 'mmpretrain'
+    assert layout_of(theirs) == f'released_{name}'
+    assert rules_of_layout(f'released_{name}').name == kind
+
+
+def test_any_other_student_is_a_plain_vit():
+    weights = timm.create_model('vit_tiny_patch16_224', depth=1).state_dict()
+    assert rules_of(timm_to_mmpretrain(weights)).name == 'ViT'
+    assert rules_of_layout('timm').name == 'ViT'
 
 
 # What is refused ----------------------------------------------------------------------
@@ -132,18 +146,10 @@ def _renamed(name, old, new):
 )
 def test_unknown_keys_of_a_released_student(weights, message):
     with pytest.raises(ValueError, match=message):
-        released_to_ours(weights)
+        to_ours(weights)
 
 
 def test_unknown_keys_of_ours():
     weights = MODELS.build(STUDENTS['lift']).state_dict() | {'neck.bias': torch.ones(1)}
     with pytest.raises(ValueError, match=r'^1 of .* unknown: neck\.bias\. Wanted the keys of'):
-        ours_to_released(weights)
-
-
-def test_a_plain_vit_was_not_released():
-    weights = timm.create_model('vit_tiny_patch16_224', depth=1).state_dict()
-    with pytest.raises(
-        ValueError, match=r'neither Lift \(keys neck\.\*\) nor WideLast .* cls_t'
-    ):
-        ours_to_released(weights)
+        to_released(weights)
