@@ -11,7 +11,7 @@ from mmrazor.models.task_modules.recorder import ModuleOutputsRecorder, Paramete
 from timm.layers import DropPath as DropPathOfTimm
 from torch import nn
 
-from .blocks import blocks_of
+from .adapters import adapter_for
 
 
 def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
@@ -38,7 +38,7 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
         if isinstance(module, DropPathOfMMCV | DropPathOfTimm):
             module.drop_prob = 0.0  # unused in eval mode; a rate of its own splits blocks
     modules = dict(model.named_modules())
-    names = blocks_of(model) or ['']
+    names = adapter_for(model).blocks or ['']
     shared: dict[tuple[str, str], FunctionType] = {}
     for name in names:
         block, prefix = modules[name], f'{name}.' if name else ''
@@ -64,16 +64,14 @@ def compile_student(student: nn.Module) -> None:
     Raises:
         ValueError: If the student has neither.
     """
-    for name in ('backbone', 'model'):
-        part = getattr(student, name, None)
-        if isinstance(part, nn.Module):
-            _make_numbers_plain(part)
-            part.compile(dynamic=False)
-            return
-    raise ValueError(
-        f'compile_student=True: the student ({type(student).__name__}) has neither a backbone '
-        'nor a model of timm.'
-    )
+    trunk = adapter_for(student).trunk
+    if trunk is None:
+        raise ValueError(
+            f'compile_student=True: the student ({type(student).__name__}) has neither a '
+            'backbone nor a model of timm.'
+        )
+    _make_numbers_plain(trunk)
+    trunk.compile(dynamic=False)
 
 
 def check_recorders_compile(recorders: Mapping[str, Any], key: str, option: str) -> None:
