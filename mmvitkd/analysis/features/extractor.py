@@ -61,7 +61,6 @@ class FeatureExtractor:
         self._last = len(self._adapter.blocks) - 1
         self._norm = self._final_norm() if final_norm else None
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> dict[Key, Tensor]:
         """Run the model.
 
@@ -74,10 +73,11 @@ class FeatureExtractor:
         Raises:
             ValueError: If a block returns neither tokens nor a map.
         """
-        with self.recorded(images) as (_, outputs):
-            features = self.tokens_of(outputs, images)
-        if self._norm is not None:
-            features[self._last] = self._norm(features[self._last])
+        with torch.no_grad():
+            with self.recorded(images) as (_, outputs):
+                features = self.tokens_of(outputs, images)
+            if self._norm is not None:
+                features[self._last] = self._norm(features[self._last])
         self.embed_dims = {key: feature.shape[2] for key, feature in features.items()}
         return features
 
@@ -149,9 +149,9 @@ class FeatureExtractor:
         for name in self._adapter.final_norms:
             norm = modules.get(name)
             # One for maps (LayerNorm2d) follows a pooling, or normalises another layout.
-            if norm is not None and hasattr(norm, 'normalized_shape'):
-                if '2d' not in type(norm).__name__:
-                    return norm
+            of_tokens = hasattr(norm, 'normalized_shape') and '2d' not in type(norm).__name__
+            if norm is not None and of_tokens:
+                return norm
         kind = type(self.model).__name__
         raise ValueError(
             f'final_norm=True: this {kind} has no norm of tokens after its last block.'

@@ -36,9 +36,9 @@ def patch_features(
     if first is None or first.shape[0] != images[0]:
         found = type(output).__name__ if first is None else f'first of all {tuple(first.shape)}'
         raise ValueError(f'found {found}, wanted tokens or a map of {images[0]} images')
-    if first.dim() == 3 and grid is not None:
-        if 0 <= first.shape[1] - grid[0] * grid[1] <= MAX_EXTRA:
-            return to_features(first, grid)
+    places = first.shape[1] if first.dim() == 3 else 0
+    if grid is not None and 0 <= places - grid[0] * grid[1] <= MAX_EXTRA:
+        return to_features(first, grid)
     if isinstance(output, tuple) and isinstance(output[-1], Tensor):
         output = first
     return to_features(output, _map_grid(first, images), num_extra_tokens)

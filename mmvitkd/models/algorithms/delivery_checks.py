@@ -1,4 +1,4 @@
-"""Check what a distiller's deliveries rule out: they carry a function's output across models."""
+"""Check what deliveries rule out: they carry a function's output across models."""
 
 from collections.abc import Mapping
 from typing import Any

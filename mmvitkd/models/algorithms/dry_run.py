@@ -140,8 +140,8 @@ def _connector_key(distiller: Any, name: str) -> str:
 def _width(found: Any) -> int | None:
     """Return the number of channels of features, a map or logits."""
     if isinstance(found, Features):
-        return found.tokens.shape[2]
-    return found.shape[1] if isinstance(found, Tensor) else None
+        return int(found.tokens.shape[2])
+    return int(found.shape[1]) if isinstance(found, Tensor) else None
 
 
 def _compare(loss: str, arguments: dict[str, Any]) -> None:

@@ -169,8 +169,10 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         """
         if self.teacher is None:
             raise RuntimeError('This model was built with teacher=None: it cannot train.')
+        losses: dict[str, Tensor]
         if self.distillation_stopped:
-            return add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
+            losses = add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
+            return losses
         with self.records(inputs, data_samples) as student_losses:
             losses = add_prefix(student_losses, 'student')
             losses.update(add_prefix(self.distiller.compute_distill_losses(), 'distill'))
@@ -198,10 +200,11 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         try:
             distiller.set_deliveries_override(False)
             with distiller.deliveries:
-                if dry_run:
-                    wait = partial(dict, teacher.dry_run(inputs))
-                else:
-                    wait = teacher.start(inputs, data_samples)
+                wait: Callable[[], Any] = (
+                    partial(dict, teacher.dry_run(inputs))
+                    if dry_run
+                    else teacher.start(inputs, data_samples)
+                )
             distiller.set_deliveries_override(True)
             with distiller.student_recorders, distiller.deliveries:
                 student_losses = self.student(inputs, data_samples, mode='loss')

@@ -1,5 +1,7 @@
 """Bring a student's and a teacher's features to one width and one grid, in float32."""
 
+from typing import TypeAlias
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -7,7 +9,7 @@ from ...utils.dtypes import at_least_float32
 from ..utils.features import Features, features_of_map
 
 # What a loss takes: features, or a map (B, C, H, W).
-FeaturesOrMap = Features | Tensor
+FeaturesOrMap: TypeAlias = Features | Tensor
 
 
 def align(preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> tuple[Features, Features]:

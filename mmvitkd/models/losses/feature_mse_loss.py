@@ -8,7 +8,7 @@ from .align_features import FeaturesOrMap, align
 
 
 @MODELS.register_module()
-class FeatureMSELoss(nn.Module):
+class FeatureMSELoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     """Mean squared error between features (arXiv 2511.15572, MSE loss).
 
     The wider one is average-pooled along its channels to the other's width, and the

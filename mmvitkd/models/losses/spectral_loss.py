@@ -9,7 +9,7 @@ from .align_features import FeaturesOrMap, align
 
 
 @MODELS.register_module()
-class SpectralLoss(nn.Module):
+class SpectralLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     """SpectralKD's loss (arXiv 2412.19055; as used in arXiv 2511.15572).
 
     The orthonormal 2-D real FFT of both over the token grid, then the mean squared error

@@ -153,15 +153,15 @@ def check_teacher(teacher: Any) -> BaseTeacher:
     kind = type(teacher)
     if not isinstance(teacher, BaseTeacher):
         raise KeyedValueError(
-            f'{{teacher}}: found a {kind.__name__}, wanted a model (nn.Module) or a subclass of '
-            'mmvitkd.models.teachers.BaseTeacher.',
+            f'{{teacher}}: found a {kind.__name__}, wanted a model (nn.Module) or a subclass '
+            'of mmvitkd.models.teachers.BaseTeacher.',
             'teacher',
         )
     if isinstance(teacher, nn.Module):
         raise KeyedValueError(
-            f'{{teacher}}: {kind.__name__} is an nn.Module too, so that its weights would be in '
-            "the student's checkpoints. Derive it from BaseTeacher alone, with the module as "
-            'an attribute.',
+            f'{{teacher}}: {kind.__name__} is an nn.Module too, so its weights would be in the '
+            "student's checkpoints. Derive it from BaseTeacher alone, with the module as an "
+            'attribute.',
             'teacher',
         )
     lacking = [

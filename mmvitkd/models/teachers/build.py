@@ -1,7 +1,7 @@
 """Build a teacher from what a config says."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from mmengine.registry import MODELS
 from torch import nn
@@ -12,7 +12,7 @@ from .checkpoint import load_file, load_teacher
 from .config import teacher_config
 from .teacher import Teacher
 
-Given = str | Mapping[str, Any] | nn.Module | BaseTeacher
+Given: TypeAlias = str | Mapping[str, Any] | nn.Module | BaseTeacher
 
 
 def make_teacher(

@@ -16,7 +16,10 @@ def autocast_to(precision: str | None, device: torch.device) -> AbstractContextM
     """Return a context of bfloat16 autocast, of none, or (None) of the surrounding one."""
     if precision is None:
         return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == 'bf16')
+    context: AbstractContextManager[object] = torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == 'bf16'
+    )
+    return context
 
 
 def in_float32(value: Any) -> Any:

@@ -121,7 +121,6 @@ class Teacher(BaseTeacher):
         """The model's class."""
         return type(self.model).__name__
 
-    @torch.no_grad()
     def start(
         self, images: Tensor, data_samples: Samples = None
     ) -> Callable[[], dict[str, Any]]:
@@ -136,7 +135,7 @@ class Teacher(BaseTeacher):
             the recorded module returns one. To be called on the stream that needs them.
         """
         try:
-            with self._stream.run(images):
+            with torch.no_grad(), self._stream.run(images):
                 with self.recorders:
                     self._forward(images)
                 outputs = {
@@ -148,7 +147,6 @@ class Teacher(BaseTeacher):
                 recorder.reset_data_buffer()
         return partial(self._stream.wait, outputs)
 
-    @torch.no_grad()
     def logits(self, images: Tensor, data_samples: Samples = None) -> Tensor | None:
         """Return the model's logits (B, K), or None if it returns something else.
 
@@ -160,7 +158,7 @@ class Teacher(BaseTeacher):
                 made for another size.
             data_samples: Not used.
         """
-        with torch.compiler.set_stance('force_eager'):
+        with torch.no_grad(), torch.compiler.set_stance('force_eager'):
             output = self._cast(self._run(images))
         return output if isinstance(output, Tensor) and output.dim() == 2 else None
 

@@ -107,7 +107,7 @@ def macs_of(run: Callable[[Tensor], Any], image: Tensor) -> int:
     eager, unfused = torch.compiler.set_stance('force_eager'), sdpa_kernel(SDPBackend.MATH)
     with eager, unfused, FlopCounterMode(display=False) as flops:
         run(image)
-    return flops.get_total_flops() // 2
+    return int(flops.get_total_flops()) // 2
 
 
 def num_parameters(model: nn.Module) -> int:

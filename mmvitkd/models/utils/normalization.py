@@ -23,7 +23,7 @@ def normalization_by(preprocessor: nn.Module | None) -> Normalization | None:
     return Normalization(mean.flatten(), std.flatten(), to_rgb)
 
 
-class Renormalize(nn.Module):
+class Renormalize(nn.Module):  # type: ignore[misc]  # torch is not followed
     """``x * scale + shift`` per channel, after reversing the channels if asked.
 
     Args:

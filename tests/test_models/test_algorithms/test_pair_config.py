@@ -48,7 +48,9 @@ def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was(student, teacher):
         student_recorders=dict(logits=dict(type='ModuleOutputs', source='head')),
         distill_losses=dict(loss_kd=dict(type='KLDivergence')),
     )
-    config = expand_pairs(distiller, [('neck.norm', 'model.blocks.23')], MSE, student, adapter_for(None))
+    config = expand_pairs(
+        distiller, [('neck.norm', 'model.blocks.23')], MSE, student, adapter_for(None)
+    )
     assert list(config['student_recorders']) == ['logits', 'pair_0']
     assert config['student_recorders']['pair_0']['source'] == 'neck.norm'
     assert config['teacher_recorders']['pair_0']['source'] == 'model.blocks.23'

@@ -344,7 +344,11 @@ def test_clip_brings_its_own_mean_and_std(images):
 @pytest.fixture
 def said(monkeypatch):
     lines = []
-    monkeypatch.setattr(sys.modules['mmvitkd.models.algorithms.dry_run'], 'print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr(
+        sys.modules['mmvitkd.models.algorithms.dry_run'],
+        'print_log',
+        lambda text, **_: lines.append(text),
+    )
     return lines
 
 
