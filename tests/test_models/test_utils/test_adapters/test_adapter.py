@@ -35,7 +35,9 @@ def outputs_of(model, names, size):
     """What modules return, by a hook of this test's own."""
     found, modules = {}, dict(model.named_modules())
     for name in names:
-        modules[name].register_forward_hook(lambda _, x, out, name=name: found.update({name: out}))
+        modules[name].register_forward_hook(
+            lambda _, x, out, name=name: found.update({name: out})
+        )
     model.eval()(torch.randn(1, 3, *size))
     return [found[name] for name in names]
 
