@@ -41,7 +41,7 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
     for module in model.modules():
         if isinstance(module, DropPathOfMMCV | DropPathOfTimm):
             module.drop_prob = 0.0  # unused in eval mode; a rate of its own splits blocks
-    modules = dict(model.named_modules())
+    modules: dict[str, Any] = dict(model.named_modules())
     functions: dict[tuple[Any, ...], Any] = {}
     compiled = []
     for name in adapter_for(model).blocks or ['']:

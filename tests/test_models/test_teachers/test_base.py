@@ -72,11 +72,9 @@ def test_at_build(teacher, message):
 @pytest.mark.parametrize('key', ['teacher_ckpt', 'teacher_options'])
 def test_what_is_for_models_is_refused(key):
     given = dict(teacher_ckpt='file.pth', teacher_options=dict(compile=True))[key]
-    with pytest.raises(
-        ValueError, match=f'^{key}=.* this Constant is a teacher by itself'
-    ) as e:
+    with pytest.raises(ValueError, match=f'^{key}=.* Constant is a teacher by') as info:
         distillation(Constant(dict(pair_0=ONE)), **{key: given})
-    assert e.value.key == key
+    assert info.value.key == key
 
 
 def test_at_first_use():
