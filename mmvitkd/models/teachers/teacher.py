@@ -79,7 +79,7 @@ class Teacher(BaseTeacher):
         self.model = model
         self.renormalize = Renormalize()
         self.recorders = RecorderManager()
-        adapter = adapter_for(model)
+        self._adapter = adapter = adapter_for(model)
         self.input_size, self.normalization = adapter.input_size, adapter.normalization
         self.blocks, self.widths, self.grids = adapter.blocks, adapter.widths, adapter.grids
         self.num_extra_tokens = adapter.num_extra_tokens
@@ -159,8 +159,7 @@ class Teacher(BaseTeacher):
             data_samples: Not used.
         """
         with torch.no_grad(), torch.compiler.set_stance('force_eager'):
-            output = self._cast(self._run(images))
-        return output if isinstance(output, Tensor) and output.dim() == 2 else None
+            return self._adapter.logits(self._cast(self._run(images)))
 
     def cost(self, images: Tensor) -> Cost:
         """Count the model's parameters, and its work as far as it is run."""

@@ -89,6 +89,10 @@ class Adapter:
         """The module names that the norm after the last block may have."""
         return []
 
+    def logits(self, output: Any) -> Tensor | None:
+        """Return the logits (B, K) in what the model returns, or None if there are none."""
+        return output if isinstance(output, Tensor) and output.dim() == 2 else None
+
     def load_weights(self, weights: Mapping[str, Tensor], what: str) -> None:
         """Load weights strictly.
 
