@@ -1,4 +1,4 @@
-"""A small distillation and its images, for what looks at layers while a student trains."""
+"""A small distillation, its images, and what its losses are given."""
 
 import torch
 from mmpretrain.structures import DataSample
@@ -28,6 +28,14 @@ def distillation(**kwargs):
         pair_projector=projector,
     )
     return {**defaults, **kwargs}
+
+
+def loss_arguments(model, images, loss='loss_pair_0'):
+    """What a loss is given for both sides, by its arguments."""
+    samples = [DataSample().set_gt_label(0) for _ in images]
+    with torch.no_grad(), model.records(images, samples):
+        mapping = model.distiller.loss_forward_mappings[loss]
+        return {key: model.distiller.get_record(**record) for key, record in mapping.items()}
 
 
 def logits_and(source):

@@ -7,7 +7,7 @@ from mmengine.config import Config
 # Of mmvitkd.FeatureDistill.
 MODEL = dict(compile_student=True, channels_last=True)
 # Of its teacher, if it has one.
-TEACHER = dict(precision='bf16', compile=True, own_stream=True)
+TEACHER = dict(precision='bf16', compile=True, cuda_stream=True)
 # Of the optimizers that know it.
 OPTIMIZER = dict(fused=True)
 FUSED = ('Adam', 'AdamW', 'SGD')
@@ -31,7 +31,9 @@ def apply_fast(cfg: Config) -> None:
     if str(model.get('type')).split('.')[-1] == 'FeatureDistill':
         _complete(model, MODEL)
         options = model.get('teacher_options') or {}
-        if model.get('teacher') is not None and isinstance(options, dict):
+        # None stays None: a teacher that is not a model has no options.
+        has_options = 'teacher_options' not in model or model['teacher_options'] is not None
+        if model.get('teacher') is not None and isinstance(options, dict) and has_options:
             model['teacher_options'] = {**TEACHER, **options}
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     if optimizer.get('type') in FUSED and 'foreach' not in optimizer:  # one or the other

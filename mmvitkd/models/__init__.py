@@ -2,18 +2,20 @@
 
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
-from .connectors import ProjectorConnector, TokensToMap
+from .connectors import PatchTokens, ProjectorConnector, TokensToMap
 from .losses import FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
-from .teachers import Teacher
+from .teachers import BaseTeacher, Teacher
 from .utils.data_preprocessor import ClsDataPreprocessor
 
 __all__ = [
+    'BaseTeacher',
     'ClsDataPreprocessor',
     'FeatureDistill',
     'FeatureMSELoss',
     'LabelSmoothLoss',
     'LiftProjector',
+    'PatchTokens',
     'ProjectorConnector',
     'SpectralLoss',
     'Teacher',

@@ -25,7 +25,7 @@ def fast(name='cait_s24_deit_tiny_widelast', **options):
 def test_a_distillation_gets_all():
     cfg = fast()
     model, wrapper = cfg.model, cfg.optim_wrapper
-    assert model.teacher_options == dict(precision='bf16', compile=True, own_stream=True)
+    assert model.teacher_options == dict(precision='bf16', compile=True, cuda_stream=True)
     assert (model.compile_student, model.channels_last) == (True, True)
     assert wrapper.optimizer.fused is True
 
@@ -37,7 +37,7 @@ def test_the_config_overrides_fast():
         'optim_wrapper.optimizer.fused': False,
     }
     cfg = fast(**options)
-    teacher = dict(precision='fp32', stop_early=False, compile=True, own_stream=True)
+    teacher = dict(precision='fp32', stop_early=False, compile=True, cuda_stream=True)
     assert cfg.model.teacher_options == teacher
     assert (cfg.model.compile_student, cfg.model.channels_last) == (False, True)
     assert cfg.optim_wrapper.optimizer.fused is False

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # first: it mends the packages below
-from mmvitkd.analysis import cost_of, distillation_cost_of
+from mmvitkd.analysis import Cost, cost_of, distillation_cost_of
 from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 from mmvitkd.compat import SUPPORTED, installed_version
 from mmvitkd.config.load_config import load_config
@@ -19,7 +19,7 @@ from mmvitkd.config.provenance import provenance_of
 from mmvitkd.export.image_input import image_input_of
 from mmvitkd.models.algorithms import FeatureDistill
 from mmvitkd.models.teachers.config import teacher_config
-from mmvitkd.models.utils.input_size import input_size_of
+from mmvitkd.models.utils.adapters import input_size_of
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -30,7 +30,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-# What names weights, and what costs nothing here.
+# What names weights, and what costs nothing.
 LEFT_OUT = (
     'pretrained',
     'checkpoint_path',
@@ -59,7 +59,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def without_weights(node: Any) -> Any:
-    """A config's model without what is to be loaded into it."""
+    """Return a config's model without the weights that it names."""
     if isinstance(node, dict):
         return {k: without_weights(v) for k, v in node.items() if k not in LEFT_OUT}
     if isinstance(node, list | tuple):
@@ -71,7 +71,7 @@ def build(model: dict[str, Any]) -> nn.Module:
     """Build a classifier or a distillation, with random weights.
 
     Raises:
-        ValueError: If it is a distillation of another kind than ours.
+        ValueError: If it is a distillation of another type than ours.
     """
     teacher = model.get('teacher')
     if teacher is not None:
@@ -87,10 +87,10 @@ def build(model: dict[str, Any]) -> nn.Module:
 
 
 def size_of(student: nn.Module, cfg: Config) -> tuple[int, int]:
-    """(H, W) that a student states, or else what its test pipeline makes of an image.
+    """Return (H, W) that a student states, or else that of its test pipeline's images.
 
     Raises:
-        ValueError: If neither says it.
+        ValueError: If neither states it.
     """
     size = input_size_of(student)
     if size is not None:
@@ -104,11 +104,11 @@ def measure(path: str) -> dict[str, Any]:
 
     Returns:
         The numbers as they are written to JSON; ``teacher``, ``losses`` and ``added_share``
-        are None where nothing is distilled.
+        are None where nothing is distilled, and the teacher's numbers where it has none.
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If it has no model, or it is not known how to run it.
+        ValueError: If it has no model, or its input size is not known.
     """
     cfg = load_config(path, measure=False)
     if not cfg.get('model'):
@@ -125,10 +125,9 @@ def measure(path: str) -> dict[str, Any]:
             student = cost_of(built, size)
         if getattr(built, 'teacher', None) is not None:
             cost = distillation_cost_of(built, size)
+            numbers = cost.teacher._asdict() if cost.teacher else dict.fromkeys(Cost._fields)
             teacher = dict(
-                name=provenance_of(model).teacher,
-                image_size=cost.teacher_size,
-                **cost.teacher._asdict(),
+                name=provenance_of(model).teacher, image_size=cost.teacher_size, **numbers
             )
             losses, share = cost.losses._asdict(), cost.share
     return dict(
@@ -141,7 +140,7 @@ def measure(path: str) -> dict[str, Any]:
 
 
 def table_of(results: list[dict[str, Any]]) -> Table:
-    """Students, teachers and losses of all configs, below each other."""
+    """Return a table of the students, teachers and losses of all configs."""
     header = ('', 'image', 'parameters', 'MACs (M)', 'GFLOPs', 'added')
     table = Table(*header, box=None, header_style='bold', pad_edge=False)
     table.columns[0].overflow = 'fold'
@@ -154,13 +153,15 @@ def table_of(results: list[dict[str, Any]]) -> Table:
             part = result[role]
             if part is None:
                 continue
-            size, macs = part.get('image_size'), part['macs']
+            size, macs, parameters = (
+                part.get(key) for key in ('image_size', 'macs', 'parameters')
+            )
             table.add_row(
                 Text(f'  {role} {part.get("name", "")}'),
                 f'{size[0]} x {size[1]}' if size else '',
-                f'{part["parameters"]:,}',
-                f'{macs / 1e6:,.2f}',
-                f'{2 * macs / 1e9:.3f}',
+                '?' if parameters is None else f'{parameters:,}',
+                '?' if macs is None else f'{macs / 1e6:,.2f}',
+                '?' if macs is None else f'{2 * macs / 1e9:.3f}',
             )
         if result['added_share'] is not None:
             table.add_row('  to a training step', *[''] * 4, f'+{result["added_share"]:.1%}')
@@ -168,7 +169,7 @@ def table_of(results: list[dict[str, Any]]) -> Table:
 
 
 def write_json(results: list[dict[str, Any]], path: Path) -> None:
-    """Write the numbers, with how they were reckoned and the versions."""
+    """Write the numbers, with their arithmetic and the versions."""
     versions = {package.module: installed_version(package) for package in SUPPORTED}
     content = dict(
         arithmetic=ARITHMETIC,
@@ -179,7 +180,7 @@ def write_json(results: list[dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    """Count, print and write, or say in a line why not."""
+    """Count, print and write, or exit with one line that says what is wrong."""
     args = parse_args()
     MMLogger.get_current_instance().setLevel('WARNING')
     results = []

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...models.algorithms.layer_pairs import LayerPair, layer_pairs
-from ...models.utils.blocks import token_grid_of
+from ...models.teachers import BaseTeacher
 from .extractor import FeatureExtractor, find_blocks
-from .patch_tokens import patch_tokens
+from .patch_tokens import patch_features
 
 
 class DistilledLayers:
@@ -61,11 +60,13 @@ class DistilledLayers:
         keys = {module: key for key, module in source.names.items()}
         return {name: features[keys[module]] for name, module in self.modules.items()}
 
-    def teacher_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """The same of the teacher; none where it has no part in this."""
+    def teacher_tokens(
+        self, images: Tensor, data_samples: Sequence[Any] | None = None
+    ) -> dict[str, Tensor]:
+        """Return the same of the teacher; none where it has no part in this."""
         if self._teacher is None:
             return {}
-        outputs = self._teacher(images)
+        outputs = self._teacher(images, data_samples)
         return {
             name: _teacher_tokens(self._teacher, outputs[record], images)
             for name, record in self._records.items()
@@ -74,9 +75,9 @@ class DistilledLayers:
     def _pairs(self, model: Any, images: Tensor) -> list[LayerPair]:
         """The comparisons of patch tokens; says of the others why they are none."""
         teacher, distiller = getattr(model, 'teacher', None), getattr(model, 'distiller', None)
-        if distiller is None or not callable(teacher) or isinstance(teacher, torch.nn.Module):
+        if distiller is None or not isinstance(teacher, BaseTeacher):
             return []
-        pairs, outputs = [], teacher(images)
+        pairs, outputs = [], teacher.dry_run(images)
         for pair in layer_pairs(distiller):
             try:
                 FeatureExtractor(self._student, [pair.student])(images)
@@ -88,9 +89,7 @@ class DistilledLayers:
         return pairs
 
 
-def _teacher_tokens(teacher: Any, output: Any, images: Tensor) -> Tensor:
-    """The patch tokens in what a teacher's module returned, for images as it saw them."""
-    size = getattr(teacher, 'input_size', None) or images.shape[2:]
-    grid = token_grid_of(getattr(teacher, 'model', None))
-    places = None if grid is None else grid[0] * grid[1]
-    return patch_tokens(output, (*images.shape[:2], *size), places)
+def _teacher_tokens(teacher: BaseTeacher, output: Any, images: Tensor) -> Tensor:
+    """Return the patch tokens in what a teacher handed over, for images of its own size."""
+    size = teacher.input_size or images.shape[2:]
+    return patch_features(output, (*images.shape[:2], *size), teacher.token_grid).tokens

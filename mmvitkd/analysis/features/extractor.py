@@ -1,29 +1,28 @@
-"""The patch tokens at the output of a model's blocks, read in a forward pass."""
+"""Read the patch tokens at the output of a model's blocks in a forward pass."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...models.utils.blocks import blocks_of
-from ...models.utils.input_size import input_size_of
+from ...models.utils.adapters import adapter_for, blocks_of
+from ...models.utils.features import Features
 from ...models.utils.remedy import distilled_features
-from .patch_tokens import num_patches, patch_tokens
+from ...suggestions import close_names
+from .patch_tokens import patch_features
 
 Key = int | str
-EMBEDS = {'backbone.patch_embed', 'model.patch_embed'}
 
 
 class FeatureExtractor:
-    """Images in, the patch tokens of chosen blocks out: the features of the analyses.
+    """Run a model on images; return the patch tokens of chosen blocks.
 
     A feature is the raw residual stream at the output of a block, without class,
     distillation and register tokens, and before the final norm (arXiv 2511.15572). Of a
-    staged model it is what a stage hands over, before the downsampling to the next one. Of
-    CaiT the blocks are those of self-attention.
+    staged model it is what a stage returns, before the downsampling to the next one. Of CaiT
+    the blocks are those of self-attention.
 
     The model runs in eval mode whatever mode it is in, and is as it was afterwards; nothing
     of a call is kept. Under ``torch.autocast`` the features have the type they have there.
@@ -33,8 +32,8 @@ class FeatureExtractor:
             ``TimmClassifier``.
         blocks: 'last', 'all' or a list, also with these words in it: of indices of blocks or
             stages, counted from 0 or, below 0, from the end; and of names of modules. 'neck'
-            is the projector of Lift, after its norm; 'last' and 'all' of Lift have it too,
-            behind the blocks.
+            is the projector of Lift, after its norm; 'last' and 'all' of Lift include it,
+            after the blocks.
         final_norm: Whether the model's final norm is applied to the last block's tokens.
 
     Attributes:
@@ -56,11 +55,11 @@ class FeatureExtractor:
         self.model = model
         self.names = find_blocks(model, blocks)
         self.embed_dims: dict[Key, int] = {}
-        self.image_size = input_size_of(model)
-        self._last = len(blocks_of(model)) - 1
+        self._adapter = adapter_for(model)
+        self.image_size = self._adapter.input_size
+        self._last = len(self._adapter.blocks) - 1
         self._norm = self._final_norm() if final_norm else None
 
-    @torch.no_grad()
     def __call__(self, images: Tensor) -> dict[Key, Tensor]:
         """Run the model.
 
@@ -71,12 +70,13 @@ class FeatureExtractor:
             The patch tokens (B, N, D) of each block, in the order of ``names``.
 
         Raises:
-            ValueError: If what a block hands over are no tokens and no map.
+            ValueError: If a block returns neither tokens nor a map.
         """
-        with self.recorded(images) as (_, outputs):
-            features = self.tokens_of(outputs, images)
-        if self._norm is not None:
-            features[self._last] = self._norm(features[self._last])
+        with torch.no_grad():
+            with self.recorded(images) as (_, outputs):
+                features = self.tokens_of(outputs, images)
+            if self._norm is not None:
+                features[self._last] = self._norm(features[self._last])
         self.embed_dims = {key: feature.shape[2] for key, feature in features.items()}
         return features
 
@@ -85,15 +85,14 @@ class FeatureExtractor:
         """Run the model in eval mode, which lasts as long as the context.
 
         Yields:
-            The model's output, and what modules returned, by their names: those of the
-            features and, where there is one, the patch embedding.
+            The model's output, and what the modules of the features returned, by name.
         """
         modules = dict(self.model.named_modules())
         modes = {module: module.training for module in modules.values()}
         outputs: dict[str, Any] = {}
         hooks = [
             modules[name].register_forward_hook(_keep(outputs, name))
-            for name in {*self.names.values(), *(EMBEDS & modules.keys())}
+            for name in set(self.names.values())
         ]
         try:
             for module in modes:
@@ -109,19 +108,32 @@ class FeatureExtractor:
                 module.training = mode
 
     def tokens_of(self, outputs: dict[str, Any], images: Tensor) -> dict[Key, Tensor]:
-        """The patch tokens (B, N, D) in what :meth:`recorded` has, or in what looks like it.
+        """Return the patch tokens (B, N, D) in what :meth:`recorded` yields.
 
         Raises:
-            ValueError: Names the block, and says what it handed over.
+            ValueError: Names the block, and says what it returned.
         """
-        embedded = next((outputs[name] for name in EMBEDS if name in outputs), None)
-        places = num_patches(embedded, images.shape)
+        return {key: x.tokens for key, x in self.features_of(outputs, images).items()}
+
+    def features_of(self, outputs: dict[str, Any], images: Tensor) -> dict[Key, Features]:
+        """Return the same with their grids.
+
+        Args:
+            outputs: What modules returned for the images, by name.
+            images: (B, 3, H, W).
+
+        Raises:
+            ValueError: Names the block, and says what it returned.
+        """
+        grid, extra = self._adapter.grid_at(images.shape[2:]), self._adapter.num_extra_tokens
         features = {}
         for key, name in self.names.items():
             if name not in outputs:
                 raise ValueError(f'blocks: {name!r} takes no part in the forward pass.')
+            # Other modules than blocks may see the patches alone.
+            known = extra if isinstance(key, int) else None
             try:
-                features[key] = patch_tokens(outputs[name], images.shape, places)
+                features[key] = patch_features(outputs[name], images.shape, grid, known)
             except ValueError as error:
                 raise ValueError(
                     f'blocks: what {name!r} hands over is not known to be patch tokens: {error}'
@@ -129,14 +141,15 @@ class FeatureExtractor:
         return features
 
     def _final_norm(self) -> nn.Module:
-        """The norm after the last block: MMPretrain's ViT's, its Swin's, or timm's."""
+        """Return the norm after the last block."""
         if self._last not in self.names:
             raise ValueError('final_norm=True: the last block is not among blocks.')
         modules = dict(self.model.named_modules())
-        for name in ('backbone.ln1', f'backbone.norm{self._last}', 'model.norm'):
+        for name in self._adapter.final_norms:
             norm = modules.get(name)
-            # One for maps (LayerNorm2d) is behind a pooling, or normalises another layout.
-            if hasattr(norm, 'normalized_shape') and '2d' not in type(norm).__name__:
+            # One for maps (LayerNorm2d) follows a pooling, or normalises another layout.
+            of_tokens = hasattr(norm, 'normalized_shape') and '2d' not in type(norm).__name__
+            if norm is not None and of_tokens:
                 return norm
         kind = type(self.model).__name__
         raise ValueError(
@@ -145,7 +158,7 @@ class FeatureExtractor:
 
 
 def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]:
-    """The names of the modules that :class:`FeatureExtractor` reads, by the features' keys.
+    """Return the names of the modules that :class:`FeatureExtractor` reads, by feature key.
 
     Raises:
         ValueError: If there is no such block or module; names what there is.
@@ -159,7 +172,7 @@ def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]
 
 
 def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
-    """What 'last' and 'all' stand for."""
+    """Return what 'last' and 'all' stand for."""
     if not own:
         raise ValueError(
             f'blocks={word!r}: it is not known where {type(model).__name__} keeps its blocks; '
@@ -170,7 +183,7 @@ def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
 
 
 def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:
-    """The key of one block, and the name of its module."""
+    """Return the key of one block, and the name of its module."""
     kind = type(model).__name__
     there = f'has blocks or stages 0 to {len(own) - 1}' if own else 'lists no blocks'
     if isinstance(block, int):
@@ -179,7 +192,7 @@ def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:
         return block % len(own), own[block]
     names = [name for name, _ in model.named_modules() if name]
     if block not in names:
-        close = get_close_matches(block, ['last', 'all', *names], n=5, cutoff=0.4)
+        close = close_names(block, ['last', 'all', *names])
         raise ValueError(
             f'blocks: {block!r} is no module of this {kind}, which {there}. Close to it: '
             f'{", ".join(close) or "none"}.'
@@ -188,7 +201,7 @@ def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:
 
 
 def _keep(outputs: dict[str, Any], name: str) -> Any:
-    """A forward hook that keeps the output under a name."""
+    """Return a forward hook that keeps the output under a name."""
 
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         outputs[name] = output

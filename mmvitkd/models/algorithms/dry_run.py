@@ -1,4 +1,4 @@
-"""A rehearsal at build: one blank image through both models and every loss."""
+"""Send one blank image through both models and every loss, at build."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +8,12 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
+from ...utils.errors import KeyedError
 from ..connectors import ProjectorConnector
+from ..teachers import BaseTeacher
+from ..utils.adapters import input_size_of
 from ..utils.distiller_checks import PAIR
-from ..utils.input_size import input_size_of
+from ..utils.features import Features
 
 # For models that take any size and state none.
 ANY_SIZE = (224, 224)
@@ -28,12 +31,12 @@ def dry_run(algorithm: Any) -> None:
     Raises:
         ValueError: Names the teacher or the loss mapping, and says what does not fit.
     """
-    size = input_size_of(algorithm.student) or getattr(algorithm.teacher, 'input_size', None)
+    size = input_size_of(algorithm.student) or algorithm.teacher.input_size
     if size is None:
         size = ANY_SIZE
         print_log(
-            'Neither student nor teacher says its input size: whether the losses fit both is '
-            f'tried at {size[0]} x {size[1]}.',
+            'Neither student nor teacher states its input size: the losses are tried at '
+            f'{size[0]} x {size[1]}.',
             logger='current',
         )
     blank = torch.zeros(1, 3, *size)
@@ -42,7 +45,8 @@ def dry_run(algorithm: Any) -> None:
     algorithm.eval()
     _run_student(algorithm.student, blank)
     distiller = algorithm.distiller
-    with torch.no_grad(), algorithm.records(blank, [DataSample().set_gt_label(0)]):
+    records = algorithm.records(blank, [DataSample().set_gt_label(0)], dry_run=True)
+    with torch.no_grad(), records:
         for name, mapping in distiller.loss_forward_mappings.items():
             key = f"distiller.loss_forward_mappings['{name}']"
             try:
@@ -57,17 +61,19 @@ def dry_run(algorithm: Any) -> None:
     algorithm.train(training)
 
 
-def _run_teacher(teacher: Any, blank: Tensor) -> None:
+def _run_teacher(teacher: BaseTeacher, blank: Tensor) -> None:
     size = tuple(blank.shape[2:])
-    wanted = getattr(teacher, 'input_size', None)
-    if wanted not in (None, size):
+    wanted = teacher.input_size
+    if wanted is not None and wanted != size:
         print_log(
             f"The teacher is made for {wanted[0]} x {wanted[1]}: the student's images of "
             f'{size[0]} x {size[1]} are resized for it.',
             logger='current',
         )
     try:
-        teacher(blank)
+        teacher.dry_run(blank)
+    except KeyedError:
+        raise
     except Exception as error:
         raise ValueError(
             f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
@@ -89,7 +95,7 @@ def _run_student(student: Any, blank: Tensor) -> None:
 
 
 def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
-    """What a loss is given for an argument; an error of its connector names the connector."""
+    """Return what a loss is given for an argument; an error of its connector names it."""
     try:
         return distiller.get_record(**record)
     except Exception as error:
@@ -112,15 +118,16 @@ def _check_projectors(
         if not isinstance(connector, ProjectorConnector) or connector.out_channels is None:
             continue
         for other, found in arguments.items():
-            if isinstance(found, Tensor) and found.shape[1] != connector.out_channels:
+            width = _width(found)
+            if width not in (None, connector.out_channels):
                 raise ValueError(
                     f'{_connector_key(distiller, name)}.out_channels={connector.out_channels}, '
-                    f'but {other} is {found.shape[1]} wide'
+                    f'but {other} is {width} wide'
                 )
 
 
 def _connector_key(distiller: Any, name: str) -> str:
-    """Where a config says what a connector is."""
+    """Return the key of a connector in a config."""
     if not name.startswith(PAIR) or not isinstance(
         distiller.connectors[name], ProjectorConnector
     ):
@@ -130,12 +137,22 @@ def _connector_key(distiller: Any, name: str) -> str:
     return 'pair_projector'
 
 
+def _width(found: Any) -> int | None:
+    """Return the number of channels of features, a map or logits."""
+    if isinstance(found, Features):
+        return int(found.tokens.shape[2])
+    return int(found.shape[1]) if isinstance(found, Tensor) else None
+
+
 def _compare(loss: str, arguments: dict[str, Any]) -> None:
-    """Refuse logits over different classes; say which of the teacher's maps are resized."""
+    """Refuse logits over different classes; log which of the teacher's features are resized."""
     preds_S, preds_T = arguments.get('preds_S'), arguments.get('preds_T')
-    if not isinstance(preds_S, Tensor) or not isinstance(preds_T, Tensor):
-        return
-    if preds_S.dim() == preds_T.dim() == 2 and preds_S.shape != preds_T.shape:
+    if (
+        isinstance(preds_S, Tensor)
+        and isinstance(preds_T, Tensor)
+        and preds_S.dim() == preds_T.dim() == 2
+        and preds_S.shape != preds_T.shape
+    ):
         raise ValueError(
             f'the student has {preds_S.shape[1]} classes, the teacher '
             f'{preds_T.shape[1]} outputs, and {loss} compares them class by class. The '
@@ -143,23 +160,33 @@ def _compare(loss: str, arguments: dict[str, Any]) -> None:
             'distiller=dict(_delete_=True), and give the label loss its weight back with '
             'architecture.head.loss.loss_weight=1.0.'
         )
-    if preds_S.dim() == preds_T.dim() == 4:
-        for line in _bridges(preds_S.shape, preds_T.shape):
-            print_log(f'{loss}: {line}', logger='current')
+    grids = _grid(preds_S), _grid(preds_T)
+    if None in grids:
+        return
+    for line in _bridges(grids, (_width(preds_S), _width(preds_T))):
+        print_log(f'{loss}: {line}', logger='current')
 
 
-def _bridges(shape_s: torch.Size, shape_t: torch.Size) -> list[str]:
-    """What is done about maps of two shapes (B, C, H, W)."""
+def _grid(found: Any) -> tuple[int, ...] | None:
+    """Return (H, W) of features or a map."""
+    if isinstance(found, Features):
+        return found.grid
+    is_map = isinstance(found, Tensor) and found.dim() == 4
+    return tuple(found.shape[2:]) if is_map else None
+
+
+def _bridges(grids: tuple[Any, Any], widths: tuple[Any, Any]) -> list[str]:
+    """Say how features of two grids and widths are brought together."""
     lines = []
-    if shape_s[2:] != shape_t[2:]:
-        (h, w), (teacher_h, teacher_w) = shape_s[2:], shape_t[2:]
+    if grids[0] != grids[1]:
+        (h, w), (teacher_h, teacher_w) = grids
         lines.append(
             f"the teacher's grid of {teacher_h} x {teacher_w} is interpolated to the "
             f"student's, {h} x {w}."
         )
-    if shape_s[1] != shape_t[1]:
+    if widths[0] != widths[1]:
         lines.append(
-            f'the student is {shape_s[1]} wide and the teacher {shape_t[1]}: the wider map is '
+            f'the student is {widths[0]} wide and the teacher {widths[1]}: the wider map is '
             'average-pooled along its channels.'
         )
     return lines

@@ -1,7 +1,8 @@
 """Distillation of a student from a frozen teacher, with MMRazor's distiller."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,22 +14,19 @@ from torch import Tensor, nn
 from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
 from ..students import Initialization, narrow_start
-from ..teachers import Teacher, build_teacher
+from ..teachers import BaseTeacher, make_teacher
+from ..teachers.base import check_names
 from ..teachers.options import check_options
-from ..utils.distiller_checks import (
-    build_distiller,
-    check_extra_tokens,
-    check_mappings,
-    check_sources,
-)
-from .delivery_checks import compile_student_of, options_beside
+from ..utils.adapters import adapter_for
+from ..utils.distiller_checks import check_extra_tokens, check_mappings, check_sources
+from .delivery_checks import compile_student_of, options_with_deliveries
+from .distiller import build_distiller
 from .dry_run import dry_run
-from .external_recorder import ExternalRecorders
 from .pair_config import Pair, expand_pairs
 
 
 @MODELS.register_module()
-class FeatureDistill(BaseAlgorithm):
+class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
     """A single-teacher distillation: the student's own loss plus the distiller's.
 
     Unlike ``mmrazor.SingleTeacherDistill``, the teacher is not part of the module tree, is
@@ -37,10 +35,11 @@ class FeatureDistill(BaseAlgorithm):
 
     Args:
         architecture: The student: an MMPretrain classifier or its config.
-        teacher: The teacher model: ``'timm:NAME'``, a config file, a config
-            (:func:`~mmvitkd.models.teachers.config.teacher_config`) or a built model; or
-            anything that works like a :class:`~mmvitkd.models.teachers.Teacher`. None for a
-            model that is only to be evaluated.
+        teacher: The teacher: ``'timm:NAME'``, a config file, a config
+            (:func:`~mmvitkd.models.teachers.config.teacher_config`) or what one builds: a
+            model, which becomes a live :class:`~mmvitkd.models.teachers.Teacher`, or a
+            :class:`~mmvitkd.models.teachers.BaseTeacher` of any type. None for a model that
+            is only evaluated.
         distiller: The config of MMRazor's ``ConfigurableDistiller``.
         teacher_ckpt: A local file with the teacher's weights.
         allow_random_teacher: Whether a teacher that nothing was loaded into is accepted.
@@ -55,8 +54,8 @@ class FeatureDistill(BaseAlgorithm):
             :class:`~mmvitkd.models.connectors.ProjectorConnector`.
         data_preprocessor: The config of the student's data preprocessor.
         init_cfg: The weight initialisation of the whole.
-        teacher_options: How the teacher computes: ``stop_early``, ``precision``, ``compile``
-            and ``own_stream`` of :class:`~mmvitkd.models.teachers.Teacher`.
+        teacher_options: How a live teacher computes: ``stop_early``, ``precision``,
+            ``compile`` and ``cuda_stream`` of :class:`~mmvitkd.models.teachers.Teacher`.
         compile_student: Whether the student's backbone is compiled, to train; see
             :func:`~mmvitkd.models.utils.compilation.compile_student`.
         channels_last: Whether both models and their images are laid out in memory with their
@@ -70,18 +69,18 @@ class FeatureDistill(BaseAlgorithm):
 
     def __init__(
         self,
-        architecture: dict | nn.Module,
-        teacher: str | dict | nn.Module | Callable[[Tensor], Mapping[str, Any]] | None,
-        distiller: dict | None = None,
+        architecture: dict[str, Any] | nn.Module,
+        teacher: str | dict[str, Any] | nn.Module | BaseTeacher | None,
+        distiller: dict[str, Any] | None = None,
         teacher_ckpt: str | None = None,
         allow_random_teacher: bool = False,
         student_ckpt: str | None = None,
         pairs: Sequence[Pair] | None = None,
-        pair_loss: dict | None = None,
-        pair_projector: dict | None = None,
-        data_preprocessor: dict | nn.Module | None = None,
-        init_cfg: dict | None = None,
-        teacher_options: dict | None = None,
+        pair_loss: dict[str, Any] | None = None,
+        pair_projector: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | nn.Module | None = None,
+        init_cfg: dict[str, Any] | None = None,
+        teacher_options: dict[str, Any] | None = None,
         compile_student: bool = False,
         channels_last: bool = False,
     ) -> None:
@@ -97,7 +96,7 @@ class FeatureDistill(BaseAlgorithm):
         if student_ckpt is not None:
             self._start = narrow_start(self.student, student_ckpt)
         self._channels_last = False
-        self.teacher: Any = None
+        self.teacher: BaseTeacher | None = None
         if teacher is None:
             return
         if bool(pairs) != bool(pair_loss):
@@ -106,17 +105,11 @@ class FeatureDistill(BaseAlgorithm):
             )
         if pair_projector and not pairs:
             raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
-        if isinstance(teacher, str | dict | nn.Module):
-            teacher = build_teacher(teacher, teacher_ckpt, allow_random_teacher)
-        elif options:
-            raise ValueError(
-                f'teacher_options={options!r}: they are for a model that is made a teacher '
-                f'here, and this {type(teacher).__name__} is one; leave them out.'
-            )
+        options = options_with_deliveries(distiller, options)
+        made = make_teacher(teacher, teacher_ckpt, allow_random_teacher, options)
         if pairs and pair_loss:
-            distiller = expand_pairs(
-                distiller, pairs, pair_loss, self.student, teacher, pair_projector
-            )
+            layers = adapter_for(self.student)
+            distiller = expand_pairs(distiller, pairs, pair_loss, layers, made, pair_projector)
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)
@@ -127,12 +120,9 @@ class FeatureDistill(BaseAlgorithm):
         )
         self.distiller.prepare_from_student(self.student)
 
-        recorders = self.distiller.teacher_recorders
-        self.distiller.teacher_recorders = ExternalRecorders(list(recorders.recorders))
-        if isinstance(teacher, nn.Module):
-            options = options_beside(self.distiller, options)
-            teacher = Teacher(teacher, recorders, self.data_preprocessor, **options)
-        self.teacher = teacher
+        self._tensor_names = list(self.distiller.teacher_recorders.recorders)
+        made.prepare(self.distiller.teacher_recorders, self.data_preprocessor)
+        self.teacher = made
         with torch.compiler.set_stance('force_eager'):
             dry_run(self)
         if channels_last:
@@ -144,7 +134,8 @@ class FeatureDistill(BaseAlgorithm):
     @property
     def student(self) -> nn.Module:
         """The student, MMRazor's ``architecture``."""
-        return self.architecture
+        architecture: nn.Module = self.architecture
+        return architecture
 
     def init_weights(self) -> None:
         """Initialise the student, then fill it from ``student_ckpt``."""
@@ -159,7 +150,7 @@ class FeatureDistill(BaseAlgorithm):
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Compute what the mode says, as MMRazor's, with images laid out as asked for."""
+        """Compute what the mode says, as MMRazor's, channels last if asked for."""
         if self._channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return super().forward(inputs, data_samples, mode)
@@ -178,44 +169,70 @@ class FeatureDistill(BaseAlgorithm):
         """
         if self.teacher is None:
             raise RuntimeError('This model was built with teacher=None: it cannot train.')
+        losses: dict[str, Tensor]
         if self.distillation_stopped:
-            return add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
+            losses = add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
+            return losses
         with self.records(inputs, data_samples) as student_losses:
             losses = add_prefix(student_losses, 'student')
             losses.update(add_prefix(self.distiller.compute_distill_losses(), 'distill'))
         return losses
 
     @contextmanager
-    def records(self, inputs: Tensor, data_samples: list[DataSample] | None):
-        """Run both models; within it the distiller has its records, after it none."""
-        distiller = self.distiller
+    def records(
+        self,
+        inputs: Tensor,
+        data_samples: list[DataSample] | None,
+        dry_run: bool = False,
+    ) -> Iterator[dict[str, Tensor]]:
+        """Run both models; within this context the distiller has their tensors.
+
+        Args:
+            inputs: (B, 3, H, W), normalised for the student.
+            data_samples: The samples that they are of.
+            dry_run: Whether these images are of no data set; see ``BaseTeacher.dry_run``.
+
+        Yields:
+            The student's losses.
+        """
+        teacher, distiller = self.teacher, self.distiller
+        assert teacher is not None
         try:
             distiller.set_deliveries_override(False)
             with distiller.deliveries:
-                outputs = _started(self.teacher, inputs)
+                wait: Callable[[], Any] = (
+                    partial(dict, teacher.dry_run(inputs))
+                    if dry_run
+                    else teacher.start(inputs, data_samples)
+                )
             distiller.set_deliveries_override(True)
             with distiller.student_recorders, distiller.deliveries:
                 student_losses = self.student(inputs, data_samples, mode='loss')
-            distiller.teacher_recorders.give(outputs())
+            distiller.teacher_tensors = wait()
+            check_names(teacher, distiller.teacher_tensors, self._tensor_names)
             yield student_losses
         finally:
             # They hold the activations and their graph, which would live on until the next
             # step and cannot be deep-copied.
-            distiller.teacher_recorders.reset()
+            distiller.teacher_tensors = {}
             for recorder in distiller.student_recorders.recorders.values():
                 recorder.reset_data_buffer()
 
     def get_layer_depth(self, param_name: str) -> tuple[int, int]:
-        """The depth of a parameter for layer-wise learning rate decay, and the depths.
+        """Return a parameter's depth for layer-wise learning rate decay, and the depths.
 
         The student's own; what is not the student's counts as its head.
         """
+        student: Any = self.student
         if param_name.startswith(STUDENT_PREFIX):
-            return self.student.get_layer_depth(param_name.removeprefix(STUDENT_PREFIX))
-        _, depths = self.student.get_layer_depth('head')
+            depth: tuple[int, int] = student.get_layer_depth(
+                param_name.removeprefix(STUDENT_PREFIX)
+            )
+            return depth
+        _, depths = student.get_layer_depth('head')
         return depths - 1, depths
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True):
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'FeatureDistill':
         """Move the teacher too, which is not in the module tree."""
         super()._apply(fn, recurse)
         if self.teacher is not None:
@@ -227,11 +244,3 @@ def _check_switches(**switches: Any) -> None:
     for key, value in switches.items():
         if not isinstance(value, bool):
             raise ValueError(f'{key}={value!r}: wanted True or False.')
-
-
-def _started(teacher: Any, images: Tensor) -> Callable[[], Mapping[str, Any]]:
-    """What hands over the teacher's tensors, whose computation may still run on a GPU."""
-    if hasattr(teacher, 'start'):
-        return teacher.start(images)
-    outputs = teacher(images)
-    return lambda: outputs

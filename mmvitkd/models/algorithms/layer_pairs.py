@@ -1,4 +1,4 @@
-"""The layers that a distillation compares, read from its loss mappings."""
+"""Read from its loss mappings which layers a distillation compares."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ class LayerPair(NamedTuple):
     """A layer of the student, and what of the teacher it is compared with.
 
     Attributes:
-        name: What the loss is called, without its 'loss_'.
+        name: The name of the loss, without 'loss_'.
         student: The name of a module of the student.
         teacher: The name of a tensor that the teacher hands over.
     """
@@ -21,11 +21,10 @@ class LayerPair(NamedTuple):
 
 
 def layer_pairs(distiller: Any) -> list[LayerPair]:
-    """The pairs of a distiller, in the order of its losses.
+    """Return the pairs of a distiller, in the order of its losses.
 
     A loss counts if it compares what one module of the student returned with one tensor of
-    the teacher, be it through connectors or not; of losses that compare the same two, the
-    first.
+    the teacher, with or without connectors; of losses that compare the same two, the first.
 
     Args:
         distiller: MMRazor's ``ConfigurableDistiller``, built.

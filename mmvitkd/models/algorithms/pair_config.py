@@ -1,24 +1,39 @@
-"""The shorthand ``pairs=[(s, t), ...]``, written out in MMRazor's vocabulary."""
+"""Write the shorthand ``pairs=[(s, t), ...]`` out in MMRazor's vocabulary."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from ...registry import MODELS
-from ..utils.blocks import blocks_of, token_grid_of
 from ..utils.distiller_checks import PAIR
+from ..utils.features import Grid
 
 Pair = tuple[int | str, int | str]
+
+
+class Layers(Protocol):
+    """What is asked of a student's adapter, and of a teacher; see ``BaseTeacher``."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def blocks(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def grids(self) -> Sequence[Grid | None]: ...  # noqa: D102
+    @property
+    def token_grid(self) -> Grid | None: ...  # noqa: D102
+    @property
+    def num_extra_tokens(self) -> int | None: ...  # noqa: D102
 
 
 def expand_pairs(
     distiller: Mapping[str, Any] | None,
     pairs: Sequence[Pair],
     loss: Mapping[str, Any],
-    student: Any,
-    teacher: Any,
+    student: Layers,
+    teacher: Layers,
     projector: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
@@ -30,8 +45,8 @@ def expand_pairs(
             (B, N, C) or a map, such as ``'neck.norm'`` for Lift.
         loss: The config of the loss of every pair. The sum over the pairs is their mean
             times ``loss_weight`` (arXiv 2511.15572: several layers).
-        student: The student, which tells where its blocks are.
-        teacher: The same of the teacher.
+        student: The student's adapter, which knows its blocks and their layout.
+        teacher: The teacher, which knows the same.
         projector: The config of a ``ProjectorConnector`` for the student's side of every
             pair, each with weights of its own. Where it normalises with BatchNorm, the
             teacher's side gets one of its own, too, as in ProjectorKD (arXiv 2511.06848).
@@ -61,7 +76,8 @@ def expand_pairs(
             _source(pair[0], student, f'pairs[{i}][0]', 'student'),
             _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
-        connectors = _connectors(pair_name, student, teacher, projector)
+        layouts = _layout(student, sources[0]), _layout(teacher, sources[1])
+        connectors = _connectors(pair_name, layouts, projector)
         names = list(connectors)
         additions = dict(
             student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
@@ -83,27 +99,41 @@ def expand_pairs(
     return config
 
 
+def _layout(model: Layers, source: str) -> dict[str, Any]:
+    """Return what is known of the tokens that a module returns, as a connector's arguments.
+
+    A grid that is square is found by the number of tokens, whatever the size of the images.
+    """
+    layout: dict[str, Any] = {}
+    grid = model.token_grid
+    if source in model.blocks:
+        grid = model.grids[list(model.blocks).index(source)] if model.grids else None
+        if model.num_extra_tokens is not None:
+            layout['num_extra_tokens'] = model.num_extra_tokens
+    if grid is not None and grid[0] != grid[1]:
+        layout['grid'] = grid
+    return layout
+
+
 def _connectors(
-    pair_name: str, student: Any, teacher: Any, projector: Mapping[str, Any] | None
+    pair_name: str,
+    layouts: tuple[dict[str, Any], dict[str, Any]],
+    projector: Mapping[str, Any] | None,
 ) -> dict[str, dict[str, Any]]:
-    """One connector for both sides, or where these are not alike, one for each."""
-    grids = token_grid_of(student), token_grid_of(teacher)
-    square = all(grid is None or grid[0] == grid[1] for grid in grids)
-    if square and projector is None:
-        return {pair_name: dict(type='mmvitkd.TokensToMap')}
-    sides: list[dict[str, Any]] = [dict(type='mmvitkd.TokensToMap') for _ in grids]
+    """Return one connector for both sides, or where these are not alike, one for each."""
+    student, teacher = (dict(type='mmvitkd.PatchTokens', **layout) for layout in layouts)
     if projector is not None:
-        sides[0], width = _projector(projector)
-        if sides[0].get('norm', 'BN') == 'BN':
-            sides[1] = dict(type='mmvitkd.ProjectorConnector', in_channels=width)
-    for side, grid in zip(sides, grids, strict=True):
-        if not square:
-            side['grid'] = grid
-    return {f'{pair_name}_S': sides[0], f'{pair_name}_T': sides[1]}
+        config, width = _projector(projector)
+        student = {**layouts[0], **config}
+        if config.get('norm', 'BN') == 'BN':
+            teacher.update(type='mmvitkd.ProjectorConnector', in_channels=width)
+    if student == teacher:
+        return {pair_name: student}
+    return {f'{pair_name}_S': student, f'{pair_name}_T': teacher}
 
 
 def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """The student's projector and the teacher's width."""
+    """Return the student's projector and the teacher's width."""
     if not isinstance(given, Mapping):
         raise ValueError(f'pair_projector={given!r}: wanted dict(in_channels=, out_channels=).')
     for key in ('in_channels', 'out_channels'):
@@ -122,16 +152,15 @@ def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     return config, given['out_channels']
 
 
-def _source(layer: int | str, model: Any, key: str, role: str) -> str:
-    """The module name of a layer given by name, or by index into a model's blocks."""
+def _source(layer: int | str, model: Layers, key: str, role: str) -> str:
+    """Return the module name of a layer given by name, or by index into a model's blocks."""
     if isinstance(layer, str):
         return layer
     if not isinstance(layer, int) or isinstance(layer, bool):
         raise ValueError(
             f'{key}={layer!r}: wanted a block index of the {role} or the name of a module.'
         )
-    blocks = blocks_of(model)
-    kind = type(model).__name__
+    blocks, kind = model.blocks, model.name
     if not blocks:
         raise ValueError(
             f'{key}={layer}: it is not known where {kind} keeps its blocks; name the module.'

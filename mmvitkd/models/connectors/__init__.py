@@ -1,6 +1,7 @@
 """Connectors: what happens to a recorded feature before the loss sees it."""
 
+from .patch_tokens_connector import PatchTokens
 from .projector_connector import ProjectorConnector
 from .tokens_to_map import TokensToMap
 
-__all__ = ['ProjectorConnector', 'TokensToMap']
+__all__ = ['PatchTokens', 'ProjectorConnector', 'TokensToMap']

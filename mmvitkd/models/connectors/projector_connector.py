@@ -1,9 +1,10 @@
 """ProjectorConnector: projects a map to the teacher's width and normalises it."""
 
-import torch
-import torch.nn as nn
+from typing import Any
+
 from mmpretrain.models.utils import LayerNorm2d
 from mmrazor.models.architectures.connectors.base_connector import BaseConnector
+from torch import Tensor, nn
 
 from ...registry import MODELS
 from ...utils.dtypes import at_least_float32
@@ -13,17 +14,16 @@ NORMS = ('BN', 'LN')
 
 
 @MODELS.register_module()
-class ProjectorConnector(BaseConnector):
-    """Both connectors of ProjectorKD (arXiv 2511.06848), for either side of a loss.
+class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
+    """Either connector of ProjectorKD (arXiv 2511.06848).
 
-    The student's, with ``out_channels``: each place of the map through a Linear to the
-    teacher's width, then BatchNorm with a scale for each channel. Neither has a bias, whose
-    gradient would be zero: BatchNorm subtracts the Linear's again, and the target, which is
-    normalised too, has a mean of zero. The published module has both, to the same effect.
+    The student's has ``out_channels``: a Linear to the teacher's width at each place of the
+    map, then BatchNorm with a scale for each channel. Neither has a bias, whose gradient would
+    be zero: BatchNorm subtracts the Linear's, and the target, which is normalised too, has a
+    mean of zero. The published module has both, to the same effect.
 
-    The teacher's, without ``out_channels``: BatchNorm alone, and nothing to train, as in the
-    released code. A scale that is trained could bring the loss to zero by shrinking the
-    target.
+    The teacher's has no ``out_channels``: BatchNorm alone, without parameters, as in the
+    released code. A trained scale could bring the loss to zero by shrinking the target.
 
     BatchNorm runs in at least float32, on the statistics of the batch while training. Its
     running statistics are each process's own and play no part in training.
@@ -57,7 +57,7 @@ class ProjectorConnector(BaseConnector):
         norm: str = 'BN',
         grid: int | tuple[int, int] | None = None,
         num_extra_tokens: int | None = None,
-        init_cfg: dict | list[dict] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         if norm not in NORMS:
@@ -78,14 +78,12 @@ class ProjectorConnector(BaseConnector):
         if frozen:
             self.requires_grad_(False)
 
-    def forward_train(
-        self, feature: torch.Tensor | tuple[torch.Tensor, tuple[int, int]]
-    ) -> torch.Tensor:
+    def forward_train(self, feature: Any) -> Tensor:
         """Lay the feature out as a map, project and normalise it.
 
         Args:
-            feature: What ``TokensToMap`` takes: tokens (B, E + N, C), alone or with their
-                (H, W), or a map (B, H, W, C) or (B, C, H, W).
+            feature: Tokens (B, E + N, C), alone or with their (H, W), or a map (B, H, W, C) or
+                (B, C, H, W).
 
         Returns:
             (B, C', H, W), half precision raised to float32.
@@ -93,11 +91,12 @@ class ProjectorConnector(BaseConnector):
         Raises:
             ValueError: ``feature`` is none of these, or not ``in_channels`` wide.
         """
-        feature = self.to_map(feature)
-        if feature.shape[1] != self.in_channels:
+        feature_map: Tensor = self.to_map(feature)
+        if feature_map.shape[1] != self.in_channels:
             raise ValueError(
-                f'in_channels={self.in_channels}, but the feature {tuple(feature.shape)} is '
-                f'{feature.shape[1]} wide'
+                f'in_channels={self.in_channels}, but the feature {tuple(feature_map.shape)} '
+                f'is {feature_map.shape[1]} wide'
             )
-        feature = self.proj(feature.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        return self.norm(at_least_float32(feature))
+        projected = self.proj(feature_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        normalised: Tensor = self.norm(at_least_float32(projected))
+        return normalised

@@ -1,7 +1,8 @@
 """Feature losses, called by a distiller as ``loss(preds_S, preds_T)``; one of labels."""
 
+from .align_features import align
 from .feature_mse_loss import FeatureMSELoss
 from .label_smooth_loss import LabelSmoothLoss
 from .spectral_loss import SpectralLoss
 
-__all__ = ['FeatureMSELoss', 'LabelSmoothLoss', 'SpectralLoss']
+__all__ = ['FeatureMSELoss', 'LabelSmoothLoss', 'SpectralLoss', 'align']

@@ -1,4 +1,4 @@
-"""Label smoothing that does not wait for the device."""
+"""Label smoothing without host-device synchronisation."""
 
 from mmpretrain.models import LabelSmoothLoss as _LabelSmoothLoss
 from torch import Tensor
@@ -7,16 +7,16 @@ from ...registry import MODELS
 
 
 @MODELS.register_module()
-class LabelSmoothLoss(_LabelSmoothLoss):
-    """MMPretrain's ``LabelSmoothLoss``, to the bit.
+class LabelSmoothLoss(_LabelSmoothLoss):  # type: ignore[misc]  # MMPretrain is untyped
+    """MMPretrain's ``LabelSmoothLoss``, equal to the bit.
 
     MMPretrain's reads the largest label at every step to check it, which waits for the
-    device. Here PyTorch checks all labels where they are: on a CPU by an error, on CUDA by
+    device. Here PyTorch checks all labels on their device: on a CPU by an error, on CUDA by
     an assertion.
     """
 
     def generate_one_hot_like_label(self, label: Tensor) -> Tensor:
-        """(B,), (B, 1) -> (B, classes), float; what is one-hot already stays."""
+        """Turn labels (B,) or (B, 1) into (B, classes), float; one-hot labels stay."""
         if label.dim() == 1 or label.shape[1:] == (1,):
             classes = label.new_zeros(len(label), self.num_classes)
             label = classes.scatter_(1, label.view(-1, 1).long(), 1)

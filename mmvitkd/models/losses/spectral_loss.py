@@ -1,19 +1,20 @@
-"""SpectralLoss: mean squared error between the spatial spectra of two feature maps."""
+"""SpectralLoss: mean squared error between the spatial spectra of two features."""
 
 import torch
-import torch.nn as nn
+from torch import Tensor, nn
 
 from ...registry import MODELS
-from .align import align_maps
+from ..utils.features import Features
+from .align_features import FeaturesOrMap, align
 
 
 @MODELS.register_module()
-class SpectralLoss(nn.Module):
+class SpectralLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     """SpectralKD's loss (arXiv 2412.19055; as used in arXiv 2511.15572).
 
-    The orthonormal 2-D real FFT of both maps over the token grid, then the mean squared
-    error over all real and imaginary parts. The wider map is average-pooled along its
-    channels first; all of it in float32, the teacher detached.
+    The orthonormal 2-D real FFT of both over the token grid, then the mean squared error
+    over all real and imaginary parts. The wider one is average-pooled along its channels
+    first; computed in float32, with the teacher detached.
 
     By Parseval it is a re-weighted spatial mean squared error. Of the W // 2 + 1 stored
     columns of an H x W grid's spectrum, column 0 and, for even W, column W / 2 weigh
@@ -29,20 +30,23 @@ class SpectralLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, preds_S: torch.Tensor, preds_T: torch.Tensor) -> torch.Tensor:
+    def forward(self, preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> Tensor:
         """Compute the loss.
 
         Args:
-            preds_S: The student's map (B, C_s, H, W).
-            preds_T: The teacher's map (B, C_t, H', W').
+            preds_S: The student's features, tokens (B, N, C_s) with their grid, or map
+                (B, C_s, H, W).
+            preds_T: The teacher's, tokens (B, N', C_t) with their grid, or map
+                (B, C_t, H', W').
 
         Returns:
             A scalar.
 
         Raises:
-            ValueError: A map is not 4-D, or the batches differ.
+            ValueError: One is neither, or the batches differ.
         """
-        student, teacher = align_maps(preds_S, preds_T)
+        student, teacher = align(preds_S, preds_T)
         # The transform is linear: one of the difference is the difference of two.
-        spectrum = torch.fft.rfft2(student - teacher, norm='ortho')
+        difference = Features(student.tokens - teacher.tokens, student.grid).to_map()
+        spectrum = torch.fft.rfft2(difference, norm='ortho')
         return self.loss_weight * torch.view_as_real(spectrum).square().mean()

@@ -1,6 +1,7 @@
-"""Teachers: images in, named tensors out."""
+"""Teachers: a batch in, named tensors out."""
 
-from .build import build_teacher
+from .base import BaseTeacher
+from .build import build_teacher, make_teacher
 from .teacher import Teacher
 
-__all__ = ['Teacher', 'build_teacher']
+__all__ = ['BaseTeacher', 'Teacher', 'build_teacher', 'make_teacher']

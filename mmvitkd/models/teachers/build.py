@@ -1,52 +1,116 @@
-"""A teacher's model, built and loaded."""
+"""Build a teacher from what a config says."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from mmengine.registry import MODELS
 from torch import nn
 
+from ...utils.errors import KeyedValueError
+from .base import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config
+from .teacher import Teacher
+
+Given: TypeAlias = str | Mapping[str, Any] | nn.Module | BaseTeacher
 
 
-def build_teacher(
-    teacher: str | dict | nn.Module,
+def make_teacher(
+    teacher: Given,
     checkpoint: str | None = None,
     allow_random: bool = False,
-) -> nn.Module:
-    """Build the model of a teacher and load its weights, strictly.
+    options: Mapping[str, Any] | None = None,
+) -> BaseTeacher:
+    """Build a teacher; a model becomes a live :class:`~mmvitkd.models.teachers.Teacher`.
 
     Args:
-        teacher: See :func:`~mmvitkd.models.teachers.config.teacher_config`; or a built
-            model, which is taken as it is: whether it is loaded is the caller's business.
-        checkpoint: A local file with the weights of the whole model.
-        allow_random: Whether a teacher that nothing was loaded into is accepted.
+        teacher: See :func:`~mmvitkd.models.teachers.config.teacher_config`, or a built model or
+            teacher. A registered type that is a ``BaseTeacher`` is used as it is.
+        checkpoint: A local file with the weights of a model.
+        allow_random: Whether a model that nothing was loaded into is accepted.
+        options: How a live teacher computes; see :func:`.options.check_options`.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If the teacher cannot be built, if the checkpoint does not fit, or if
+        ValueError: If it cannot be built, does not keep to the contract, does not fit the
+            checkpoint, if nothing was loaded, or the options or checkpoint are not for it.
+    """
+    built = _built(teacher, checkpoint, allow_random)
+    if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
+        return Teacher(built, **(options or {}))
+    made = check_teacher(built)
+    kind = type(made).__name__
+    if options:
+        raise KeyedValueError(
+            f'{{teacher_options}}={dict(options)!r}: they are for a model, and this {kind} is '
+            'a teacher by itself; leave them out, with fast=True by teacher_options=None.',
+            'teacher_options',
+        )
+    if checkpoint:
+        raise KeyedValueError(
+            f'{{teacher_ckpt}}={checkpoint!r} is for a model, and this {kind} is a teacher by '
+            'itself; leave it out.',
+            'teacher_ckpt',
+        )
+    return made
+
+
+def build_teacher(
+    teacher: str | Mapping[str, Any] | nn.Module,
+    checkpoint: str | None = None,
+    allow_random: bool = False,
+) -> nn.Module:
+    """Build the model of a live teacher and load its weights, strictly.
+
+    Args:
+        teacher: As of :func:`make_teacher`. A built model is taken as it is: whether it is
+            loaded is up to the caller.
+        checkpoint: The same.
+        allow_random: The same.
+
+    Raises:
+        FileNotFoundError: If a file does not exist.
+        ValueError: If it cannot be built, is no model, does not fit the checkpoint, or if
             nothing was loaded.
     """
-    if isinstance(teacher, nn.Module):
-        if checkpoint:
+    built = _built(teacher, checkpoint, allow_random)
+    if not isinstance(built, nn.Module):
+        raise KeyedValueError(
+            f'{{teacher}}: a {type(built).__name__} is no model (nn.Module).', 'teacher'
+        )
+    return built
+
+
+def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
+    """Build a teacher of any type; load weights into a model."""
+    if not isinstance(teacher, str | Mapping):
+        if isinstance(teacher, nn.Module) and checkpoint:
             load_file(teacher, checkpoint)
         return teacher
     config = teacher_config(teacher, allow_random)
     if checkpoint and config.get('pretrained'):
         config['pretrained'] = False  # timm would download it first
-    model = _build(config)
-    load_teacher(model, config, checkpoint, allow_random)
-    return model
+    built = _build(config)
+    if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
+        load_teacher(built, config, checkpoint, allow_random)
+    return built
 
 
-def _build(config: dict) -> nn.Module:
-    """Build a teacher; where timm cannot download its weights, say what else to give."""
+def _build(config: dict[str, Any]) -> Any:
+    """Build a config; where timm cannot download its weights, say what else to give."""
     try:
         return MODELS.build(config)
     except Exception as error:
         if not config.get('pretrained'):
             raise
-        raise ValueError(
-            f'teacher: {config.get("model_name", config["type"])} with pretrained='
+        raise KeyedValueError(
+            f'{{teacher}}: {config.get("model_name", config["type"])} with pretrained='
             f'{config["pretrained"]!r} cannot be built. Without a connection give '
-            'teacher_ckpt="FILE", or teacher.pretrained=False and allow_random_teacher=True '
-            f'for a trial. ({type(error).__name__}: {str(error).splitlines()[0]})'
+            '{teacher_ckpt}="FILE", or {teacher.pretrained}=False and '
+            '{allow_random_teacher}=True for a trial. '
+            f'({type(error).__name__}: {str(error).splitlines()[0]})',
+            'teacher',
+            'teacher_ckpt',
+            'teacher.pretrained',
+            'allow_random_teacher',
         ) from error

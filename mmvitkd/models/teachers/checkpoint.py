@@ -1,14 +1,13 @@
-"""Strict loading of a teacher's weights: every key must match, nothing is executed."""
+"""Load a teacher's weights strictly: every key must match, nothing is executed."""
 
-import inspect
 from typing import Any
 
 from mmengine.logging import print_log
-from mmpretrain.models import TimmClassifier
-from torch import Tensor, nn
+from torch import nn
 
-from ...checkpoint.load_strict import load_strict
 from ...checkpoint.read import student_weights
+from ...utils.errors import KeyedError, KeyedFileNotFoundError, KeyedValueError
+from ..utils.adapters import adapter_for
 
 
 def load_teacher(
@@ -32,22 +31,25 @@ def load_teacher(
     if checkpoint:
         load_file(model, checkpoint)
         print_log(f'Teacher loaded from {checkpoint}', logger='current')
-    elif isinstance(model, TimmClassifier) and config.get('pretrained'):
+    elif adapter_for(model).loads_pretrained and config.get('pretrained'):
         print_log(f'Teacher {config["model_name"]} loaded by timm', logger='current')
     elif not allow_random:
-        raise ValueError(
-            f'teacher: nothing was loaded into this {config.get("type")}, its weights are '
-            'random. Give teacher_ckpt="FILE" (or pretrained=True for a TimmClassifier), or '
-            'set allow_random_teacher=True if that is what you want.'
+        raise KeyedValueError(
+            f'{{teacher}}: nothing was loaded into this {config.get("type")}, its weights are '
+            'random. Give {teacher_ckpt}="FILE" (or pretrained=True for a TimmClassifier), or '
+            'set {allow_random_teacher}=True if that is what you want.',
+            'teacher',
+            'teacher_ckpt',
+            'allow_random_teacher',
         )
 
 
 def _pretrained_file(model: nn.Module) -> str | None:
-    """The file that a ``Pretrained`` init_cfg of the whole model names."""
+    """Return the file that a ``Pretrained`` init_cfg of the whole model names."""
     init_cfg = getattr(model, 'init_cfg', None)
     for cfg in init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]:
         if cfg.get('type') == 'Pretrained':
-            return cfg['checkpoint']
+            return str(cfg['checkpoint'])
     return None
 
 
@@ -57,24 +59,18 @@ def load_file(model: nn.Module, checkpoint: str) -> None:
     Of a distillation's checkpoint the student is taken. A timm model also takes what timm
     itself would convert to its names, such as DINOv2's and CLIP's original files.
     """
-    weights = student_weights(checkpoint, key='teacher_ckpt')
-    what = f'teacher_ckpt={checkpoint!r}'
-    if isinstance(model, TimmClassifier):
-        load_strict(model.model, _as_timm_reads_it(model.model, weights, what), what)
-    else:
-        load_strict(model, weights, what)
-
-
-def _as_timm_reads_it(
-    model: nn.Module, weights: dict[str, Tensor], what: str
-) -> dict[str, Tensor]:
-    """The weights after the filter that timm keeps beside a model for its releases."""
-    module = inspect.getmodule(type(model))
-    convert = getattr(module, 'checkpoint_filter_fn', None)
+    key = 'teacher_ckpt'
     try:
-        return convert(weights, model) if convert else weights
-    except Exception as error:  # whatever it meets in another model's weights
-        raise ValueError(
-            f'{what} does not fit the model, a {type(model).__name__}: timm cannot make sense '
-            f'of it ({type(error).__name__}: {error}).'
-        ) from None
+        weights = student_weights(checkpoint, key=key)
+        adapter_for(model).load_weights(weights, f'{key}={checkpoint!r}')
+    except KeyedError:
+        raise
+    except FileNotFoundError as error:
+        raise KeyedFileNotFoundError(_with_key(error, key), key) from error
+    except ValueError as error:
+        raise KeyedValueError(_with_key(error, key), key) from error
+
+
+def _with_key(error: Exception, key: str) -> str:
+    """Return an error's message with its key in braces, as a ``KeyedError`` wants it."""
+    return str(error).replace(f'{key}=', f'{{{key}}}=', 1)

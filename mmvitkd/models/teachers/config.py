@@ -1,13 +1,14 @@
-"""How a teacher may be named: `timm:NAME`, a config file, or a config."""
+"""Read what a config gives as a teacher: `timm:NAME`, a config file, or a config."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import timm
 
 from ...config.load_config import load_config
 from ...config.student_config import student_config
+from ...suggestions import close_names
+from ...utils.errors import KeyedValueError
 
 TIMM = 'timm:'
 # Where timm looks for a model instead of among its own.
@@ -15,13 +16,13 @@ ELSEWHERE = ('hf-hub:', 'hf_hub:', 'local-dir:')
 
 
 def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict[str, Any]:
-    """The config of a teacher model.
+    """Return the config of a teacher, or of the model that becomes one.
 
     Args:
         teacher: ``'timm:NAME'``, also as the type of a dict with further arguments of
             ``timm.create_model``; the path of a config file, or ``'mmpretrain::PATH'``, of
             which the model is taken (of a distillation, its student); or the config of a
-            model.
+            model or of any registered teacher.
         allow_random: Whether ``timm:NAME`` alone may stay without weights.
 
     Raises:
@@ -41,15 +42,16 @@ def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict
 
 
 def _model_of(path: str) -> dict[str, Any]:
-    """The model in a config file, with the preprocessor that the file states beside it."""
+    """Return the model in a config file, with the preprocessor that the file states."""
     if not path.endswith('.py'):
-        raise ValueError(
-            f"teacher={path!r}: wanted 'timm:NAME', the path of a config file (.py), "
-            "'mmpretrain::PATH', or the config of a model."
+        raise KeyedValueError(
+            f"{{teacher}}={path!r}: wanted 'timm:NAME', the path of a config file (.py), "
+            "'mmpretrain::PATH', or the config of a model.",
+            'teacher',
         )
     content = load_config(path).to_dict()
     if 'model' not in content:
-        raise ValueError(f'teacher={path!r}: this config has no model.')
+        raise KeyedValueError(f'{{teacher}}={path!r}: this config has no model.', 'teacher')
     model = dict(student_config(content['model']))
     if 'data_preprocessor' in content:
         model.setdefault('data_preprocessor', content['data_preprocessor'])
@@ -65,14 +67,16 @@ def _check_timm_name(name: Any) -> None:
         tagged = timm.list_models(f'{architecture}.*', pretrained=True)
         if not tag or name in tagged:
             return
-        raise ValueError(
-            f'teacher: timm {timm.__version__} has no weights {name!r}. It has: '
-            f'{", ".join(tagged) or "none of this model"}.'
+        raise KeyedValueError(
+            f'{{teacher}}: timm {timm.__version__} has no weights {name!r}. It has: '
+            f'{", ".join(tagged) or "none of this model"}.',
+            'teacher',
         )
     # By their beginnings: what is left out at the end of a name is long.
     beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
-    close = [beginnings[x] for x in get_close_matches(str(name), beginnings, n=5)]
-    raise ValueError(
-        f'teacher: timm {timm.__version__} has no model {name!r}. Close to it: '
-        f'{", ".join(close) or "none"}.'
+    close = [beginnings[x] for x in close_names(name, beginnings, cutoff=0.6)]
+    raise KeyedValueError(
+        f'{{teacher}}: timm {timm.__version__} has no model {name!r}. Close to it: '
+        f'{", ".join(close) or "none"}.',
+        'teacher',
     )

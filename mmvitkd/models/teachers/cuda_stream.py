@@ -10,13 +10,13 @@ from torch.utils._pytree import tree_leaves
 
 
 class CudaStream:
-    """Lets work run beside that of the current stream; does nothing without CUDA.
+    """Run work concurrently with that of the current stream; does nothing without CUDA.
 
-    A tensor's memory goes back to the stream on which it was made, as soon as nobody holds
-    it: whoever uses it on another one must tell the allocator.
+    The memory of a tensor returns to the stream that allocated it as soon as it is released:
+    using it on another stream requires telling the allocator (``record_stream``).
 
     Args:
-        enable: Whether to have a stream; if not, all runs on the current one.
+        enable: Whether to have a stream; if not, all work runs on the current one.
     """
 
     def __init__(self, enable: bool) -> None:
@@ -24,8 +24,8 @@ class CudaStream:
         self._stream: Any = None
 
     @contextmanager
-    def beside(self, images: Tensor) -> Iterator[None]:
-        """A context whose work is queued on the own stream, once the images are there."""
+    def run(self, images: Tensor) -> Iterator[None]:
+        """Queue the work of this context on the stream, once the images are computed."""
         if not self._enable or not images.is_cuda:
             yield
             return
@@ -36,8 +36,8 @@ class CudaStream:
         with torch.cuda.stream(self._stream):
             yield
 
-    def join(self, outputs: Any) -> Any:
-        """Let the current stream wait for the work; hand its outputs over, as they are."""
+    def wait(self, outputs: Any) -> Any:
+        """Make the current stream wait for the work; return its outputs unchanged."""
         if self._stream is None:
             return outputs
         current = torch.cuda.current_stream(self._stream.device)

@@ -1,4 +1,4 @@
-"""The end of a teacher's forward pass where all that is recorded is there."""
+"""End a teacher's forward pass where all that is recorded is computed."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -10,18 +10,24 @@ from torch import nn
 
 
 class Stop(NamedTuple):
-    """Where a forward pass may end: when a module has returned, in its n-th call."""
+    """Where a forward pass may end: when a module returns from its n-th call."""
 
     module: nn.Module
     calls: int
 
 
 class _Finished(BaseException):
-    """Unwinds a forward pass. A model that catches an ``Exception`` does not catch this."""
+    """Leaves a forward pass.
+
+    No argument of a model does: MMPretrain's backbones run to their end, and timm's
+    ``forward_intermediates(stop_early=True)`` exists in some models only, and ends at blocks
+    only. An exception from a hook leaves any of them, at any module. Models catch
+    ``Exception`` in places, hence this base class.
+    """
 
 
 def recorded_modules(recorders: RecorderManager) -> set[str] | None:
-    """The names of the modules that are recorded.
+    """Return the names of the modules that are recorded.
 
     None if a function or a method is: it is not known what calls those.
     """
@@ -37,7 +43,7 @@ def recorded_modules(recorders: RecorderManager) -> set[str] | None:
 def find_stop(
     model: nn.Module, recorded: Collection[str], opaque: Collection[str], run: Callable[[], Any]
 ) -> Stop | None:
-    """Run a model as a whole, and see after what it has all that is recorded.
+    """Run a model to its end, and find the call that completes all that is recorded.
 
     Args:
         model: The model, in eval mode.
@@ -46,7 +52,7 @@ def find_stop(
         run: Runs the model.
 
     Returns:
-        Where it may stop from now on; None if nothing would be left out.
+        Where it may stop from now on; None if that would skip nothing.
     """
     modules, returned = dict(model.named_modules()), list[str]()
     hooks = [
@@ -70,7 +76,7 @@ def find_stop(
 
 @contextmanager
 def stop_after(stop: Stop | None) -> Iterator[None]:
-    """A context for a forward pass, which ends where it may."""
+    """Leave this context, which runs a model, where the model may stop."""
     if stop is None:
         yield
         return

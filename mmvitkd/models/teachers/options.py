@@ -1,25 +1,29 @@
-"""What a teacher can be told about how to compute: checks."""
+"""Check the options of the live teacher, ``teacher_options`` of a config."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
+from ...suggestions import close_names
+from ...utils.deprecation import rename_keys
 from .precision import PRECISIONS
 
-SWITCHES = ('stop_early', 'compile', 'own_stream')
+SWITCHES = ('stop_early', 'compile', 'cuda_stream')
+RENAMED = {'own_stream': 'cuda_stream'}
 
 
 def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[str, Any]:
     """Check the options of a :class:`~mmvitkd.models.teachers.Teacher`.
 
     Args:
-        options: Some of ``stop_early``, ``precision``, ``compile`` and ``own_stream``.
-        prefix: What stands before their names in a config.
+        options: Some of ``stop_early``, ``precision``, ``compile`` and ``cuda_stream``; its old
+            name, ``own_stream``, is still accepted.
+        prefix: What precedes their names in a config.
 
     Returns:
         The same as a dict.
 
     Raises:
+        TypeError: If an option is given by its old and its new name.
         ValueError: Names the option, what was found and what is wanted.
     """
     if options is None:
@@ -28,9 +32,10 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
     if not isinstance(options, Mapping):
         wanted = ', '.join(f'{name}=' for name in known)
         raise ValueError(f'{prefix.rstrip(".")}={options!r}: wanted dict({wanted}).')
+    options = rename_keys(dict(options), RENAMED, prefix.rstrip('.') or 'Teacher')
     for name, value in options.items():
         if name not in known:
-            close = get_close_matches(str(name), known, n=1) or known
+            close = close_names(name, known, n=1) or known
             raise ValueError(
                 f'{prefix}{name}={value!r}: there is no such option. Close to it: '
                 f'{", ".join(close)}.'
@@ -42,4 +47,4 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
             )
         if name in SWITCHES and not isinstance(value, bool):
             raise ValueError(f'{prefix}{name}={value!r}: wanted True or False.')
-    return dict(options)
+    return options

@@ -1,4 +1,4 @@
-"""The precision of a teacher, whatever the student's is."""
+"""Compute a teacher in its own precision, whatever the student's is."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -12,13 +12,16 @@ from ...utils.dtypes import at_least_float32
 PRECISIONS = (None, 'bf16', 'fp32')
 
 
-def autocast_to(precision: str | None, device: torch.device) -> AbstractContextManager:
-    """A context of a forward pass: bfloat16 autocast, or none; or as it is around it."""
+def autocast_to(precision: str | None, device: torch.device) -> AbstractContextManager[object]:
+    """Return a context of bfloat16 autocast, of none, or (None) of the surrounding one."""
     if precision is None:
         return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == 'bf16')
+    context: AbstractContextManager[object] = torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == 'bf16'
+    )
+    return context
 
 
 def in_float32(value: Any) -> Any:
-    """Half-precision tensors, also in tuples, lists and dicts, as float32; others as is."""
+    """Return half-precision tensors as float32, also in tuples, lists and dicts."""
     return tree_map_only(Tensor, at_least_float32, value)

@@ -1,7 +1,8 @@
-"""torch.compile of a teacher's blocks and of a student's backbone, recorders included."""
+"""Compile a teacher's blocks and a student's backbone, recorders included."""
 
+import inspect
 from collections.abc import Collection, Mapping
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,24 @@ from mmrazor.models.task_modules.recorder import ModuleOutputsRecorder, Paramete
 from timm.layers import DropPath as DropPathOfTimm
 from torch import nn
 
-from .blocks import blocks_of
+from .adapters import adapter_for
+
+# Of torch 2.13 on: each call of torch.compile keeps its own variants of a function.
+ISOLATED = 'isolate_recompiles' in inspect.signature(torch.compile).parameters
 
 
 def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
     """Compile the blocks of a frozen model in eval mode, each by itself.
 
     Blocks that are built alike share what is compiled, so that 24 of them take no longer
-    than one. What is around them, such as a patch embedding, stays as it is. Where it is
+    than one. What surrounds them, such as a patch embedding, is not compiled. Where it is
     not known which modules are blocks, the whole model is compiled.
 
     A block's ``forward`` is compiled and not its call: hooks on the block itself run outside
     of what is compiled, hooks on modules within it inside.
 
-    Each size of batches is compiled for, once: of an unknown size torch would need minutes
-    for a Swin's windows, and slower code for what follows.
+    Each batch size is compiled for, once: for an unknown size torch would need minutes for a
+    Swin's windows, and produce slower code.
 
     Args:
         model: A classifier, whose hooks within blocks are all registered.
@@ -37,50 +41,53 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
     for module in model.modules():
         if isinstance(module, DropPathOfMMCV | DropPathOfTimm):
             module.drop_prob = 0.0  # unused in eval mode; a rate of its own splits blocks
-    modules = dict(model.named_modules())
-    names = blocks_of(model) or ['']
-    shared: dict[tuple[str, str], FunctionType] = {}
-    for name in names:
+    modules: dict[str, Any] = dict(model.named_modules())
+    functions: dict[tuple[Any, ...], Any] = {}
+    compiled = []
+    for name in adapter_for(model).blocks or ['']:
         block, prefix = modules[name], f'{name}.' if name else ''
-        # Guards do not see hooks: what was compiled without one would be taken for a block
-        # that has one within, and nothing would be recorded.
         hooked = any(source != name and source.startswith(prefix) for source in recorded)
-        key = (name if hooked else '', repr(block))
+        # Guards do not see hooks: a block with one within would run what was compiled without,
+        # and nothing would be recorded. So it has a function of its own, or stays as it is.
+        if hooked and name and not ISOLATED:
+            continue
         forward = block.forward
-        if isinstance(forward, MethodType) and isinstance(forward.__func__, FunctionType):
-            function = shared.setdefault(key, _with_own_code(forward.__func__))
-            forward = MethodType(function, block)
-        block.forward = torch.compile(forward, dynamic=False)
-    return names
+        if isinstance(forward, MethodType) and forward.__self__ is block:
+            key = (name if hooked else '', repr(block), forward.__func__)
+            if key not in functions:
+                functions[key] = _compile(forward.__func__)
+            block.forward = MethodType(functions[key], block)
+        else:  # a function that somebody has put on this block
+            block.forward = _compile(forward)
+        compiled.append(name)
+    return compiled
 
 
 def compile_student(student: nn.Module) -> None:
-    """Compile a student's backbone, or timm's model; its parameters keep their names.
+    """Compile a student's backbone, or its model of timm; its parameters keep their names.
 
-    Once for training, once for validation, and for another size of batches once more. Copies
-    of the student, such as its moving average, are not compiled. Dropout and drop path draw
-    other numbers when compiled; all else is the same but for rounding.
+    It is compiled once for training, once for validation, and once more for each other batch
+    size. Copies of the student, such as its moving average, are not compiled. Dropout and drop
+    path draw other numbers when compiled; all else is the same up to rounding.
 
     Raises:
         ValueError: If the student has neither.
     """
-    for name in ('backbone', 'model'):
-        part = getattr(student, name, None)
-        if isinstance(part, nn.Module):
-            _make_numbers_plain(part)
-            part.compile(dynamic=False)
-            return
-    raise ValueError(
-        f'compile_student=True: the student ({type(student).__name__}) has neither a backbone '
-        'nor a model of timm.'
-    )
+    trunk = adapter_for(student).trunk
+    if trunk is None:
+        raise ValueError(
+            f'compile_student=True: the student ({type(student).__name__}) has neither a '
+            'backbone nor a model of timm.'
+        )
+    _make_numbers_plain(trunk)
+    trunk.compile(dynamic=False)
 
 
 def check_recorders_compile(recorders: Mapping[str, Any], key: str, option: str) -> None:
     """Check that recorders are of modules or parameters.
 
-    Those of functions and methods replace them anew in every step, and each time all that
-    calls them would be compiled again.
+    Those of functions and methods replace them in every step, and each time all that calls
+    them would be compiled again.
 
     Args:
         recorders: MMRazor's recorders, by their names.
@@ -100,28 +107,18 @@ def check_recorders_compile(recorders: Mapping[str, Any], key: str, option: str)
             )
 
 
-def _with_own_code(function: FunctionType) -> FunctionType:
-    """A copy with a code object of its own, by which torch tells what it has compiled.
-
-    And by which it counts: after eight variants of one code it stops compiling, and a Swin
-    has four kinds of stages.
-    """
-    code = function.__code__.replace()
-    copy = FunctionType(
-        code,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    return copy
+def _compile(function: Any) -> Any:
+    if not ISOLATED:
+        return torch.compile(function, dynamic=False)
+    # Else all blocks of a class share one limit of eight variants, after which torch stops
+    # compiling, and a Swin has four kinds of stages.
+    return torch.compile(function, dynamic=False, isolate_recompiles=True)
 
 
 def _make_numbers_plain(model: nn.Module) -> None:
-    """NumPy's floats to Python's: MMPretrain's drop rates would break the graph.
+    """Turn NumPy's floats into Python's: MMPretrain's drop rates would break the graph.
 
-    In each block, for they are what ``np.linspace`` gives.
+    They come from ``np.linspace``, one for each block.
     """
     for module in model.modules():
         for name, value in vars(module).items():

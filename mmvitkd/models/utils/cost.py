@@ -1,4 +1,4 @@
-"""What a model and its distillation cost: parameters and multiply-accumulates."""
+"""Count the parameters and multiply-accumulates of a model and of its distillation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -26,23 +26,26 @@ class DistillationCost(NamedTuple):
 
     Attributes:
         student: Its forward pass.
-        teacher: Its forward pass, at the image size it is run at, and as far as it is run:
-            it ends where all that is recorded is there.
+        teacher: Its forward pass, at the image size it is run at, and as far as it is run;
+            None if the teacher does not know.
         losses: The connectors and losses, forward.
         teacher_size: (H, W) of the teacher's images, in pixels.
     """
 
     student: Cost
-    teacher: Cost
+    teacher: Cost | None
     losses: Cost
     teacher_size: tuple[int, int]
 
     @property
-    def share(self) -> float:
+    def share(self) -> float | None:
         """What distillation adds to a training step of the student alone, which is 1.
 
-        The teacher runs forward only; connectors and losses run backward too.
+        The teacher runs forward only; connectors and losses run backward too. None if the
+        teacher's cost is not known.
         """
+        if self.teacher is None:
+            return None
         added = self.teacher.macs + PASSES_OF_A_STEP * self.losses.macs
         return added / (PASSES_OF_A_STEP * self.student.macs)
 
@@ -63,9 +66,9 @@ def cost_of(model: nn.Module, image_size: Sequence[int]) -> Cost:
     model.eval()
     # Without gradients torch's counter trips over CaiT's class token, an expanded parameter.
     with torch.enable_grad():
-        macs = _macs_of(model, image)
+        macs = macs_of(model, image)
     model.train(training)
-    return Cost(_parameters(model), macs)
+    return Cost(num_parameters(model), macs)
 
 
 def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> DistillationCost:
@@ -84,26 +87,29 @@ def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> Distillat
     image = torch.zeros(1, 3, *image_size, device=parameter.device, dtype=parameter.dtype)
     training = algorithm.training
     algorithm.eval()
-    records = algorithm.records(image, [DataSample().set_gt_label(0)])
+    samples = [DataSample().set_gt_label(0)]
+    records = algorithm.records(image, samples, dry_run=True)
     eager = torch.compiler.set_stance('force_eager')
     with eager, torch.no_grad(), records, FlopCounterMode(display=False) as flops:
         distiller.compute_distill_losses()
     algorithm.train(training)
     return DistillationCost(
         student=cost_of(student, image_size),
-        teacher=Cost(_parameters(teacher.model), _macs_of(teacher, image)),
-        losses=Cost(_parameters(distiller), flops.get_total_flops() // 2),
+        teacher=teacher.cost(image),
+        losses=Cost(num_parameters(distiller), flops.get_total_flops() // 2),
         teacher_size=(height, width),
     )
 
 
-def _macs_of(run: Callable[[Tensor], Any], image: Tensor) -> int:
+def macs_of(run: Callable[[Tensor], Any], image: Tensor) -> int:
+    """Count the multiply-accumulates of a function of images."""
     # Fused attention is one opaque kernel, as is compiled code; this shows their products.
     eager, unfused = torch.compiler.set_stance('force_eager'), sdpa_kernel(SDPBackend.MATH)
     with eager, unfused, FlopCounterMode(display=False) as flops:
         run(image)
-    return flops.get_total_flops() // 2
+    return int(flops.get_total_flops()) // 2
 
 
-def _parameters(model: nn.Module) -> int:
+def num_parameters(model: nn.Module) -> int:
+    """Count the parameters of a module."""
     return sum(p.numel() for p in model.parameters())

@@ -1,4 +1,4 @@
-"""Images and labels on their way to the device, which nothing waits for."""
+"""Copy images and labels to the device without waiting for it."""
 
 from typing import Any, ClassVar
 
@@ -9,16 +9,16 @@ from ...registry import MODELS
 
 
 @MODELS.register_module()
-class ClsDataPreprocessor(_ClsDataPreprocessor):
-    """MMPretrain's ``ClsDataPreprocessor``, to the bit, with copies that do not block.
+class ClsDataPreprocessor(_ClsDataPreprocessor):  # type: ignore[misc]  # MMPretrain is untyped
+    """MMPretrain's ``ClsDataPreprocessor``, equal to the bit, with copies that do not block.
 
-    MMPretrain's hands no ``non_blocking`` on to MMEngine's, and copies the labels with a
-    wait of their own: the device has finished its step, and runs dry, before Python begins
-    the next one. Images only travel by themselves from pinned memory.
+    MMPretrain's does not pass ``non_blocking`` on to MMEngine's, and waits for its copy of the
+    labels: the device has finished its step, and idles, before Python begins the next one.
+    Copies of images are asynchronous only from pinned memory.
 
     Args:
-        non_blocking: Whether to go on while the copies are under way.
-        kwargs: What MMPretrain's takes.
+        non_blocking: Whether to continue while the copies are in progress.
+        kwargs: The arguments of MMPretrain's.
     """
 
     mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='ClsDataPreprocessor')
@@ -27,7 +27,7 @@ class ClsDataPreprocessor(_ClsDataPreprocessor):
         super().__init__(**kwargs)
         self._non_blocking = non_blocking
 
-    def forward(self, data: dict, training: bool = False) -> dict:
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Copy, normalise and augment a batch."""
         samples = data.get('data_samples') or []
         labels = [sample.get('gt_label') for sample in samples]
@@ -36,4 +36,5 @@ class ClsDataPreprocessor(_ClsDataPreprocessor):
             sizes = [len(label) for label in labels]
             for sample, label in zip(samples, together.split(sizes), strict=True):
                 sample.set_gt_label(label)
-        return super().forward(data, training)
+        processed: dict[str, Any] = super().forward(data, training)
+        return processed

@@ -1,7 +1,7 @@
-"""Checks of a distiller's config: what it names must exist, before the first forward."""
+"""Check a distiller's config before the first forward: what it names must exist."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
+from typing import Any
 
 from mmrazor.models.task_modules import RecorderManager
 from mmrazor.models.task_modules.recorder import (
@@ -10,7 +10,7 @@ from mmrazor.models.task_modules.recorder import (
 )
 from torch import nn
 
-from ...registry import MODELS
+from ...suggestions import close_names
 
 # The recorders that `pairs` expands to are called this and the pair's number.
 PAIR = 'pair_'
@@ -36,7 +36,7 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
         else:
             continue  # functions and methods are found by import, MMRazor checks them
         if recorder.source not in known:
-            close = get_close_matches(recorder.source, known, n=5, cutoff=0.4)
+            close = close_names(recorder.source, known)
             pair = name.removeprefix(PAIR)
             given = f'pairs[{pair}]' if pair != name else f"distiller.{key}['{name}'].source"
             raise ValueError(
@@ -45,10 +45,10 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
             )
 
 
-def check_mappings(distiller: Mapping) -> None:
+def check_mappings(distiller: Mapping[str, Any]) -> None:
     """Check that every loss mapping names a loss, recorders and connectors that exist.
 
-    And that every loss has a mapping, and every connector a loss: it would get no gradient.
+    Every loss must have a mapping, and every connector a loss: it would get no gradient.
 
     Args:
         distiller: The config of a ``ConfigurableDistiller``.
@@ -87,20 +87,6 @@ def check_mappings(distiller: Mapping) -> None:
             )
 
 
-def build_distiller(config: Mapping) -> nn.Module:
-    """Build MMRazor's distiller, whose assertions do not say what they are about.
-
-    Raises:
-        ValueError: If it refuses the config, for example an argument that a loss does not
-            take.
-    """
-    defaults = dict(_scope_='mmrazor', type='ConfigurableDistiller')
-    try:
-        return MODELS.build({**defaults, **config})
-    except (AssertionError, TypeError) as error:
-        raise ValueError(f'distiller: {" ".join(str(error).split())}') from error
-
-
 def check_extra_tokens(student: nn.Module) -> None:
     """Check that a neck drops as many extra tokens as the backbone has.
 
@@ -120,7 +106,7 @@ def check_extra_tokens(student: nn.Module) -> None:
         )
 
 
-def _check_name(name: str | None, known: Mapping, key: str, wanted: str) -> None:
+def _check_name(name: str | None, known: Mapping[str, Any], key: str, wanted: str) -> None:
     if name not in known:
         raise ValueError(
             f'{key}: {name!r} is not in distiller.{wanted}, which has '

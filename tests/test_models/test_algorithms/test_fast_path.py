@@ -5,7 +5,7 @@ import copy
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.extractor import FeatureExtractor
 from mmvitkd.export.student import read_student
-from mmvitkd.models import FeatureDistill
+from mmvitkd.models import BaseTeacher, FeatureDistill
 from mmvitkd.utils.isolated_eval import isolated_eval
 
 import pytest
@@ -21,7 +21,7 @@ from toy_students import student, training
 
 SMALL = dict(ARCH, num_layers=2)
 ALL = dict(
-    teacher_options=dict(compile=True, own_stream=True),
+    teacher_options=dict(compile=True, cuda_stream=True),
     compile_student=True,
     channels_last=True,
 )
@@ -72,13 +72,13 @@ def plain():
     ('switches', 'tolerance'),
     [
         ({}, 0),
-        (dict(teacher_options=dict(own_stream=True)), 0),
+        (dict(teacher_options=dict(cuda_stream=True)), 0),
         (dict(teacher_options=dict(precision='fp32')), 0),
         (dict(channels_last=True), 1e-5),
         (ALL, 1e-5),
         (dict(teacher_options=dict(precision='bf16')), 1e-2),
     ],
-    ids=['stop_early', 'own_stream', 'fp32', 'channels_last', 'all', 'bf16'],
+    ids=['stop_early', 'cuda_stream', 'fp32', 'channels_last', 'all', 'bf16'],
 )
 def test_the_losses_of_twenty_steps_are_the_plain_ones(switches, tolerance, plain, graphs):
     assert (plain[0, -1] - plain[-1, -1]).abs() > 0.01  # it learns
@@ -109,7 +109,7 @@ def test_one_graph_each_for_training_validation_and_another_batch(kind, graphs):
     model = built(
         architecture=student(kind), pairs=pairs, pair_projector=None, compile_student=True
     )
-    assert graphs.count == 0  # the rehearsal is not compiled
+    assert graphs.count == 0  # the dry run is not compiled
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.01))
     found = []
     for mode, size in ('t4', 't4', 'v4', 't4', 'v4', 't3', 'v3', 't4', 'v4', 't3', 'v3'):
@@ -211,16 +211,10 @@ def test_the_very_same_images_reach_both():
 def test_the_teacher_starts_before_the_student_and_is_waited_for_after_it():
     calls = []
 
-    class Teacher:
-        def __call__(self, images):
-            return self.start(images)()
-
-        def start(self, images):
+    class Teacher(BaseTeacher):
+        def start(self, images, data_samples=None):
             calls.append('start')
             return lambda: calls.append('wait') or {'pair_0': torch.zeros(len(images), 17, 32)}
-
-        def apply(self, function):
-            pass
 
     config = distillation(teacher=Teacher(), pairs=[(2, 'any')], pair_projector=None)
     del config['allow_random_teacher'], config['type']
@@ -321,10 +315,11 @@ def test_what_is_refused(kwargs, message):
 
 
 def test_options_are_for_a_model_and_not_for_a_teacher():
-    class Cached:
-        pass
+    class Cached(BaseTeacher):
+        def forward(self, images, data_samples):
+            return {}
 
-    with pytest.raises(ValueError, match=r'this Cached is one; leave them out'):
+    with pytest.raises(ValueError, match=r'^teacher_options=.*this Cached is a teacher by'):
         FeatureDistill(vit(), Cached(), teacher_options=dict(compile=True))
 
 

@@ -4,7 +4,7 @@ import copy
 import sys
 
 import mmvitkd  # noqa: F401
-from mmvitkd.models import FeatureDistill
+from mmvitkd.models import BaseTeacher, FeatureDistill
 
 import pytest
 import torch
@@ -110,7 +110,7 @@ def test_to_moves_the_teacher():
 def test_records_are_released_and_the_model_can_be_copied():
     model = distill(distiller=SOFT_KD)
     model.train_step(batch(), OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1)))
-    managers = model.distiller.student_recorders, model.distiller.teacher_recorders
+    managers = model.distiller.student_recorders, model.teacher.recorders
     assert not any(r.data_buffer for m in managers for r in m.recorders.values())
     other = copy.deepcopy(model)
     assert other.teacher is model.teacher
@@ -128,12 +128,9 @@ def test_records_are_released_when_a_loss_fails():
 
 
 def test_another_teacher_can_take_its_place():
-    class Cached:
-        def __call__(self, images):
+    class Cached(BaseTeacher):
+        def forward(self, images, data_samples):
             return {'pair_0': torch.zeros(len(images), 17, 32)}
-
-        def apply(self, function):
-            pass
 
     model = FeatureDistill(vit(), Cached(), pairs=[(2, 'any')], pair_loss=MSE)
     losses = model(**model.data_preprocessor(batch(), True), mode='loss')
@@ -271,7 +268,7 @@ def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
     features['distiller']['teacher_recorders']['logits']['source'] = ''
     teacher = dict(type='timm:test_resnet', num_classes=5)
     distill(architecture=student, teacher=teacher, **features)
-    assert 'Neither student nor teacher says its input size' in said[0]
+    assert 'Neither student nor teacher states its input size' in said[0]
     teacher = dict(type='timm:test_resnet', num_classes=7)
     with pytest.raises(ValueError, match='student has 5 classes, the teacher 7 outputs'):
         distill(architecture=student, teacher=teacher, **features)

@@ -2,6 +2,7 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.algorithms.pair_config import expand_pairs
+from mmvitkd.models.utils.adapters import adapter_for
 
 import pytest
 from mmengine.registry import MODELS
@@ -13,19 +14,19 @@ MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)
 
 @pytest.fixture
 def student():
-    return MODELS.build(vit())
+    return adapter_for(MODELS.build(vit()))
 
 
 @pytest.fixture
 def teacher():
-    return MODELS.build(timm_vit())
+    return adapter_for(MODELS.build(timm_vit()))
 
 
 def test_one_pair_is_mmrazor_vocabulary(student, teacher):
     assert expand_pairs(None, [(2, 3)], MSE, student, teacher) == dict(
         student_recorders=dict(pair_0=dict(type='ModuleOutputs', source='backbone.layers.2')),
         teacher_recorders=dict(pair_0=dict(type='ModuleOutputs', source='model.blocks.3')),
-        connectors=dict(pair_0=dict(type='mmvitkd.TokensToMap')),
+        connectors=dict(pair_0=dict(type='mmvitkd.PatchTokens', num_extra_tokens=1)),
         distill_losses=dict(loss_pair_0=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)),
         loss_forward_mappings=dict(
             loss_pair_0=dict(
@@ -47,7 +48,9 @@ def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was(student, teacher):
         student_recorders=dict(logits=dict(type='ModuleOutputs', source='head')),
         distill_losses=dict(loss_kd=dict(type='KLDivergence')),
     )
-    config = expand_pairs(distiller, [('neck.norm', 'model.blocks.23')], MSE, student, object())
+    config = expand_pairs(
+        distiller, [('neck.norm', 'model.blocks.23')], MSE, student, adapter_for(None)
+    )
     assert list(config['student_recorders']) == ['logits', 'pair_0']
     assert config['student_recorders']['pair_0']['source'] == 'neck.norm'
     assert config['teacher_recorders']['pair_0']['source'] == 'model.blocks.23'
@@ -80,7 +83,7 @@ def test_a_weight_that_is_no_number_is_refused(weight, student, teacher):
 
 def test_an_index_into_an_unknown_model_asks_for_the_name(student):
     with pytest.raises(ValueError, match=r'pairs\[0\]\[1\]=2: .*Sequential.*name the module'):
-        expand_pairs(None, [(1, 2)], MSE, student, nn.Sequential())
+        expand_pairs(None, [(1, 2)], MSE, student, adapter_for(nn.Sequential()))
 
 
 @pytest.mark.parametrize(
@@ -90,8 +93,10 @@ def test_an_index_into_an_unknown_model_asks_for_the_name(student):
 def test_timm_says_where_its_blocks_and_stages_are(name, last, student):
     classifier = MODELS.build(dict(type='TimmClassifier', model_name=name))
     index = 3 if 'swin' in name else 23
-    config = expand_pairs(None, [(2, index)], MSE, student, classifier)
+    config = expand_pairs(None, [(2, index)], MSE, student, adapter_for(classifier))
     assert config['teacher_recorders']['pair_0']['source'] == f'model.{last}'
+    extra = {} if 'swin' in name else dict(num_extra_tokens=0)
+    assert config['connectors']['pair_0_T'] == dict(type='mmvitkd.PatchTokens', **extra)
 
 
 def test_a_name_that_is_taken_is_refused(student, teacher):
@@ -106,8 +111,8 @@ PROJECTOR = dict(in_channels=32, out_channels=48)
 def test_a_projector_is_one_for_each_pair_and_normalises_the_teacher_too(student, teacher):
     pairs = [(0, 0), (2, 3)]
     config = expand_pairs(None, pairs, MSE, student, teacher, dict(PROJECTOR, frozen=True))
-    ours = dict(type='mmvitkd.ProjectorConnector', **PROJECTOR, frozen=True)
-    theirs = dict(type='mmvitkd.ProjectorConnector', in_channels=48)
+    kind = dict(type='mmvitkd.ProjectorConnector', num_extra_tokens=1)
+    ours, theirs = dict(kind, **PROJECTOR, frozen=True), dict(kind, in_channels=48)
     assert config['connectors'] == {
         f'pair_{i}_{side}': connector
         for i in range(2)
@@ -118,10 +123,11 @@ def test_a_projector_is_one_for_each_pair_and_normalises_the_teacher_too(student
     assert mapping['preds_T']['connector'] == 'pair_1_T'
 
 
-def test_beside_lifts_projection_the_teacher_stays_raw(student, teacher):
+def test_with_lifts_projection_the_teacher_stays_raw(student, teacher):
     config = expand_pairs(None, [(2, 3)], MSE, student, teacher, dict(PROJECTOR, norm='LN'))
     assert config['connectors']['pair_0_S']['norm'] == 'LN'
-    assert config['connectors']['pair_0_T'] == dict(type='mmvitkd.TokensToMap')
+    teachers = dict(type='mmvitkd.PatchTokens', num_extra_tokens=1)
+    assert config['connectors']['pair_0_T'] == teachers
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_grid_must_fit(count):
     ],
 )
 def test_the_input_is_tokens_or_a_map(feature, found):
-    with pytest.raises(ValueError, match=rf'needs tokens \(B, L, C\).* found {found}'):
+    with pytest.raises(ValueError, match=rf'tokens \(B, L, C\).* found {found}'):
         TokensToMap()(feature)
 
 

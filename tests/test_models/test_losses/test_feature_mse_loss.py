@@ -4,7 +4,8 @@ import math
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.losses import FeatureMSELoss
-from mmvitkd.models.losses.align import align_maps
+from mmvitkd.models.losses.align_features import align
+from mmvitkd.models.utils.features import Features, features_of_map
 from mmvitkd.registry import MODELS
 
 import numpy as np
@@ -15,6 +16,11 @@ from PIL import Image
 
 # C_s below, equal to and above C_t; divisible and not.
 CHANNELS = [(3, 6), (4, 6), (1, 5), (6, 6), (6, 3), (7, 4)]
+
+
+def aligned(student, teacher):
+    """The teacher's map after it was brought to the student's width and grid."""
+    return align(student, teacher)[1].to_map()
 
 
 def naive_pool(x: list, channels: int) -> list:
@@ -53,6 +59,15 @@ def test_equals_a_loop(c_s, c_t):
     assert FeatureMSELoss()(student, teacher).item() == pytest.approx(wanted, abs=1e-6, rel=0)
 
 
+@pytest.mark.parametrize('grid', [(3, 4), (6, 5)])
+def test_tokens_with_their_grid_are_a_map(grid):
+    student, teacher = maps(4, 6)
+    teacher = torch.randn(2, 6, *grid)
+    of_maps = FeatureMSELoss()(student, teacher)
+    of_tokens = FeatureMSELoss()(features_of_map(student), features_of_map(teacher))
+    assert torch.equal(of_maps, of_tokens)
+
+
 def test_loss_weight_and_registry():
     student, teacher = maps(3, 6)
     loss = MODELS.build(dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2))
@@ -89,15 +104,16 @@ def test_a_map_of_tokens_is_pooled_like_any_other():
     tokens = torch.randn(2, 12, 6)
     token_map = tokens.transpose(1, 2).unflatten(2, (3, 4))
     student = torch.randn(2, 3, 3, 4)
-    _, found = align_maps(student, token_map)
-    assert torch.equal(found, align_maps(student, token_map.contiguous())[1])
+    found = aligned(student, token_map)
+    assert torch.equal(found, aligned(student, token_map.contiguous()))
+    assert torch.equal(found, aligned(student, Features(tokens, (3, 4))))
     pairs = tokens.unflatten(2, (3, 2)).mean(-1)
     torch.testing.assert_close(found, pairs.transpose(1, 2).unflatten(2, (3, 4)))
 
 
 def test_pooling_is_pytorchs_adaptive_pooling():
     student, teacher = maps(4, 7)
-    _, found = align_maps(student, teacher)
+    found = aligned(student, teacher)
     columns = teacher.permute(0, 2, 3, 1).reshape(-1, 1, 7)
     wanted = F.adaptive_avg_pool1d(columns, 4).reshape(2, 3, 4, 4)
     torch.testing.assert_close(found, wanted.permute(0, 3, 1, 2))
@@ -107,7 +123,7 @@ def test_pooling_is_pytorchs_adaptive_pooling():
 def test_a_teacher_of_another_grid_is_resized_as_an_image_is(grid):
     """Pillow's bilinear filter, antialiased, on each channel of float pixels."""
     student, teacher = torch.randn(1, 2, 3, 4), torch.randn(1, 2, *grid)
-    _, found = align_maps(student, teacher)
+    found = aligned(student, teacher)
     for channel in range(2):
         image = Image.fromarray(teacher[0, channel].numpy(), mode='F')
         resized = image.resize((4, 3), Image.Resampling.BILINEAR)
@@ -118,7 +134,7 @@ def test_pooling_and_resizing_are_both_done():
     student, teacher = torch.randn(2, 3, 4, 4), torch.randn(2, 6, 8, 8)
     naive = teacher.unflatten(1, (3, 2)).mean(2)
     naive = F.interpolate(naive, (4, 4), mode='bilinear', antialias=True)
-    torch.testing.assert_close(align_maps(student, teacher)[1], naive)
+    torch.testing.assert_close(aligned(student, teacher), naive)
 
 
 @pytest.mark.parametrize(

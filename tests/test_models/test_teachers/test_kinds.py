@@ -1,9 +1,9 @@
 """Every kind of teacher distils one step into a small student, and its numbers are right."""
 
 import copy
+import sys
 
 import mmvitkd  # noqa: F401
-from mmvitkd.models.algorithms import dry_run as rehearsal
 
 import pytest
 import safetensors.torch
@@ -17,6 +17,7 @@ from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from toy import MEAN, PREPROCESSOR, STD, WIDE_ARCH, vit
+from toy_distillation import loss_arguments
 
 MSE = dict(type='mmvitkd.FeatureMSELoss', loss_weight=1.0)
 SMALL = dict(img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=5)
@@ -228,10 +229,8 @@ def test_swin_stages_of_timm(images):
     with torch.no_grad():
         wanted = stages.layers[1](stages.layers[0](stages.patch_embed(images[0])))
     assert wanted.shape == (2, 8, 8, 32)
-    record = dict(recorder='pair_0', connector='pair_0')
-    with torch.no_grad(), model.records(images[0], [DataSample().set_gt_label(0)] * 2):
-        found = model.distiller.get_record(**record, from_student=False)
-    torch.testing.assert_close(found, wanted.permute(0, 3, 1, 2))
+    found = loss_arguments(model, images[0])['preds_T']
+    torch.testing.assert_close(found.to_map(), wanted.permute(0, 3, 1, 2))
     check(model)
 
 
@@ -259,11 +258,9 @@ def test_swin_stages_of_mmpretrain(stage, images):
     config['head']['in_channels'] = 16 * 2**stage
     model = distill(config, pair=(2, stage), allow_random_teacher=True)
     wanted = model.teacher.model.backbone(images[0])[0]
-    record = dict(recorder='pair_0', connector='pair_0')
-    with torch.no_grad(), model.records(images[0], [DataSample().set_gt_label(0)] * 2):
-        found = model.distiller.get_record(**record, from_student=False)
-    assert found.shape == (2, 16 * 2**stage, 16 // 2**stage, 16 // 2**stage)
-    torch.testing.assert_close(found, wanted)
+    found = loss_arguments(model, images[0])['preds_T']
+    assert found.grid == (16 // 2**stage, 16 // 2**stage)
+    torch.testing.assert_close(found.to_map(), wanted)
     check(model)
 
 
@@ -274,10 +271,8 @@ def test_a_swin_student(images):
         student=copy.deepcopy(MMPRETRAIN_SWIN),
         allow_random_teacher=True,
     )
-    record = dict(recorder='pair_0', connector='pair_0')
-    with torch.no_grad(), model.records(images[0], [DataSample().set_gt_label(0)] * 2):
-        found = model.distiller.get_record(**record, from_student=True)
-    assert found.shape == (2, 64, 4, 4)
+    found = loss_arguments(model, images[0])['preds_S']
+    assert found.tokens.shape == (2, 16, 64) and found.grid == (4, 4)
     check(model)
 
 
@@ -293,10 +288,8 @@ def test_extra_tokens_are_left_out(name, extra, images):
     model = distill(dict(type=f'timm:{name}', **SMALL), allow_random_teacher=True)
     tokens = model.teacher(images[0])['pair_0']
     assert tokens.shape == (2, extra + 16, 32)
-    record = dict(recorder='pair_0', connector='pair_0')
-    with torch.no_grad(), model.records(images[0], [DataSample().set_gt_label(0)] * 2):
-        found = model.distiller.get_record(**record, from_student=False)
-    assert torch.equal(found.flatten(2).transpose(1, 2), tokens[:, extra:])
+    found = loss_arguments(model, images[0])['preds_T']
+    assert torch.equal(found.tokens, tokens[:, extra:]) and found.grid == (4, 4)
     check(model)
 
 
@@ -351,7 +344,11 @@ def test_clip_brings_its_own_mean_and_std(images):
 @pytest.fixture
 def said(monkeypatch):
     lines = []
-    monkeypatch.setattr(rehearsal, 'print_log', lambda text, **_: lines.append(text))
+    monkeypatch.setattr(
+        sys.modules['mmvitkd.models.algorithms.dry_run'],
+        'print_log',
+        lambda text, **_: lines.append(text),
+    )
     return lines
 
 
@@ -365,11 +362,9 @@ def test_a_grid_that_is_not_square(side):
         teacher['img_size'] = (32, 40)
     model = distill(teacher, student=student, allow_random_teacher=True)
     images = torch.randn(2, 3, 32, 32 if side == 'teacher' else 40)
-    with torch.no_grad(), model.records(images, [DataSample().set_gt_label(0)] * 2):
-        mapping = model.distiller.loss_forward_mappings['loss_pair_0']
-        found = {k: model.distiller.get_record(**record) for k, record in mapping.items()}
-    assert found['preds_S'].shape == (2, 16, 4, 4 if side == 'teacher' else 5)
-    assert found['preds_T'].shape == (2, 32, 4, 4 if side == 'student' else 5)
+    found = loss_arguments(model, images)
+    assert found['preds_S'].grid == (4, 4 if side == 'teacher' else 5)
+    assert found['preds_T'].grid == (4, 4 if side == 'student' else 5)
 
 
 @pytest.mark.parametrize('name', ['pvt_v2_b0', 'mvitv2_tiny', 'tiny_vit_5m_224', 'resnet18'])

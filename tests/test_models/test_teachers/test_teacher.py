@@ -1,10 +1,11 @@
 """The teacher: strict loading, eval mode, its own normalisation, records by name."""
 
 import copy
+import sys
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
-from mmvitkd.models.teachers import build_teacher, normalization
+from mmvitkd.models.teachers import build_teacher
 
 import pytest
 import timm
@@ -210,7 +211,8 @@ def test_the_same_normalisation_is_no_work():
 
 def test_no_normalisation_stated_is_said(monkeypatch):
     said = []
-    monkeypatch.setattr(normalization, 'print_log', lambda text, **_: said.append(text))
+    module = sys.modules['mmvitkd.models.teachers.teacher']
+    monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
     config = dict(vit(), data_preprocessor=dict(type='mmpretrain.ClsDataPreprocessor'))
     model = teacher(config, allow_random=True)
     assert model.renormalize.scale is None

@@ -1,5 +1,7 @@
 """Compiled teachers: few graphs, none broken, every recorder heard, the same numbers."""
 
+import sys
+
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
 
@@ -62,12 +64,21 @@ def test_blocks_that_are_alike_are_compiled_once(graphs):
 
 @pytest.mark.parametrize('stop_early', [True, False])
 def test_recorders_within_blocks_are_heard(graphs, stop_early):
-    """Without code of their own they would run what was compiled for the first block."""
+    """Sharing a function, they would run what was compiled for the first block."""
     sources = 'model.blocks.1.attn', 'model.blocks.2.attn', 'model.blocks.0'
     eager, compiled = pair(timm_vit(), *sources, stop_early=stop_early)
     for batch in (4, 4, 4, 3):
         same(eager, compiled, batch)
     assert graphs.count == 3 * 2
+    assert graphs.breaks == {}
+
+
+def test_before_torch_2_13_blocks_with_a_recorder_within_are_not_compiled(graphs, monkeypatch):
+    monkeypatch.setattr(sys.modules['mmvitkd.models.utils.compilation'], 'ISOLATED', False)
+    eager, compiled = pair(timm_vit(), 'model.blocks.1.attn', 'model.blocks.2')
+    for batch in (4, 4, 3):
+        same(eager, compiled, batch)
+    assert graphs.count == 1 * 2
     assert graphs.breaks == {}
 
 

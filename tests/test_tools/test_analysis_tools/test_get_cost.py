@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
+from mmvitkd.models import BaseTeacher
+from mmvitkd.registry import MODELS
 
 import pytest
 import torch
@@ -150,6 +152,31 @@ def test_a_model_without_a_size_of_its_own_takes_the_pipelines(get_cost, write):
     loader = f"test_dataloader = dict(dataset=dict(type='CustomDataset', pipeline={crop}))"
     _, models, _ = get_cost(write(RESNET + loader))
     assert models['own']['student']['image_size'] == [64, 64]
+
+
+@MODELS.register_module()
+class CostlessTeacher(BaseTeacher):
+    """Does not know its cost."""
+
+    def forward(self, images, data_samples):
+        return dict(pair_0=images.new_zeros(len(images), 17, 32))
+
+
+def test_a_teacher_that_does_not_know_its_cost(get_cost, write):
+    model = dict(
+        type='mmvitkd.FeatureDistill',
+        architecture=toy.vit(),
+        teacher=dict(type='mmvitkd.CostlessTeacher'),
+        pairs=[(2, 'any')],
+        pair_loss=dict(type='mmvitkd.FeatureMSELoss'),
+    )
+    _, models, printed = get_cost(write(f'model = {model!r}'))
+    teacher = models['own']['teacher']
+    assert teacher == dict(
+        name='mmvitkd.CostlessTeacher', image_size=[32, 32], parameters=None, macs=None
+    )
+    assert models['own']['added_share'] is None
+    assert '?' in printed
 
 
 NO_DISTILLATION = """

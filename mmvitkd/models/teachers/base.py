@@ -1,0 +1,196 @@
+"""The contract of a teacher: a batch in, named tensors out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mmpretrain.structures import DataSample
+from mmrazor.models.task_modules import RecorderManager
+from torch import Tensor, nn
+
+from ...utils.errors import KeyedValueError, listed
+from ..utils.cost import Cost
+from ..utils.features import Grid
+from ..utils.normalization import Normalization
+
+Samples = Sequence[DataSample] | None
+
+
+class BaseTeacher:
+    """A teacher of a distillation, which ``FeatureDistill`` knows by these members alone.
+
+    A subclass implements :meth:`forward`, and whatever else it can tell. Registered
+    (``@mmvitkd.registry.MODELS.register_module()``), it is named in a config as
+    ``model.teacher=dict(type=...)``.
+
+    This is no ``nn.Module``: a model that holds a teacher as an attribute has no teacher weight
+    in its ``state_dict``, DDP sync, EMA, optimizer or checkpoint. ``copy.deepcopy`` shares it.
+
+    Attributes:
+        input_size: (H, W) in pixels that it is made for, or None where it takes any size.
+        normalization: How its input is normalised, or None if it does not say.
+        blocks: The names of its blocks, which the integers in ``pairs`` count from 0.
+        widths: The number of channels of each block.
+        grids: (H, W) of the tokens or map of each block, None where it is not known.
+        num_extra_tokens: How many tokens precede the patches in each block's output (class,
+            distillation, registers), or None if that is not known.
+        num_classes: The number of classes, or None if it has none.
+    """
+
+    input_size: Grid | None = None
+    normalization: Normalization | None = None
+    blocks: Sequence[str] = ()
+    widths: Sequence[int] = ()
+    grids: Sequence[Grid | None] = ()
+    num_extra_tokens: int | None = None
+    num_classes: int | None = None
+
+    def prepare(
+        self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
+    ) -> None:
+        """Learn what is wanted; called once, before anything is computed.
+
+        Args:
+            recorders: MMRazor's recorders, not yet initialised. The names in
+                ``recorders.recorders`` are those of the tensors to hand over, and each
+                recorder's ``source`` is what the config says of it: of ``pairs``, the block's
+                or module's name.
+            data_preprocessor: What normalises the images: the student's preprocessor.
+        """
+
+    def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
+        """Compute, or look up, the tensors of a batch.
+
+        Args:
+            images: (B, 3, H, W), normalised and augmented for the student.
+            data_samples: The B samples that the images are of, with all that the data
+                pipeline packed into them (labels, ``img_path``, ``sample_idx``, the
+                augmentation); None where a caller has images alone.
+
+        Returns:
+            By each name, what the module ``source`` returns: tokens (B, E + N, C), a map, or a
+            tuple that begins with one. Without gradient.
+        """
+        raise NotImplementedError
+
+    def start(self, images: Tensor, data_samples: Samples = None) -> Callable[[], Any]:
+        """Start on a batch; the student computes before the result is asked for.
+
+        Args:
+            images: See :meth:`forward`.
+            data_samples: The same.
+
+        Returns:
+            A function that returns the tensors by name, to be called once, where they are
+            needed.
+
+        Raises:
+            ValueError: If :meth:`forward` breaks this contract.
+        """
+        outputs = self.forward(images, data_samples)
+        if not isinstance(outputs, Mapping):
+            raise KeyedValueError(
+                f'{{teacher}}: {type(self).__name__}.forward returned a '
+                f'{type(outputs).__name__}, wanted a dict of tensors by name.',
+                'teacher',
+            )
+        for name, output in outputs.items():
+            first = output[0] if isinstance(output, tuple) and output else output
+            shape = tuple(first.shape) if isinstance(first, Tensor) else type(output).__name__
+            if not isinstance(first, Tensor) or first.dim() == 0 or len(first) != len(images):
+                raise KeyedValueError(
+                    f'{{teacher}}: {type(self).__name__} handed over {shape} as {name!r}, '
+                    f'wanted a tensor whose first dimension is the batch, {len(images)}.',
+                    'teacher',
+                )
+        return lambda: outputs
+
+    def __call__(self, images: Tensor, data_samples: Samples = None) -> Any:
+        """Return the tensors of a batch by name; see :meth:`forward`."""
+        return self.start(images, data_samples)()
+
+    def dry_run(self, images: Tensor) -> Any:
+        """Return tensors of the right shapes for images of no data set.
+
+        Override it if :meth:`forward` needs to know the samples.
+        """
+        return self(images)
+
+    def logits(self, images: Tensor, data_samples: Samples = None) -> Tensor | None:
+        """Return the logits (B, ``num_classes``) of a batch, or None if there are none.
+
+        The batches are those of a validation set, in its own augmentation.
+        """
+        return None
+
+    def cost(self, images: Tensor) -> Cost | None:
+        """Return its parameters and multiply-accumulates for a batch, or None if unknown."""
+        return None
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> None:
+        """Apply to its tensors what ``nn.Module.to`` applies to a model's."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
+
+    @property
+    def token_grid(self) -> Grid | None:
+        """(H, W) of the tokens of all blocks, or None where they differ or are unknown."""
+        grids = set(self.grids)
+        return grids.pop() if len(grids) == 1 else None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'BaseTeacher':
+        return self
+
+
+def check_teacher(teacher: Any) -> BaseTeacher:
+    """Return a teacher, after a check that it keeps to the contract.
+
+    Raises:
+        ValueError: Names what it lacks.
+    """
+    kind = type(teacher)
+    if not isinstance(teacher, BaseTeacher):
+        raise KeyedValueError(
+            f'{{teacher}}: found a {kind.__name__}, wanted a model (nn.Module) or a subclass '
+            'of mmvitkd.models.teachers.BaseTeacher.',
+            'teacher',
+        )
+    if isinstance(teacher, nn.Module):
+        raise KeyedValueError(
+            f'{{teacher}}: {kind.__name__} is an nn.Module too, so its weights would be in the '
+            "student's checkpoints. Derive it from BaseTeacher alone, with the module as an "
+            'attribute.',
+            'teacher',
+        )
+    lacking = [
+        name
+        for name in ('prepare', 'start', 'dry_run', 'logits', 'cost', 'apply')
+        if not callable(getattr(teacher, name, None))
+    ]
+    if kind.forward is BaseTeacher.forward and kind.start is BaseTeacher.start:
+        lacking.append('forward')
+    if lacking:
+        raise KeyedValueError(
+            f'{{teacher}}: {kind.__name__} has no method {listed(lacking)}, wanted '
+            'forward(images, data_samples).',
+            'teacher',
+        )
+    return teacher
+
+
+def check_names(teacher: BaseTeacher, outputs: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Check that a teacher hands over every tensor it was asked for.
+
+    Raises:
+        ValueError: Names the tensor, and those that it handed over.
+    """
+    missing = [name for name in names if name not in outputs]
+    if missing:
+        raise KeyedValueError(
+            f'{{teacher}}: {type(teacher).__name__} handed over '
+            f'{", ".join(map(repr, outputs)) or "nothing"}, wanted '
+            f'{", ".join(map(repr, names))}.',
+            'teacher',
+        )

@@ -1,0 +1,113 @@
+"""Adapter: what is asked of a classifier, whichever library it is from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from ....checkpoint.load_strict import load_strict
+from ..features import Grid
+from ..normalization import Normalization, normalization_by
+
+
+class Adapter:
+    """Answers about one model; a subclass knows one family of models.
+
+    This class itself answers for a model of no known family: it knows nothing, and None or an
+    empty list says so.
+
+    Args:
+        model: The model.
+
+    Attributes:
+        name: What messages call it.
+    """
+
+    # Whether ``pretrained=True`` in its config makes the model load its own weights.
+    loads_pretrained = False
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.name = type(model).__name__
+
+    @staticmethod
+    def accepts(model: Any) -> bool:
+        """Whether a model is of this family."""
+        return True
+
+    @property
+    def trunk(self) -> nn.Module | None:
+        """The part that computes features, which is worth compiling."""
+        return None
+
+    @property
+    def blocks(self) -> list[str]:
+        """The module names of its blocks in order; of a staged model, its stages."""
+        return []
+
+    @property
+    def widths(self) -> list[int]:
+        """The number of channels C that each block returns."""
+        return []
+
+    @property
+    def grids(self) -> list[Grid | None]:
+        """(H, W) of the tokens or map that each block returns, at ``input_size``."""
+        return [self.token_grid] * len(self.blocks)
+
+    @property
+    def token_grid(self) -> Grid | None:
+        """(H, W) of the tokens of every block, or None where it is not one for all."""
+        return None
+
+    def grid_at(self, image_size: Sequence[int]) -> Grid | None:
+        """``token_grid`` for images of (H, W) pixels."""
+        return self.token_grid if self.input_size == tuple(image_size) else None
+
+    @property
+    def num_extra_tokens(self) -> int | None:
+        """How many tokens of every block's output precede the patches."""
+        return None
+
+    @property
+    def input_size(self) -> Grid | None:
+        """(H, W) in pixels that it is made for, or None where it takes any size."""
+        return None
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """How its input is normalised."""
+        return normalization_by(getattr(self.model, 'data_preprocessor', None))
+
+    @property
+    def num_classes(self) -> int | None:
+        """Its number of classes."""
+        return None
+
+    @property
+    def final_norms(self) -> list[str]:
+        """The module names that the norm after the last block may have."""
+        return []
+
+    def logits(self, output: Any) -> Tensor | None:
+        """Return the logits (B, K) in what the model returns, or None if there are none."""
+        return output if isinstance(output, Tensor) and output.dim() == 2 else None
+
+    def load_weights(self, weights: Mapping[str, Tensor], what: str) -> None:
+        """Load weights strictly.
+
+        Args:
+            weights: A state dict.
+            what: What the user gave, for the message: a key and a file.
+
+        Raises:
+            ValueError: If a key is missing, unknown or of another shape.
+        """
+        load_strict(self.model, weights, what)
+
+
+def as_size(size: int | Sequence[int] | None) -> Grid | None:
+    """Return (H, W) of a side, of (H, W), or of (C, H, W)."""
+    if size is None:
+        return None
+    return (size, size) if isinstance(size, int) else (int(size[-2]), int(size[-1]))

@@ -1,0 +1,153 @@
+"""Adapter of timm's models, which MMPretrain wraps in a ``TimmClassifier``."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmpretrain.models import TimmClassifier
+from torch import Tensor, nn
+
+from ....checkpoint.load_strict import load_strict
+from ..features import Grid
+from ..normalization import Normalization
+from .adapter import Adapter, as_size
+
+# Blocks of class attention, which the class token joins after all other blocks: CaiT, XCiT.
+CLASS_ATTENTION = ('blocks_token_only', 'cls_attn_blocks')
+
+
+class TimmAdapter(Adapter):
+    """Answers about a ``TimmClassifier``, from timm's ``feature_info`` and patch embedding.
+
+    Of a plain ViT all blocks have one grid; a Swin's stages return maps, each with its own.
+    CaiT and XCiT have no class token in their blocks, whatever ``num_prefix_tokens`` says.
+    """
+
+    loads_pretrained = True
+
+    @staticmethod
+    def accepts(model: Any) -> bool:
+        """Whether it is a ``TimmClassifier``."""
+        return isinstance(model, TimmClassifier)
+
+    @property
+    def trunk(self) -> nn.Module | None:
+        """The model of timm."""
+        network: nn.Module = self.model.model
+        return network
+
+    @property
+    def blocks(self) -> list[str]:
+        """The modules of ``feature_info``."""
+        names = [f'model.{info["module"]}' for info in self._feature_info]
+        modules = dict(self.model.named_modules())
+        # Some entries name no module, or a list of modules that is never called.
+        known = all(not isinstance(modules.get(name), nn.ModuleList | None) for name in names)
+        return names if known else []
+
+    @property
+    def widths(self) -> list[int]:
+        """The channels in ``feature_info``."""
+        widths = [info.get('num_chs') for info in self._feature_info if self.blocks]
+        return [] if None in widths else [int(width) for width in widths if width is not None]
+
+    @property
+    def grids(self) -> list[Grid | None]:
+        """Those of a staged model from the reductions in ``feature_info``."""
+        if self._has_one_scale or self.input_size is None:
+            return super().grids
+        height, width = self.input_size
+        reductions = [info.get('reduction') for info in self._feature_info if self.blocks]
+        return [
+            (height // r, width // r) if r and height % r == width % r == 0 else None
+            for r in reductions
+        ]
+
+    @property
+    def token_grid(self) -> Grid | None:
+        """The patch embedding's, if its images have a fixed size."""
+        if not (getattr(self._embed, 'strict_img_size', True) and self._has_one_scale):
+            return None
+        return as_size(getattr(self._embed, 'grid_size', None))
+
+    def grid_at(self, image_size: Sequence[int]) -> Grid | None:
+        """The grid that the patch embedding makes of any size."""
+        if not self._has_one_scale or not hasattr(self._embed, 'dynamic_feat_size'):
+            return super().grid_at(image_size)
+        return as_size(self._embed.dynamic_feat_size(tuple(image_size)))
+
+    @property
+    def num_extra_tokens(self) -> int | None:
+        """A plain ViT's ``num_prefix_tokens``; none in CaiT and XCiT."""
+        if any(hasattr(self.trunk, name) for name in CLASS_ATTENTION):
+            return 0
+        # timm itself drops these from what ``forward_intermediates`` returns.
+        if not self._has_one_scale or not hasattr(self.trunk, 'forward_intermediates'):
+            return None
+        return getattr(self.trunk, 'num_prefix_tokens', None)
+
+    @property
+    def input_size(self) -> Grid | None:
+        """The patch embedding's, or ``pretrained_cfg``'s where that is fixed.
+
+        A model with ``dynamic_img_size`` takes any.
+        """
+        if hasattr(self._embed, 'img_size'):
+            fixed = getattr(self._embed, 'strict_img_size', True)
+            return as_size(self._embed.img_size) if fixed else None
+        stated = self._pretrained_cfg
+        return as_size(stated.get('input_size')) if stated.get('fixed_input_size') else None
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """Its preprocessor's, or else the one in ``pretrained_cfg`` (for [0, 1], RGB)."""
+        found, stated = super().normalization, self._pretrained_cfg
+        if found is not None or not ('mean' in stated and 'std' in stated):
+            return found
+        mean, std = (torch.tensor(stated[key]) * 255 for key in ('mean', 'std'))
+        return Normalization(mean, std, to_rgb=True)
+
+    @property
+    def num_classes(self) -> int | None:
+        """The model's."""
+        return getattr(self.trunk, 'num_classes', None)
+
+    @property
+    def final_norms(self) -> list[str]:
+        """That of a ViT, CaiT or Swin."""
+        return ['model.norm']
+
+    def load_weights(self, weights: Mapping[str, Tensor], what: str) -> None:
+        """Load weights strictly, also those that timm converts to its own names.
+
+        Such are the original files of DINOv2 and CLIP.
+        """
+        convert = getattr(inspect.getmodule(type(self.trunk)), 'checkpoint_filter_fn', None)
+        try:
+            weights = convert(weights, self.trunk) if convert else weights
+        except Exception as error:  # whatever it meets in another model's weights
+            raise ValueError(
+                f'{what} does not fit the model, a {type(self.trunk).__name__}: timm cannot '
+                f'make sense of it ({type(error).__name__}: {error}).'
+            ) from None
+        load_strict(self.model.model, weights, what)
+
+    @property
+    def _embed(self) -> Any:
+        return getattr(self.trunk, 'patch_embed', None)
+
+    @property
+    def _pretrained_cfg(self) -> dict[str, Any]:
+        return getattr(self.trunk, 'pretrained_cfg', None) or {}
+
+    @property
+    def _feature_info(self) -> list[dict[str, Any]]:
+        """One entry a block; timm keeps a plain list, or a wrapper around one."""
+        info = getattr(self.trunk, 'feature_info', [])
+        return list(getattr(info, 'info', info))
+
+    @property
+    def _has_one_scale(self) -> bool:
+        """Whether all blocks see the grid that the patch embedding makes."""
+        return len({info.get('reduction') for info in self._feature_info}) == 1
