@@ -1,9 +1,13 @@
 """What all figures share: their colours, axes without clutter, files written whole."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `import mmvitkd` does without matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, GREY = '#222222', '#8a8a8a'
 COLORS = ('#4c4c4c', '#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9')

@@ -1,7 +1,7 @@
 """In how many channels a token's energy lies: measures that a channel order cannot change."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor
 
@@ -34,14 +34,6 @@ class SortedChannelEnergy:
         for chunk in chunk_images(features):
             energies = chunk.flatten(0, 1).double().square()
             self._shares.update(energies.sort(descending=True).values)
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its thresholds, or its D, differ.
-        """
-        self._shares.merge(other._shares)
 
     def result(self) -> dict[str, Any]:
         """What the images so far came to.
@@ -83,16 +75,6 @@ class ParticipationRatio(PerImage):
         counts = some.sum(1)
         self._zero_tokens += int((~some).sum())
         return (ratios.where(some, 0).sum(1) / counts)[counts > 0]
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its D differs.
-        """
-        self._keep_width(other._width or self._width)
-        super().merge(other)
-        self._zero_tokens += other._zero_tokens
 
     def result(self) -> dict[str, Any]:
         """What the images so far came to.

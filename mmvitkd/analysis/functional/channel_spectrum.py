@@ -1,12 +1,12 @@
 """Channel spectrum and frequency intensity: the mean amplitude of the FFT over channels."""
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .chunking import chunk_images
-from .sep import half_power
+from .spectral_energy import half_power
 
 
 class ChannelSpectrum:
@@ -33,15 +33,6 @@ class ChannelSpectrum:
             tokens = chunk.flatten(0, 1).double()
             amplitudes = half_power(tokens).sqrt().sum(0)
             self._add(tokens.shape[1], len(tokens), amplitudes.cpu())
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its C differs.
-        """
-        if other._num_tokens:
-            self._add(other._width, other._num_tokens, other._sum)
 
     def result(self) -> dict[str, Any]:
         """What the images so far came to.

@@ -1,7 +1,5 @@
 """Means and products about the mean, gathered batch by batch without cancellation."""
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
@@ -30,15 +28,6 @@ class CurveMoments:
         mean = curves.mean(0)
         squares = (curves - mean).square_().sum(0)
         self._add(len(curves), mean.cpu(), squares.cpu())
-
-    def merge(self, other: Self) -> None:
-        """Add the curves of another.
-
-        Raises:
-            ValueError: If their lengths differ.
-        """
-        if other.count:
-            self._add(other.count, other._mean, other._squares)
 
     @property
     def mean(self) -> list[float]:
@@ -98,17 +87,6 @@ class CentredProducts:
         left = x - mean_x
         right = left if same else y - mean_y
         self._add(len(x), mean_x, mean_y, left.mT @ right)
-
-    def merge(self, other: Self) -> None:
-        """Add the rows of another, on whichever device they are.
-
-        Raises:
-            ValueError: If the widths differ.
-        """
-        if other.count:
-            device = self.products.device if self.count else other.products.device
-            parts = (other.mean_x, other.mean_y, other.products)
-            self._add(other.count, *(part.to(device) for part in parts))
 
     def _add(self, count: int, mean_x: Tensor, mean_y: Tensor, products: Tensor) -> None:
         if not self.count:

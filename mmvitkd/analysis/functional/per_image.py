@@ -1,7 +1,7 @@
 """Measures that are one number an image, and their summary over images."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,27 +27,10 @@ class PerImage(ABC):
             At most (b,).
         """
 
-    def settings(self) -> str:
-        """What two of these must have in common to be merged, for people to read."""
-        return ''
-
     def update(self, features: Tensor) -> None:
         """Add the patch tokens of B images, (B, N, D)."""
         for chunk in chunk_images(features):
             self._values.append(self.values_of(chunk).to('cpu', torch.float64))
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its settings differ.
-        """
-        if self.settings() != other.settings():
-            raise ValueError(
-                f'{self.settings()} and {other.settings()}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._values += other._values
 
     def result(self) -> dict[str, Any]:
         """The summary over the images: 'mean', 'std', 'median', 'q25', 'q75', 'p99'.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .sep import SEP
+from .spectral_energy import SEP
 from .token_shares import BANDWIDTH_THRESHOLDS
 
 SEED = 2026

@@ -1,14 +1,14 @@
 """Whether the order of the channels matters to SEP: a permutation test, with a bootstrap."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .bootstrap import CONFIDENCE, bootstrap_interval
 from .chunking import chunk_images
-from .sep import check_mode, half_power, ordered_power
+from .spectral_energy import check_mode, half_power, ordered_power
 from .summary import dimension, summary_of
 from .token_shares import BANDWIDTH_THRESHOLDS, curve_report
 
@@ -87,28 +87,6 @@ class SEPPermutation:
             self._num_tokens.append((norms > 0).sum((1, 2)).cpu())
             self._zero_tokens += int((norms == 0).sum())
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its settings, or its D, differ.
-        """
-        if self._settings() != other._settings():
-            raise ValueError(
-                f'{self._settings()} and {other._settings()}: only measures of the same '
-                'settings can be merged.'
-            )
-        if not other._orders:
-            return
-        if not self._orders:
-            self._orders = other._orders
-            self._per_order = torch.zeros_like(other._per_order)
-        self._check_width(len(other._orders[0]))
-        self._per_order = self._per_order + other._per_order
-        self._pairs += other._pairs
-        self._num_tokens += other._num_tokens
-        self._zero_tokens += other._zero_tokens
-
     def result(self) -> dict[str, Any]:
         """What the images so far came to.
 
@@ -173,13 +151,6 @@ class SEPPermutation:
             raise ValueError(
                 f'features: found {width} channels, wanted {len(self._orders[0])} as before.'
             )
-
-    def _settings(self) -> str:
-        return (
-            f'mode={self.mode!r}, thresholds={self.thresholds}, '
-            f'num_orders={self.num_orders}, num_resamples={self.num_resamples}, '
-            f'seed={self.seed}'
-        )
 
 
 def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:

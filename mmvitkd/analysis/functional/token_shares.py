@@ -1,7 +1,7 @@
 """How many channels or frequencies hold a share of a token's energy, averaged over tokens."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,20 +43,6 @@ class TokenShares:
         curves /= totals
         self._curves.update(curves)
         self._zero_tokens += len(energies) - len(curves)
-
-    def merge(self, other: Self) -> None:
-        """Add the tokens of another.
-
-        Raises:
-            ValueError: If its thresholds, or its K, differ.
-        """
-        if self.thresholds != other.thresholds:
-            raise ValueError(
-                f'thresholds={self.thresholds} and thresholds={other.thresholds}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._curves.merge(other._curves)
-        self._zero_tokens += other._zero_tokens
 
     def result(self) -> dict[str, Any]:
         """What the tokens so far came to.

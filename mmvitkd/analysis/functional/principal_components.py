@@ -1,7 +1,7 @@
 """Dataset PCA: in how many directions shared by all images each image's energy lies."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,30 +34,6 @@ class PCABasis(NamedTuple):
         return features if self.mean is None else features - self.mean.to(features.device)
 
 
-def check_same_basis(ours: PCABasis | None, theirs: PCABasis | None) -> None:
-    """Check that two measures were made by the same basis, or both by none.
-
-    Raises:
-        ValueError: If not; describes both.
-    """
-    if ours is None or theirs is None:
-        same = ours is theirs
-    else:
-        pairs = zip((ours.vectors, ours.mean), (theirs.vectors, theirs.mean), strict=True)
-        same = ours.centered == theirs.centered and all(
-            a is b or a.cpu().equal(b.cpu()) for a, b in pairs
-        )
-    if not same:
-        raise ValueError(
-            f'{_named(ours)} and {_named(theirs)} with other directions: '
-            'only measures by the same basis can be merged.'
-        )
-
-
-def _named(basis: PCABasis | None) -> str:
-    return 'no basis' if basis is None else f'a basis of {len(basis.eigvals)} channels'
-
-
 class SecondMoment:
     """First phase: the second moment ``C = (1/T) sum_i X_i^T X_i`` of all T tokens, and mean.
 
@@ -76,14 +52,6 @@ class SecondMoment:
         """
         tokens = features.flatten(0, 1)
         self._products.update(tokens, tokens)
-
-    def merge(self, other: Self) -> None:
-        """Add the tokens of another.
-
-        Raises:
-            ValueError: If its D differs.
-        """
-        self._products.merge(other._products)
 
     def basis(self, centered: bool = False) -> PCABasis:
         """Eigenvectors of the second moment, or of the covariance.
@@ -140,15 +108,6 @@ class PCADimensions:
         projected = tokens @ self.basis.vectors.to(tokens.device)
         self._shares.update(projected.square().sum(1), tokens.square().sum((1, 2)))
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its thresholds or its basis differ.
-        """
-        check_same_basis(self.basis, other.basis)
-        self._shares.merge(other._shares)
-
     def result(self) -> dict[str, Any]:
         """What the images so far came to.
 
@@ -164,3 +123,36 @@ class PCADimensions:
             'eigvals': self.basis.eigvals.tolist(),
             'centered': self.basis.centered,
         }
+
+
+def pca_dimensions(
+    tokens: Tensor, centered: bool = False, thresholds: Sequence[float] = ENERGY_THRESHOLDS
+) -> dict[str, Any]:
+    """Return in how many directions that all images share each image's energy lies.
+
+    As published, the directions are those of the same images.
+
+    Args:
+        tokens: Patch tokens, (B, N, D).
+        centered: Whether to subtract the mean token first. Published: False.
+        thresholds: Shares of an image's energy.
+
+    Returns:
+        As :meth:`PCADimensions.result`.
+
+    Raises:
+        ValueError: If no image has any energy.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import pca_dimensions
+        >>> tokens = torch.zeros(2, 4, 8)
+        >>> tokens[0, :, 0] = tokens[1, :, 1] = 1  # each image in a direction of its own
+        >>> pca_dimensions(tokens)['0.99']['mean'] <= 2
+        True
+    """
+    moment = SecondMoment()
+    moment.update(tokens)
+    measure = PCADimensions(moment.basis(centered), thresholds)
+    measure.update(tokens)
+    return measure.result()

@@ -1,16 +1,18 @@
-"""What the figures of a report share: which blocks they show, and where on the axis."""
+"""Panels, legends and curves that the figures share, and the blocks that they show."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from ...utils.plotting import COLORS, INK, plain
+from .figure import Blocks, new_figure
 
-Blocks = Mapping[str, Mapping[str, Any]]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-# The measured curve, what it is held against, and what has no structure at all.
+# Colours of the measured curve, what it is compared with, and what has no structure at all.
 OWN, OTHER, NULL = COLORS[1], COLORS[2], COLORS[0]
 LINE, BAND = 1.6, 0.2
 SMALL = 8
@@ -21,25 +23,25 @@ MOST_TICKS = 10
 
 
 def named(key: str) -> str:
-    """A block in words: ``block 11``, or the name of a module."""
+    """Return a block in words: ``block 11``, or the name of a module."""
     return f'block {key}' if key.isdigit() else key
 
 
-def having(blocks: Blocks, *measures: str) -> dict[str, Mapping[str, Any]]:
-    """The blocks for which one of the measures, or more, was taken."""
-    return {key: block for key, block in blocks.items() if block.keys() & set(measures)}
+def having(blocks: Blocks, *entries: str) -> dict[str, Mapping[str, Any]]:
+    """Return the blocks that have at least one of these entries."""
+    return {key: block for key, block in blocks.items() if block.keys() & set(entries)}
 
 
 def shown(blocks: Blocks) -> dict[str, Mapping[str, Any]]:
-    """Three blocks at most, which have a panel or a curve each: first, middle and last."""
+    """Return at most three blocks to draw: first, middle and last."""
     keys = list(blocks)
     chosen = keys if len(keys) <= 3 else [keys[0], keys[(len(keys) - 1) // 2], keys[-1]]
     return {key: blocks[key] for key in chosen}
 
 
 def panels(names: Sequence[str], height: float = 3.2) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel for each name, side by side on one vertical axis."""
-    figure = Figure(figsize=(1.0 + 3.4 * len(names), height), layout='constrained')
+    """Return a figure with a panel for each name, side by side on one vertical axis."""
+    figure = new_figure(1.0 + 3.4 * len(names), height)
     row = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(row, names, strict=True):
         title(plain(axes), name)
@@ -47,30 +49,30 @@ def panels(names: Sequence[str], height: float = 3.2) -> tuple[Figure, list[Axes
 
 
 def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of a single panel."""
-    figure = Figure(figsize=(width, height), layout='constrained')
+    """Return a figure with a single panel."""
+    figure = new_figure(width, height)
     return figure, plain(figure.add_subplot())
 
 
 def coloured(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Colour, key and block of those that share a panel; the last one's is always the same."""
+    """Yield colour, key and block of those in one panel; the last block has always the same."""
     colors = OF_BLOCKS[len(OF_BLOCKS) - len(blocks) :]
     for color, (key, block) in zip(colors, blocks.items(), strict=True):
         yield color, key, block
 
 
 def title(axes: Axes, text: str) -> None:
-    """Say what a panel shows."""
+    """Set the title of a panel."""
     axes.set_title(text, loc='left', fontsize=10, color=INK)
 
 
 def legend(axes: Axes, **where: Any) -> None:
-    """Name the curves, without a frame."""
+    """Add a legend without a frame."""
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, **where)
 
 
 def legend_below(axes: Axes, **how: Any) -> None:
-    """Name the curves below all panels, where there is nothing that they could hide."""
+    """Add a legend below all panels, where it hides nothing."""
     handles, labels = axes.get_legend_handles_labels()
     axes.get_figure().legend(  # type: ignore[union-attr]
         handles,
@@ -86,10 +88,10 @@ def legend_below(axes: Axes, **how: Any) -> None:
 
 
 def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
-    """Label the horizontal axis with blocks.
+    """Label the horizontal axis with the blocks.
 
     Returns:
-        The place of each: its index; modules with other names come behind the blocks.
+        The place of each: its index; modules with other names come after the blocks.
     """
     indices = [int(key) for key in keys if key.isdigit()]
     others = [key for key in keys if not key.isdigit()]
@@ -107,7 +109,7 @@ def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
 
 
 def _apart(ticks: Sequence[int], least: float) -> list[int]:
-    """The last of some ticks, and of the others those that do not touch the next one."""
+    """Return the last tick, and of the others those that do not touch the next one."""
     kept: list[int] = []
     for tick in sorted(set(ticks), reverse=True):
         if not kept or kept[-1] - tick >= least:

@@ -1,7 +1,7 @@
 """Spectral energy pattern (SEP): a token's energy over the frequencies of its channels."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +10,36 @@ from .chunking import chunk_images
 from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
 
 MODES = ('full', 'folded')
+
+
+def sep(
+    tokens: Tensor, mode: str = 'full', thresholds: Sequence[float] = BANDWIDTH_THRESHOLDS
+) -> dict[str, Any]:
+    """Return the spectral energy pattern of tokens; read it next to ``null_sep``.
+
+    Args:
+        tokens: Patch tokens, (B, N, D).
+        mode: 'full' or 'folded', see :class:`SEP`.
+        thresholds: Shares of a token's energy.
+
+    Returns:
+        As :meth:`SEP.result`.
+
+    Raises:
+        ValueError: If there is no such mode, or no token has any energy.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import null_sep, sep
+        >>> tokens = torch.randn(4, 196, 384, generator=torch.Generator().manual_seed(0))
+        >>> round(sep(tokens)['bandwidth']['0.90'], 2)
+        0.9
+        >>> round(null_sep(384)['bandwidth']['0.90'], 2)
+        0.9
+    """
+    measure = SEP(mode, thresholds)
+    measure.update(tokens)
+    return measure.result()
 
 
 class SEP:
@@ -55,19 +85,6 @@ class SEP:
             tokens = chunk.flatten(0, 1).double()
             power = ordered_power(half_power(tokens), tokens.shape[1], self.mode)
             self._shares.update(power)
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its mode, thresholds or D differ.
-        """
-        if self.mode != other.mode:
-            raise ValueError(
-                f'mode={self.mode!r} and mode={other.mode!r}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._shares.merge(other._shares)
 
     def result(self) -> dict[str, Any]:
         """What the images so far came to.

@@ -1,13 +1,13 @@
 """Subspace rotation: principal angles between the subspaces that images' tokens lie in."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .pair_sampling import draw_pairs
-from .pca import PCABasis, check_same_basis
+from .principal_components import PCABasis
 from .subspaces import angle_summary, cosines_between, top_subspaces
 
 
@@ -92,29 +92,6 @@ class SubspaceRotation:
         )
         self._measure_pairs()
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another part of the same set.
-
-        Raises:
-            ValueError: If its settings, basis or D differ, or it has an image that is here.
-        """
-        if self._settings() != other._settings():
-            raise ValueError(
-                f'{self._settings()} and {other._settings()}: only measures of the same '
-                'settings can be merged.'
-            )
-        check_same_basis(self.basis, other.basis)
-        self._check_indices(other._seen)
-        self._check_width(other._width or self._width)
-        self._width = other._width or self._width
-        self._seen |= other._seen
-        self._left_out += other._left_out
-        self._bases.update(other._bases)
-        self._between.update(other._between)
-        self._to_dataset.update(other._to_dataset)
-        self._awaited &= other._awaited
-        self._measure_pairs()
-
     def result(self) -> dict[str, Any]:
         """What the images so far came to.
 
@@ -157,12 +134,6 @@ class SubspaceRotation:
         self._awaited.difference_update(ready)
         awaited = {index for pair in self._awaited for index in pair}
         self._bases = {i: basis for i, basis in self._bases.items() if i in awaited}
-
-    def _settings(self) -> str:
-        return (
-            f'num_images={self.num_images}, d={self.d}, num_pairs={len(self._pairs)}, '
-            f'seed={self.seed}'
-        )
 
     def _check(self, features: Tensor, indices: Sequence[int]) -> None:
         batch, num_tokens, width = features.shape

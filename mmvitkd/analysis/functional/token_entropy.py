@@ -1,12 +1,39 @@
 """Entropy of the values in a token, by a histogram that all blocks and images share."""
 
 import math
-from typing import Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .per_image import PerImage
+
+
+def token_entropy(tokens: Tensor, bins: int = 100) -> dict[str, Any]:
+    """Return the entropy in bits of the values in a token, summarised over images.
+
+    Args:
+        tokens: Patch tokens, (B, N, C); the bins lie between their extremes.
+        bins: Number of equal bins.
+
+    Returns:
+        As :meth:`TokenEntropy.result`.
+
+    Raises:
+        ValueError: If there are no images, or a value is not finite.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import token_entropy
+        >>> tokens = torch.tensor([0.0, 1.0]).repeat(1, 1, 4)  # half of the values each
+        >>> token_entropy(tokens)['mean']
+        1.0
+    """
+    values = ValueRange()
+    values.update(tokens)
+    measure = TokenEntropy(**values.result(), bins=bins)
+    measure.update(tokens)
+    return measure.result()
 
 
 class ValueRange:
@@ -25,10 +52,6 @@ class ValueRange:
         if len(features):
             low, high = torch.stack(features.aminmax()).tolist()
             self.low, self.high = min(self.low, low), max(self.high, high)
-
-    def merge(self, other: Self) -> None:
-        """Add the images, or the block, of another."""
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
     def result(self) -> dict[str, float]:
         """'low' and 'high'.
@@ -97,10 +120,6 @@ class TokenEntropy(PerImage):
         bins += ((tokens >= edges[bins + 1]) & (bins < self.bins - 1)).long()
         counts = torch.zeros(len(tokens), self.bins, device=tokens.device)
         return counts.scatter_add_(1, bins, torch.ones_like(counts[:1, :1]).expand_as(bins))
-
-    def settings(self) -> str:
-        """The range and the number of its bins."""
-        return f'low={self.low}, high={self.high}, bins={self.bins}'
 
 
 def _edges(low: float, high: float, bins: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Linear CKA: how alike two models' or blocks' features of the same images are."""
 
 from itertools import combinations_with_replacement
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,31 @@ from .moments import CentredProducts
 ROWS = ('tokens', 'images')
 # Share of the energy that rounding may leave about a mean where all rows are the same.
 ROUNDING = 1e-24
+
+
+def linear_cka(first: Tensor, second: Tensor, rows: str = 'tokens') -> float:
+    """Return linear CKA between two models' features of the same images.
+
+    Args:
+        first: Patch tokens, (B, N, D).
+        second: Patch tokens, (B, N', D'); N' must be N unless rows is 'images'.
+        rows: 'tokens', or 'images' to compare the mean tokens.
+
+    Raises:
+        ValueError: If the features do not fit each other, or have the same row everywhere.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import linear_cka
+        >>> tokens = torch.randn(8, 16, 32)
+        >>> rotation = torch.linalg.qr(torch.randn(32, 32)).Q
+        >>> round(linear_cka(tokens, 3 * tokens @ rotation), 4)
+        1.0
+    """
+    measure = LinearCKA(rows)
+    measure.update(first, second)
+    found: float = measure.result()['cka']
+    return found
 
 
 class LinearCKA:
@@ -69,29 +94,6 @@ class LinearCKA:
     def num_sources(self) -> int:
         """How many sources there are; 0 before the first update."""
         return 1 + max((j for _, j in self._products), default=-1)
-
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its rows, or the number or widths of its sources, differ.
-        """
-        if self.rows != other.rows:
-            raise ValueError(
-                f'rows={self.rows!r} and rows={other.rows!r}: '
-                'only measures of the same settings can be merged.'
-            )
-        if not other._products:
-            return
-        if not self._products:
-            self._products = {pair: CentredProducts() for pair in other._products}
-        if self.num_sources != other.num_sources:
-            raise ValueError(
-                f'{self.num_sources} sources and {other.num_sources}: '
-                'only measures of the same sources can be merged.'
-            )
-        for pair, products in self._products.items():
-            products.merge(other._products[pair])
 
     def result(self) -> dict[str, Any]:
         """What the images so far came to.
