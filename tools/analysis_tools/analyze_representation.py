@@ -68,8 +68,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=['default'],
         metavar='NAME',
-        help="see below; 'all', or 'default': without gradient, and without permutation of more "
-        'than two blocks',
+        help="see below; 'all', or 'default': without gradient, and without permutation for "
+        'more than two blocks',
     )
     parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
     parser.add_argument(

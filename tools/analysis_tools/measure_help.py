@@ -13,7 +13,7 @@ def measure_meanings() -> dict[str, str]:
     imports = ast.parse((folder / '__init__.py').read_text(encoding='utf-8')).body
     meanings = {}
     for line in imports:
-        if isinstance(line, ast.ImportFrom):
+        if isinstance(line, ast.ImportFrom) and line.level == 1:
             tree = ast.parse((folder / f'{line.module}.py').read_text(encoding='utf-8'))
             for node in tree.body:
                 if isinstance(node, ast.ClassDef):

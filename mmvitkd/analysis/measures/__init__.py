@@ -1,5 +1,8 @@
 """Measures, each in a file of its own; reports list them in the order of these lines."""
 
+from ..plotting.figure import ReportFigure
+from .base import ALL_FEATURES, BLOCKS, FEATURES, GRADIENTS, PAIRS, Batch, Block, Measure, Table
+
 # isort: off
 from .svd import SVDMeasure
 from .pca import PCAMeasure
@@ -16,16 +19,26 @@ from .gradient import GradientMeasure
 # isort: on
 
 __all__ = [
+    'ALL_FEATURES',
+    'BLOCKS',
+    'FEATURES',
+    'GRADIENTS',
+    'PAIRS',
+    'Batch',
+    'Block',
     'CKAMeasure',
     'EffectiveRankMeasure',
     'EnergyMeasure',
     'EntropyMeasure',
     'GradientMeasure',
     'MagnitudeMeasure',
+    'Measure',
     'PCAMeasure',
     'PermutationMeasure',
+    'ReportFigure',
     'RotationMeasure',
     'SEPMeasure',
     'SVDMeasure',
     'SpectrumMeasure',
+    'Table',
 ]

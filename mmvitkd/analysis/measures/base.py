@@ -193,6 +193,7 @@ class Measure(ABC):
     scalars: ClassVar[Mapping[str, Number]] = {}
     constants: ClassVar[Mapping[str, Number]] = {}
     draw_training: ClassVar[DrawTraining | None] = None
+    max_default_blocks: ClassVar[int | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -1,11 +1,14 @@
 """Write the CSV tables of a report: all digits, one file for each kind of table."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ..measures.base import Entry, Measure, Table
 from ..measures.selection import all_measures
+
+Rows = Callable[[Entry], Iterable[tuple[Any, ...]]]
 
 
 def write_tables(report: dict[str, Any], folder: Path) -> None:
@@ -16,15 +19,16 @@ def write_tables(report: dict[str, Any], folder: Path) -> None:
         folder: Is created; the files are named after the measures' tables.
     """
     folder.mkdir()
-    sources: dict[Any, list[Any]] = {}  # by table, the functions that give its rows
+    sources: dict[Table, list[tuple[type[Measure], Rows]]] = {}
     for measure in all_measures().values():
         for table, rows_of in measure.tables.items():
-            sources.setdefault(table, []).append(rows_of)
-    for table, functions in sources.items():
+            sources.setdefault(table, []).append((measure, rows_of))
+    for table, measures in sources.items():
         rows = [
             (key, *row)
             for key, block in report['blocks'].items()
-            for rows_of in functions
+            for measure, rows_of in measures
+            if block.keys() & {*measure.entries}
             for row in rows_of(block)
         ]
         if rows:

@@ -13,7 +13,7 @@ from .evaluation import Evaluation
 from .feature_cache import FeatureBatch, FeatureCache, feature_cache
 from .feature_writer import FeatureWriter
 from .forward import ForwardPass, split_features, split_images
-from .gradients import GradientPass
+from .gradient_pass import GradientPass
 from .memory import Plan, has_second_pass, plan_memory
 
 # Passes on what it is given, and shows the progress.

@@ -5,8 +5,8 @@ import math
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.pair_sampling import draw_pairs
-from mmvitkd.analysis.functional.pca import SecondMoment
-from mmvitkd.analysis.functional.rotation import SubspaceRotation
+from mmvitkd.analysis.functional.principal_components import SecondMoment
+from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 
 import numpy as np
 import pytest
@@ -98,7 +98,7 @@ def test_the_shared_mean_is_an_overlap_that_centring_takes_off():
 
 
 @pytest.mark.parametrize('with_basis', [False, True])
-def test_any_split_order_and_merge_is_the_same(with_basis):
+def test_any_split_and_order_is_the_same(with_basis):
     features = tokens.random_tokens()
     settings = dict(basis=basis_of(features) if with_basis else None, d=5, num_pairs=8)
     wanted = numbers(measured(features, **settings))
@@ -106,18 +106,6 @@ def test_any_split_order_and_merge_is_the_same(with_basis):
     for part in torch.tensor([4, 0, 6, 2, 1, 5, 3]).split([2, 1, 4]):
         shuffled.update(features[part], part.tolist())
     assert numbers(shuffled.result()) == pytest.approx(wanted, rel=1e-11)
-    # As over processes: every third image to one, the others to the other.
-    first, second, empty = (SubspaceRotation(7, **settings) for _ in range(3))
-    first.update(features[::3], [0, 3, 6])
-    second.update(features[[1, 2]], [1, 2])
-    second.update(features[[4, 5]], [4, 5])
-    first.merge(second)
-    empty.merge(first)
-    assert numbers(empty.result()) == pytest.approx(wanted, rel=1e-11)
-    assert numbers(first.result()) == pytest.approx(wanted, rel=1e-11)
-    for measure in (first, empty):  # nothing is waited for, or kept
-        assert not measure._awaited
-        assert not measure._bases
 
 
 def test_bases_are_kept_only_while_a_pair_waits_for_them():
@@ -144,10 +132,9 @@ def test_images_of_fewer_directions_are_counted_and_left_out():
     features = torch.cat([tokens.random_tokens(5).double(), flat])
     found = measured(features, d=3)
     assert (found['left_out'], found['num_pairs']) == (2, 10)
-    first, second = SubspaceRotation(7, d=3), SubspaceRotation(7, d=3)
+    first = SubspaceRotation(7, d=3)
     first.update(features[:6], range(6))
-    second.update(features[6:], [6])
-    first.merge(second)
+    first.update(features[6:], [6])
     assert first.result() == found
     with pytest.raises(ValueError, match='image 6 was measured before'):
         first.update(features[6:], [6])
@@ -207,23 +194,6 @@ def test_other_widths_are_refused():
     measure = SubspaceRotation(5, d=3, basis=basis_of(tokens.random_tokens()))
     with pytest.raises(ValueError, match='found 16 channels, wanted 32'):
         measure.update(torch.randn(1, 20, 16), [0])
-
-
-def test_what_does_not_belong_together_does_not_merge():
-    features = tokens.random_tokens()
-    measure = SubspaceRotation(5, d=3)
-    measure.update(features[:1], [0])
-    with pytest.raises(ValueError, match=r'd=3, num_pairs=10.* and .*d=4, num_pairs=10'):
-        measure.merge(SubspaceRotation(5, d=4))
-    with pytest.raises(ValueError, match='no basis and a basis of 32 channels'):
-        measure.merge(SubspaceRotation(5, d=3, basis=basis_of(features)))
-    again, narrow = SubspaceRotation(5, d=3), SubspaceRotation(5, d=3)
-    again.update(features[:1], [0])
-    narrow.update(features[:1, :, :16], [1])
-    with pytest.raises(ValueError, match='image 0 was measured before'):
-        measure.merge(again)
-    with pytest.raises(ValueError, match='found 16 channels, wanted 32'):
-        measure.merge(narrow)
 
 
 def test_nothing_measured_is_said():

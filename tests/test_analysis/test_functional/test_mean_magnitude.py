@@ -3,7 +3,7 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.functional.magnitude import Magnitude
+from mmvitkd.analysis.functional.mean_magnitude import Magnitude
 
 import numpy as np
 import pytest

@@ -3,7 +3,7 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
+from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 
 import numpy as np
 import pytest
@@ -127,21 +127,15 @@ def test_centring_takes_off_a_mean_that_hides_the_rest():
 
 @pytest.mark.parametrize('centered', [False, True])
 @pytest.mark.parametrize('kind', tokens.KINDS)
-def test_any_split_into_batches_and_processes_is_the_same(kind, centered):
+def test_any_split_into_batches_is_the_same(kind, centered):
     features = tokens.KINDS[kind]()
     wanted = measured(features, centered)
-    first, second, empty = SecondMoment(), SecondMoment(), SecondMoment()
-    for part in features[:5].split([1, 4]):
+    first = SecondMoment()
+    for part in features.split([1, 4, 2]):
         first.update(part)
-    second.update(features[5:])
-    first.merge(second)
-    empty.merge(first)
-    basis = empty.basis(centered)
-    one, other = PCADimensions(basis), PCADimensions(basis)
-    for part in features[:3].split(2):
+    one = PCADimensions(first.basis(centered))
+    for part in features.split([2, 1, 4]):
         one.update(part)
-    other.update(features[3:])
-    one.merge(other)
     assert numbers(one.result()) == pytest.approx(numbers(wanted), rel=1e-11, abs=1e-11)
 
 
@@ -149,20 +143,6 @@ def test_a_result_is_json_and_leaves_the_measure_alone():
     measure = PCADimensions(basis_of(tokens.random_tokens()))
     measure.update(tokens.random_tokens())
     assert json.loads(json.dumps(measure.result())) == measure.result()
-
-
-def test_other_bases_do_not_merge():
-    features = tokens.random_tokens()
-    measure = PCADimensions(basis_of(features))
-    for other in (
-        basis_of(features, True),
-        basis_of(features[:3]),
-        basis_of(features[..., :8]),
-    ):
-        with pytest.raises(ValueError, match='a basis of 32 channels and a basis of'):
-            measure.merge(PCADimensions(other))
-    with pytest.raises(ValueError, match='thresholds='):
-        measure.merge(PCADimensions(measure.basis, [0.5]))
 
 
 def test_other_widths_are_refused():

@@ -3,7 +3,7 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.functional.sep import MODES, SEP, half_power, ordered_power
+from mmvitkd.analysis.functional.spectral_energy import MODES, SEP, half_power, ordered_power
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def test_half_the_full_bandwidth_holds_half_the_energy_of_any_token():
 
 @pytest.mark.parametrize('mode', MODES)
 @pytest.mark.parametrize('kind', tokens.KINDS)
-def test_any_split_into_batches_and_processes_is_the_same(kind, mode):
+def test_any_split_into_batches_is_the_same(kind, mode):
     check_splits(lambda: SEP(mode), tokens.KINDS[kind]())
 
 
@@ -154,8 +154,6 @@ def test_nothing_measured_is_said():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="mode='half': wanted one of"):
         SEP('half')
-    with pytest.raises(ValueError, match="mode='full' and mode='folded'"):
-        SEP('full').merge(SEP('folded'))
     measure = SEP()
     measure.update(torch.randn(2, 3, 32))
     with pytest.raises(ValueError, match='32 and of 16'):

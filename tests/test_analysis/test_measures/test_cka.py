@@ -1,8 +1,10 @@
 """Which blocks are compared with which, and by what."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.functional.cka import LinearCKA
-from mmvitkd.analysis.runner.block_cka import BlockCKA
+from mmvitkd.analysis.functional.linear_cka import LinearCKA
+from mmvitkd.analysis.measures.base import Batch, Block
+from mmvitkd.analysis.measures.cka import CKAMeasure
+from mmvitkd.analysis.measures.settings import Settings
 
 import pytest
 import torch
@@ -14,6 +16,15 @@ def features(num_blocks, num_images=12, num_tokens=lambda i: 5):
     if num_tokens(0) == 5:
         blocks[0][..., :6] += 2 * shared
     return {**blocks, 'neck': torch.cat([shared, torch.randn(num_images, 5, 2)], dim=2)}
+
+
+def evaluated(blocks, *splits):
+    """What the measure gives, after batches of images."""
+    cka = CKAMeasure(list(Block.all_of(blocks, 12, Settings()).values()))
+    for start, stop in splits or [(0, 12)]:
+        places = range(start, stop)
+        cka.update({k: Batch(tokens[start:stop], places) for k, tokens in blocks.items()})
+    return {key: entry['cka'] for key, entry in cka.result().items()}
 
 
 def measured(blocks, rows='tokens'):
@@ -30,12 +41,7 @@ def measured(blocks, rows='tokens'):
 @pytest.mark.parametrize('num_blocks', [2, 6, 7, 9])
 def test_few_blocks_with_all_others_and_many_with_the_last(num_blocks):
     blocks = features(num_blocks)
-    cka = BlockCKA({key: tokens.shape[1] for key, tokens in blocks.items()})
-    for start in (0, 4, 7, 12):
-        stop = {0: 4, 4: 7, 7: 12, 12: 12}[start]
-        if start < stop:
-            cka.update({key: tokens[start:stop] for key, tokens in blocks.items()})
-    found, wanted = cka.result(), measured(blocks)
+    found, wanted = evaluated(blocks, (0, 4), (4, 7), (7, 12)), measured(blocks)
     assert list(found) == list(blocks)
     for key, entry in found.items():
         others = [other for other in blocks if other != key]
@@ -52,16 +58,12 @@ def test_few_blocks_with_all_others_and_many_with_the_last(num_blocks):
 
 def test_blocks_of_other_grids_are_compared_by_their_mean_tokens():
     blocks = features(3, num_tokens=lambda i: 20 - i)
-    cka = BlockCKA({key: tokens.shape[1] for key, tokens in blocks.items()})
-    cka.update(blocks)
-    found, wanted = cka.result(), measured(blocks, 'images')
+    found, wanted = evaluated(blocks), measured(blocks, 'images')
     assert found[0]['rows'] == 'images' and found[0]['num_rows'] == 12
     assert found[0]['to']['1'] == pytest.approx(wanted[0, 1]['cka'], rel=1e-9)
 
 
 def test_a_constant_block_is_named():
     blocks = {0: torch.randn(3, 4, 5), 1: torch.ones(3, 4, 5)}
-    cka = BlockCKA({0: 4, 1: 4})
-    cka.update(blocks)
-    with pytest.raises(ValueError, match=r'cka of blocks 0, 1 \(sources.*: source 1 has'):
-        cka.result()
+    with pytest.raises(ValueError, match=r'blocks 0, 1 \(sources.*: source 1 has'):
+        evaluated(blocks)

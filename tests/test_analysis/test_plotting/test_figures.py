@@ -3,17 +3,13 @@
 from math import acos, degrees, sqrt
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.report.plot_channels import draw_sep, draw_sorted_energy, sorted_null
-from mmvitkd.analysis.report.plot_depth import (
-    draw_in_use,
-    draw_intensity,
-    draw_layers,
-    draw_u_shape,
-)
-from mmvitkd.analysis.report.plot_energy import draw_dimensions, draw_energy
-from mmvitkd.analysis.report.plot_rotation import draw_rotation
-from mmvitkd.analysis.report.plot_spectrum import draw_spectrum
-from mmvitkd.analysis.report.plot_utils import depth_axis
+from mmvitkd.analysis.measures.energy import draw_sorted_energy, sorted_null
+from mmvitkd.analysis.measures.rotation import draw_rotation
+from mmvitkd.analysis.measures.sep import draw_sep
+from mmvitkd.analysis.measures.spectrum import draw_intensity, draw_spectrum
+from mmvitkd.analysis.plotting.depth import draw_in_use, draw_u_shape
+from mmvitkd.analysis.plotting.directions import draw_dimensions, draw_energy, draw_layers
+from mmvitkd.analysis.plotting.panels import depth_axis
 
 import pytest
 from matplotlib.figure import Figure

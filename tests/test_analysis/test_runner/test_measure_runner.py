@@ -4,19 +4,19 @@ import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.extractor import FeatureExtractor
 from mmvitkd.analysis.functional.channel_energy import ParticipationRatio, SortedChannelEnergy
 from mmvitkd.analysis.functional.channel_spectrum import ChannelSpectrum
-from mmvitkd.analysis.functional.cka import LinearCKA
-from mmvitkd.analysis.functional.entropy import TokenEntropy
-from mmvitkd.analysis.functional.magnitude import Magnitude
-from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
-from mmvitkd.analysis.functional.rotation import SubspaceRotation
-from mmvitkd.analysis.functional.sep import SEP
+from mmvitkd.analysis.functional.linear_cka import LinearCKA
+from mmvitkd.analysis.functional.mean_magnitude import Magnitude
+from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 from mmvitkd.analysis.functional.sep_null import null_sep
 from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
-from mmvitkd.analysis.runner.feature_writer import FeatureFiles
-from mmvitkd.analysis.runner.measures import MEASURES
-from mmvitkd.analysis.runner.passes import Passes
-from mmvitkd.analysis.runner.settings import Settings
+from mmvitkd.analysis.functional.spectral_energy import SEP
+from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
+from mmvitkd.analysis.functional.token_entropy import TokenEntropy
+from mmvitkd.analysis.measures.selection import all_measures
+from mmvitkd.analysis.measures.settings import Settings
+from mmvitkd.analysis.runner.feature_writer import FeatureWriter
+from mmvitkd.analysis.runner.measure_runner import MeasureRunner
 from mmvitkd.datasets.image_batches import ImageBatch
 
 import numpy as np
@@ -28,6 +28,7 @@ from tokens import numbers
 from toy import timm_vit
 
 PATHS = [f'{i}.png' for i in range(9)]
+MEASURES = all_measures()
 ALL = tuple(MEASURES)
 QUICK = ('svd', 'pca', 'entropy')
 
@@ -40,9 +41,10 @@ def run(source, batches, measures=QUICK, num_classes=5, save=None, **settings):
         return batches
 
     settings = Settings(measures, **settings)
-    passes = Passes(source, batches, PATHS, settings, 4, num_classes, watch, save)
-    measured = passes.run()
-    assert watched == ['first pass', 'second pass'][: 1 + settings.second_pass]
+    runner = MeasureRunner(source, batches, PATHS, settings, 4, num_classes, watch, save)
+    measured = runner.run()
+    two = {'pca', 'rotation', 'entropy'} & {*measures}
+    assert watched == ['first pass', 'second pass'][: 1 + bool(two)]
     return measured
 
 
@@ -101,7 +103,7 @@ def approx(result):
 
 
 def test_every_measure_of_every_block(source, batches, features):
-    """Gradients are held against autograd in test_gradient_look.py."""
+    """Gradients are compared with autograd in test_gradient_pass.py."""
     measured = run(source, batches(), ALL, seed=7)
     assert measured.indices == list(range(9)) and list(measured.blocks) == [0, 1, 2, 3]
     cka = fed(LinearCKA(), *features)
@@ -186,7 +188,7 @@ def test_memory_over_a_bare_forward_pass_stays_under_the_limit(model, where, lim
             model(batch.images)
     source, paths = FeatureExtractor(model, 'all'), [f'{i}.png' for i in range(48)]
     with LiveBytes() as live:
-        measured = Passes(source, Read(48, 8), paths, settings, 8).run()
+        measured = MeasureRunner(source, Read(48, 8), paths, settings, 8).run()
     assert measured.kept == where
     taken = (live.peak - bare.peak) / 2**20
     assert limit / 8 < taken < limit
@@ -252,7 +254,7 @@ def test_zero_tokens_are_counted_and_left_out(source, batches, model):
 @pytest.mark.parametrize(
     ('measure', 'message'),
     [
-        ('sep', 'block 3: full: nothing measured: of 144 tokens, none has any energy'),
+        ('sep', 'block 3: sep: nothing measured: of 144 tokens, none has any energy'),
         ('svd', 'block 3: svd: nothing measured: of 9 images, none has any energy'),
         ('pca', 'block 3: pca: nothing measured: of 9 images, none has any energy'),
     ],
@@ -325,7 +327,7 @@ def test_autocast_is_of_the_model_alone(source, batches, model):
 
 
 def test_features_are_saved_as_they_are(source, batches, features, tmp_path):
-    with FeatureFiles(tmp_path / 'features', PATHS) as files:
+    with FeatureWriter(tmp_path / 'features', PATHS) as files:
         run(source, batches(), ('svd',), save=files)
     for i, wanted in enumerate(features):
         found = np.load(tmp_path / 'features' / f'{i}.npy')
