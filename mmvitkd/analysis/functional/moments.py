@@ -32,12 +32,14 @@ class CurveMoments:
     @property
     def mean(self) -> list[float]:
         """Mean of the curves, K numbers."""
-        return self._mean.tolist()
+        mean: list[float] = self._mean.tolist()
+        return mean
 
     @property
     def std(self) -> list[float]:
         """Standard deviation of the curves, K numbers."""
-        return (self._squares / max(self.count, 1)).sqrt().tolist()
+        std: list[float] = (self._squares / max(self.count, 1)).sqrt().tolist()
+        return std
 
     def _add(self, count: int, mean: Tensor, squares: Tensor) -> None:
         if not self.count:

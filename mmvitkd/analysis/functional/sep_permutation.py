@@ -163,4 +163,5 @@ def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:
     every = torch.cat([natural[None], of_orders]).double()
     distances = (every - every.mean(0)).abs()
     # Equal distances on either side may differ by rounding.
-    return (distances >= distances[0] - 1e-9).double().mean(0).tolist()
+    shares: list[float] = (distances >= distances[0] - 1e-9).double().mean(0).tolist()
+    return shares

@@ -4,16 +4,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from torch import Tensor
 
 from ..features.extractor import Key
 from ..plotting.figure import ReportFigure
 from .settings import Settings
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # What a measure needs. FEATURES: the features of each image, once. ALL_FEATURES: all of them
 # (``prepare``) before any is measured. PAIRS: likewise, and to know which images it is given.
@@ -25,11 +22,10 @@ NEEDS = (FEATURES, ALL_FEATURES, PAIRS, GRADIENTS, BLOCKS)
 
 DOUBLE = 8  # bytes of a float64, in which measures compute
 T = TypeVar('T')
+K = TypeVar('K', bound=Key)
 # A block's part of report.json: what all its measures found.
 Entry = Mapping[str, Any]
 Number = Callable[[Entry], float]
-# From layers, by title, of each the entries of 'student' and perhaps 'teacher', to a figure.
-DrawTraining = Callable[[Mapping[str, Mapping[str, Entry]]], 'Figure']
 Text = Callable[[Mapping[str, Any]], list[str]]
 
 
@@ -102,12 +98,15 @@ class Block:
 
     @classmethod
     def all_of(
-        cls, features: Mapping[Key, Tensor], num_images: int, settings: Settings
-    ) -> 'dict[Key, Block]':
+        cls, features: Mapping[K, Tensor], num_images: int, settings: Settings
+    ) -> 'dict[K, Block]':
         """Describe all blocks of a model, from the features (B, N, D) of one batch."""
         common: dict[type, Any] = {}
         return {
-            key: cls(key, *f.shape[1:], f.element_size(), num_images, settings, {}, common)
+            key: cls(
+                *(key, f.shape[1], f.shape[2], f.element_size(), num_images, settings),
+                _shared_by_all=common,
+            )
             for key, f in features.items()
         }
 
@@ -159,7 +158,7 @@ class Measure(ABC):
         columns: Numbers for the table of blocks, from a block's entry, by their headings.
         column_note: How these columns are read.
         tables: Rows for CSV tables, from a block's entry.
-        figures: Figures of a report, and of a comparison of models.
+        figures: Figures of a report, of a comparison of models, and of a training.
         warnings: Paragraphs for the top of ``report.md``, from the report.
         numbers: Paragraphs below the table of blocks.
         details: Paragraphs below the figures.
@@ -168,8 +167,6 @@ class Measure(ABC):
         depends_on: Settings that change its numbers, which a comparison checks.
         scalars: Numbers to follow in a training, from a block's entry, by their names.
         constants: The same of what does not change in a training, such as a null.
-        draw_training: Draws them for layers: by title, the entries of 'student' and, where
-            there is one, 'teacher'.
         max_default_blocks: 'default' includes the measure for at most so many blocks; None
             for any number.
 
@@ -192,7 +189,6 @@ class Measure(ABC):
     depends_on: ClassVar[tuple[str, ...]] = ()
     scalars: ClassVar[Mapping[str, Number]] = {}
     constants: ClassVar[Mapping[str, Number]] = {}
-    draw_training: ClassVar[DrawTraining | None] = None
     max_default_blocks: ClassVar[int | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -144,21 +144,6 @@ def _draw_model(
     right.plot(share, above_diagonal(sep['curve']), color=color, lw=LINE, linestyle=style)
 
 
-SEP_FIGURE = ReportFigure(
-    'sep',
-    'Spectral energy pattern (SEP)',
-    "Cumulated energy over the frequencies of a token's channels. **Never read it without its "
-    'null.** The spectrum of a real token is symmetric, so b50 is about 0.5 for any input; and '
-    'in an arbitrary order of the channels one-hot, sparse and Gaussian tokens all have b90 '
-    'near 0.90. Only what leaves the band of the permutations says anything about the order, '
-    'and only the sorted energy whether a token uses few channels. (That band, of 2 s.d., is '
-    'drawn where `--measures` has `permutation`, which is left out by default where there are '
-    'more than two blocks; the band of the own curve is 1 s.d. of the images.)',
-    draw_sep,
-    overlay_sep,
-)
-
-
 def draw_training(layers: Mapping[str, Mapping[str, Entry]]) -> Figure:
     """Draw a row for each layer and a column for each mode.
 
@@ -189,6 +174,22 @@ def _draw_from_origin(axes: Axes, curves: Mapping[str, list[float]]) -> None:
         axes.axhline(threshold, color=GREY, linewidth=0.4, alpha=0.5)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
+
+
+SEP_FIGURE = ReportFigure(
+    'sep',
+    'Spectral energy pattern (SEP)',
+    "Cumulated energy over the frequencies of a token's channels. **Never read it without its "
+    'null.** The spectrum of a real token is symmetric, so b50 is about 0.5 for any input; and '
+    'in an arbitrary order of the channels one-hot, sparse and Gaussian tokens all have b90 '
+    'near 0.90. Only what leaves the band of the permutations says anything about the order, '
+    'and only the sorted energy whether a token uses few channels. (That band, of 2 s.d., is '
+    'drawn where `--measures` has `permutation`, which is left out by default where there are '
+    'more than two blocks; the band of the own curve is 1 s.d. of the images.)',
+    draw_sep,
+    overlay_sep,
+    draw_training,
+)
 
 
 def _bandwidth(kind: str, threshold: float) -> Number:
@@ -229,7 +230,6 @@ class SEPMeasure(Measure):
         for mode in MODES
         for t in BANDWIDTH_THRESHOLDS
     }
-    draw_training = staticmethod(draw_training)
 
     def __init__(self, block: Block) -> None:
         super().__init__(block)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # The entries of a report by the names of its blocks; or of models, in a comparison.
 Blocks = Mapping[str, Mapping[str, Any]]
 Draw = Callable[[Blocks], 'Figure | None']
+# From layers, by title, of each the entries of 'student' and perhaps 'teacher'.
+DrawTraining = Callable[[Mapping[str, Blocks]], 'Figure']
 
 
 class ReportFigure(NamedTuple):
@@ -25,6 +27,7 @@ class ReportFigure(NamedTuple):
         caption: Below it: how it is read.
         draw: From the blocks of a report; returns None where there is nothing to draw.
         overlay: The same for a comparison of models, from a block of each, if there is one.
+        training: The same for layers in a training, if there is one.
     """
 
     name: str
@@ -32,6 +35,7 @@ class ReportFigure(NamedTuple):
     caption: str
     draw: Draw
     overlay: Draw | None = None
+    training: DrawTraining | None = None
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -55,5 +59,6 @@ def pixels(figure: Figure, dpi: int = 100) -> np.ndarray:
 
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return rgba[..., :3].copy()

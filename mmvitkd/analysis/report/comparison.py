@@ -48,7 +48,8 @@ class Compared(NamedTuple):
     @property
     def block(self) -> Mapping[str, Any]:
         """The block's entry in the report."""
-        return self.report['blocks'][self.key]
+        block: Mapping[str, Any] = self.report['blocks'][self.key]
+        return block
 
 
 def write_comparison(

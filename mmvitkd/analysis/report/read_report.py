@@ -24,7 +24,7 @@ def read_report(path: Path) -> dict[str, Any]:
     path = path.expanduser()
     file = path / REPORT if path.is_dir() else path
     try:
-        report = json.loads(file.read_text(encoding='utf-8'))
+        report: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise FileNotFoundError(f'{file}: there is no such report.') from None
     except (OSError, ValueError) as error:
@@ -75,7 +75,7 @@ def block_of(report: Mapping[str, Any], block: str, where: str) -> str:
     Raises:
         ValueError: If it has no such block.
     """
-    keys = list(report['blocks'])
+    keys: list[str] = list(report['blocks'])
     if block == 'last':
         return keys[-1]
     if block not in keys:

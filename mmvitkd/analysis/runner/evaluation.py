@@ -18,7 +18,8 @@ from ..measures.base import (
     check_entries,
 )
 
-Features = Mapping[Key, Tensor]
+# By the keys of the blocks.
+Features = Mapping[Any, Tensor]
 
 
 class Evaluation:
@@ -32,7 +33,7 @@ class Evaluation:
         measures: Their classes.
     """
 
-    def __init__(self, blocks: Mapping[Key, Block], measures: Sequence[type[Measure]]) -> None:
+    def __init__(self, blocks: Mapping[Any, Block], measures: Sequence[type[Measure]]) -> None:
         self._keys = list(blocks)
         self._zero_tokens = dict.fromkeys(blocks, 0)
         self._about = {

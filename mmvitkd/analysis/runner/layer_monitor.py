@@ -82,7 +82,7 @@ class LayerMonitor:
         self._teacher: dict[Key, dict[str, Any]] = {}
         self._teacher_tokens: list[dict[str, Tensor]] | None = None  # batch by batch
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def measure(self) -> dict[str, LayerReport]:
         """Measure now.
 
@@ -97,7 +97,7 @@ class LayerMonitor:
         student, teacher = (
             _LayerEvaluation(s, self._own, count) for s in ('student', 'teacher')
         )
-        pairs = {}
+        pairs: dict[str, _LayerEvaluation] = {}
         for index, batch in enumerate(self._loader):
             images = self._images(batch)
             if self._teacher_tokens is None:
@@ -139,10 +139,10 @@ class _LayerEvaluation:
     def __init__(self, where: str, measures: Sequence[type[Measure]], num_images: int) -> None:
         self._where, self._measures, self._num_images = where, measures, num_images
         self._evaluation: Evaluation | None = None
-        self._kept: list[dict[Key, Tensor]] = []  # for the second pass, on the CPU
+        self._kept: list[dict[str, Tensor]] = []  # for the second pass, on the CPU
         self._count = 0
 
-    def update(self, tokens: Mapping[Key, Tensor]) -> None:
+    def update(self, tokens: Mapping[str, Tensor]) -> None:
         """Add the patch tokens (B, N, D) of some images at all layers.
 
         Raises:

@@ -22,7 +22,7 @@ MEASURES = ('sep', 'effective_rank', 'svd', 'cka')
 
 
 @HOOKS.register_module()
-class SEPHook(Hook):
+class SEPHook(Hook):  # type: ignore[misc]
     """Measure the student's layers every few epochs, and at the end, next to the teacher's.
 
     Always on the same validation images. Of the pairs of layers that are distilled, or else
@@ -162,7 +162,7 @@ class SEPHook(Hook):
         self._count += 1
 
     def _draw(self, monitor: LayerMonitor, reports: dict[str, LayerReport]) -> dict[str, Any]:
-        """Return the image of each measure that has one, by the measure's name."""
+        """Return the images of the measures by the names of their figures."""
         layers = {
             f'{name}: {monitor.layers.modules[name]}': {
                 'student': report.student,
@@ -171,9 +171,10 @@ class SEPHook(Hook):
             for name, report in reports.items()
         }
         return {
-            measure.name: pixels(measure.draw_training(layers))
+            figure.name: pixels(figure.training(layers))
             for measure in self._measures
-            if measure.draw_training is not None
+            for figure in measure.figures
+            if figure.training is not None
         }
 
 

@@ -1,8 +1,7 @@
 """SEP curves as an image: its size, and each curve in its place."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.measures import SEPMeasure
-from mmvitkd.analysis.measures.sep import SOURCES
+from mmvitkd.analysis.measures.sep import SOURCES, draw_training
 from mmvitkd.analysis.plotting.figure import pixels
 
 import numpy as np
@@ -24,7 +23,7 @@ def layer(null, **curves):
 
 
 def sep_image(layers):
-    return pixels(SEPMeasure.draw_training(layers))
+    return pixels(draw_training(layers))
 
 
 def coloured(image, name):
