@@ -1,4 +1,4 @@
-"""The layers of a model in training that are measured, and their patch tokens."""
+"""Extract the patch tokens of the layers that are distilled, of student and teacher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from .patch_tokens import patch_tokens
 
 
 class DistilledLayers:
-    """Images in, the patch tokens of a student's and a teacher's layers out.
+    """Extracts the patch tokens of a student's and a teacher's layers.
 
     Of a distillation, the pairs of layers whose tokens a loss compares, as they are before
     any connector. Of another model, or of a distillation that compares none, the student's
@@ -21,14 +21,14 @@ class DistilledLayers:
 
     Args:
         model: The model that is trained.
-        images: One image or more, (B, 3, H, W), normalised for the student, with which it is
-            found out what is a layer of patch tokens.
+        images: One image or more, (B, 3, H, W), normalised for the student, to find out which
+            layers have patch tokens.
         layers: Blocks of the student, by their indices, or modules by their names, which are
-            taken instead, without a teacher; or 'last' or 'all'.
+            measured instead, without a teacher; or 'last' or 'all'.
 
     Attributes:
         modules: Of each layer, by its name, the name of the student's module.
-        left_out: Of each comparison that is none of patch tokens, by its name, the reason.
+        left_out: Why a comparison is not one of patch tokens, by its name.
 
     Raises:
         ValueError: If there is no such layer, or it does not give patch tokens.
@@ -55,14 +55,14 @@ class DistilledLayers:
             self.student_tokens(images)
 
     def student_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """The student's patch tokens (B, N, D) of each layer, by its name."""
+        """Return the student's patch tokens (B, N, D) of each layer, by its name."""
         source = FeatureExtractor(self._student, list(self.modules.values()))
         features = source(images)
         keys = {module: key for key, module in source.names.items()}
         return {name: features[keys[module]] for name, module in self.modules.items()}
 
     def teacher_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """The same of the teacher; none where it has no part in this."""
+        """Return the teacher's, likewise; none where there is no teacher."""
         if self._teacher is None:
             return {}
         outputs = self._teacher(images)
@@ -72,7 +72,7 @@ class DistilledLayers:
         }
 
     def _pairs(self, model: Any, images: Tensor) -> list[LayerPair]:
-        """The comparisons of patch tokens; says of the others why they are none."""
+        """Return the comparisons of patch tokens; note why the others are left out."""
         teacher, distiller = getattr(model, 'teacher', None), getattr(model, 'distiller', None)
         if distiller is None or not callable(teacher) or isinstance(teacher, torch.nn.Module):
             return []
@@ -89,7 +89,7 @@ class DistilledLayers:
 
 
 def _teacher_tokens(teacher: Any, output: Any, images: Tensor) -> Tensor:
-    """The patch tokens in what a teacher's module returned, for images as it saw them."""
+    """Return the patch tokens in what a teacher's module returned for these images."""
     size = getattr(teacher, 'input_size', None) or images.shape[2:]
     grid = token_grid_of(getattr(teacher, 'model', None))
     places = None if grid is None else grid[0] * grid[1]

@@ -27,7 +27,7 @@ class ChannelSpectrum:
         """Add the patch tokens of B images, (B, N, C).
 
         Raises:
-            ValueError: If C is not that of the images before.
+            ValueError: If C differs from that of the images before.
         """
         for chunk in chunk_images(features):
             tokens = chunk.flatten(0, 1).double()
@@ -35,7 +35,7 @@ class ChannelSpectrum:
             self._add(tokens.shape[1], len(tokens), amplitudes.cpu())
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             'spectrum', C numbers, and 'frequency_intensity', both in the features' unit.

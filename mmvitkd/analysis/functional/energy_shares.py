@@ -1,4 +1,4 @@
-"""How many directions hold a share of each image's energy, counted over images."""
+"""How many directions hold a share of each image's energy, summarised over images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +35,7 @@ class EnergyShares:
                 counted and left out.
 
         Raises:
-            ValueError: If K is not that of the images before.
+            ValueError: If K differs from that of the images before.
         """
         energies, totals = energies.cpu(), totals.cpu()
         some = totals > 0
@@ -46,7 +46,7 @@ class EnergyShares:
         self._dimensions.append(torch.stack(dimensions, dim=1))
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             For each threshold ('0.80') the summary of the images' dimensions; 'dimensions',

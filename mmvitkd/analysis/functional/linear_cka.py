@@ -1,4 +1,4 @@
-"""Linear CKA: how alike two models' or blocks' features of the same images are."""
+"""Linear CKA: how similar two models' or blocks' features of the same images are."""
 
 from itertools import combinations_with_replacement
 from typing import Any
@@ -49,8 +49,8 @@ class LinearCKA:
     between 0 and 1; rotating or scaling all channels of a source changes nothing. From
     D x D' sums, so that the features need not be kept.
 
-    With few rows next to the channels, CKA is high whatever the features. The null beside
-    it is its expectation, exact, when the rows of one source are shuffled. It takes rows as
+    With few rows compared with the channels, CKA is high whatever the features. The null is
+    its exact expectation when the rows of one source are shuffled. It takes rows as
     exchangeable; the tokens of an image are alike, so of 'tokens' it is a lower bound.
 
     Args:
@@ -92,15 +92,15 @@ class LinearCKA:
 
     @property
     def num_sources(self) -> int:
-        """How many sources there are; 0 before the first update."""
+        """Number of sources; 0 before the first update."""
         return 1 + max((j for _, j in self._products), default=-1)
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             'rows' and 'num_rows'; 'cka' of the first two sources; 'matrix', CKA between all
-            of them, and 'null', what it would be of shuffled rows, (sources, sources) each.
+            of them, and 'null', its value for shuffled rows, (sources, sources) each.
 
         Raises:
             ValueError: If there are no images, or a source has the same row everywhere.
@@ -142,7 +142,7 @@ class LinearCKA:
         return source.double().flatten(0, 1)
 
     def _spread(self, source: int) -> tuple[float, float]:
-        """Frobenius norm and trace of a source's centred products with itself."""
+        """Return Frobenius norm and trace of a source's centred products with itself."""
         own = self._products[source, source]
         trace = own.products.trace().item()
         energy = trace + own.count * own.mean_x.square().sum().item()

@@ -1,4 +1,4 @@
-"""Magnitude: how large activations, or gradients, are."""
+"""Mean magnitude of activations, or of gradients."""
 
 from torch import Tensor
 
@@ -9,10 +9,10 @@ class Magnitude(PerImage):
     """Mean ``|A_l|`` over channels and tokens (arXiv 2511.06848).
 
     Of a block's features it is the activation magnitude; of the gradient of the label's logit
-    with respect to them, the gradient magnitude. As all images have as many tokens, the mean
-    over images is that over everything.
+    with respect to them, the gradient magnitude. As all images have the same number of tokens,
+    the mean over images is that over everything.
     """
 
     def values_of(self, features: Tensor) -> Tensor:
-        """Mean magnitude of each image, (b,)."""
+        """Return the mean magnitude of each image, (b,)."""
         return features.double().abs().mean((1, 2))

@@ -1,4 +1,4 @@
-"""Means and products about the mean, gathered batch by batch without cancellation."""
+"""Accumulate means and centred products batch by batch without cancellation."""
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ class CurveMoments:
         """Add curves, (B, K).
 
         Raises:
-            ValueError: If K is not that of the curves before.
+            ValueError: If K differs from that of the curves before.
         """
         if not len(curves):
             return

@@ -1,4 +1,4 @@
-"""Measures that are one number an image, and their summary over images."""
+"""Base class of what is one number per image, summarised over images."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -11,14 +11,14 @@ from .summary import summary_of
 
 
 class PerImage(ABC):
-    """A number for each image; most are a mean over the image's tokens."""
+    """Accumulates one number per image, mostly a mean over its tokens."""
 
     def __init__(self) -> None:
         self._values: list[Tensor] = []
 
     @abstractmethod
     def values_of(self, features: Tensor) -> Tensor:
-        """The numbers of those of b images that have one.
+        """Return the numbers of those of b images that have one.
 
         Args:
             features: Patch tokens, (b, N, D).
@@ -33,7 +33,7 @@ class PerImage(ABC):
             self._values.append(self.values_of(chunk).to('cpu', torch.float64))
 
     def result(self) -> dict[str, Any]:
-        """The summary over the images: 'mean', 'std', 'median', 'q25', 'q75', 'p99'.
+        """Return the summary over the images: 'mean', 'std', 'median', 'q25', 'q75', 'p99'.
 
         Raises:
             ValueError: If no image has a number.

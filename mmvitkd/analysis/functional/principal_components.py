@@ -1,4 +1,4 @@
-"""Dataset PCA: in how many directions shared by all images each image's energy lies."""
+"""Dataset PCA: how many directions shared by all images hold each image's energy."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from .moments import CentredProducts
 
 
 class PCABasis(NamedTuple):
-    """Directions of a dataset's tokens, by falling energy.
+    """Principal directions of a dataset's tokens, by falling energy.
 
     Attributes:
         eigvals: Mean energy of a token along each, (D,) float64.
         vectors: The directions, in columns, (D, D) float64.
-        mean: Mean token that was taken off, (D,) float64; None of an uncentred basis.
+        mean: Mean token that was subtracted, (D,) float64; None for an uncentred basis.
     """
 
     eigvals: Tensor
@@ -25,20 +25,21 @@ class PCABasis(NamedTuple):
 
     @property
     def centered(self) -> bool:
-        """Whether the dataset's mean token is taken off."""
+        """Whether the dataset's mean token is subtracted."""
         return self.mean is not None
 
     def tokens(self, features: Tensor) -> Tensor:
-        """Features as the basis sees them: float64, less the mean token if it is centred."""
+        """Return features as float64, minus the mean token if the basis is centred."""
         features = features.double()
         return features if self.mean is None else features - self.mean.to(features.device)
 
 
 class SecondMoment:
-    """First phase: the second moment ``C = (1/T) sum_i X_i^T X_i`` of all T tokens, and mean.
+    """First phase: second moment ``C = (1/T) sum_i X_i^T X_i`` and mean of all T tokens.
 
-    Published, the basis is fitted to the images that are then judged by it (arXiv 2511.15572).
-    To judge unseen images, feed half of them here and the other half to ``PCADimensions``.
+    As published, the basis is fitted to the images that are then projected on it (arXiv
+    2511.15572). To project unseen images, feed half of them here and the other half to
+    ``PCADimensions``.
     """
 
     def __init__(self) -> None:
@@ -48,16 +49,16 @@ class SecondMoment:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         tokens = features.flatten(0, 1)
         self._products.update(tokens, tokens)
 
     def basis(self, centered: bool = False) -> PCABasis:
-        """Eigenvectors of the second moment, or of the covariance.
+        """Return eigenvectors of the second moment, or of the covariance.
 
         Args:
-            centered: Whether to take the mean token off first. Published: False.
+            centered: Whether to subtract the mean token first. Published: False.
 
         Raises:
             ValueError: If there are no tokens.
@@ -79,7 +80,7 @@ class PCADimensions:
 
     Per image, the smallest d with ``E_i(d) >= t``. All D directions count, so that the
     shares are of the image's whole energy. With a centred basis the dataset's mean token is
-    taken off ``X_i``.
+    subtracted from ``X_i``.
 
     Args:
         basis: Of ``SecondMoment``, on any device.
@@ -109,7 +110,7 @@ class PCADimensions:
         self._shares.update(projected.square().sum(1), tokens.square().sum((1, 2)))
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``EnergyShares`` gives, the directions being the dataset's; 'eigvals', mean

@@ -1,4 +1,4 @@
-"""Whether the order of the channels matters to SEP: a permutation test, with a bootstrap."""
+"""Permutation test, with a bootstrap: does the order of the channels matter to SEP?"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class SEPPermutation:
 
     Two kinds of chance are kept apart. 'd_of_orders' and 'p_value' are over the orders, on
     all images: is the natural order unlike a random one? 'low' and 'high' of 'change' are the
-    paired bootstrap over images, the orders being given: would other images say the same?
+    paired bootstrap over images, the orders being given: would other images give the same?
 
     Args:
         mode: 'full' or 'folded', as of ``SEP``.
@@ -64,7 +64,7 @@ class SEPPermutation:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         width = features.shape[-1]
         if not self._orders:
@@ -88,13 +88,13 @@ class SEPPermutation:
             self._zero_tokens += int((norms == 0).sum())
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``curve_report`` gives of the curve averaged over tokens and orders, 'std'
             being that of the orders' curves; for each threshold ('0.80') the summary over
             orders 'd_of_orders'; the two-sided 'p_value' of the natural d among them; 'change',
-            permuted less natural bandwidth, as 'mean' and, of the bootstrap's interval,
+            permuted minus natural bandwidth, as 'mean' and, of the bootstrap's interval,
             'low' and 'high'. Then 'confidence' of the interval, 'num_orders',
             'num_resamples', 'seed', 'num_tokens' and 'zero_tokens'.
 
@@ -129,18 +129,18 @@ class SEPPermutation:
         }
 
     def _change(self, pair: Tensor) -> Tensor:
-        """Permuted less natural bandwidth of summed energies (2, D // 2 + 1): (thresholds,)."""
+        """Return permuted minus natural bandwidth of energies (2, D // 2 + 1)."""
         curves = self._curves(pair)
         natural, permuted = self._dimensions(curves)
         return (permuted - natural).double() / curves.shape[-1]
 
     def _curves(self, half: Tensor) -> Tensor:
-        """Cumulated shares of energies that were summed over tokens."""
+        """Return cumulated shares of energies that were summed over tokens."""
         curves = ordered_power(half, len(self._orders[0]), self.mode).cumsum(-1)
         return curves / curves[..., -1:]
 
     def _dimensions(self, curves: Tensor) -> Tensor:
-        """Where curves (..., K) reach the thresholds, (..., thresholds)."""
+        """Return where curves (..., K) reach the thresholds, (..., thresholds)."""
         return torch.stack([dimension(curves, t) for t in self.thresholds], dim=-1)
 
     def _keyed(self, values: Sequence[Any]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class SEPPermutation:
 
 
 def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:
-    """Share of orders, the natural one among them, as far from the orders' mean as it.
+    """Return the share of orders, with the natural one, at least as far from their mean as it.
 
     Args:
         natural: (thresholds,).

@@ -11,7 +11,7 @@ from .summary import summary_of
 
 
 def singular_values(features: Tensor) -> Tensor:
-    """Singular values of each image's N x D matrix, uncentred.
+    """Return singular values of each image's N x D matrix, uncentred.
 
     They are roots of the eigenvalues of the smaller Gram matrix, n x n, in float64, which is
     several times as fast as a decomposition with vectors. The squared values are right to
@@ -33,7 +33,9 @@ def singular_values(features: Tensor) -> Tensor:
 
 
 def effective_rank(values: Tensor) -> Tensor:
-    """Exponential of the entropy of ``s_k / sum s`` (Roy and Vetterli, EUSIPCO 2007).
+    """Return the exponential of the entropy of ``s_k / sum s``.
+
+    The effective rank of Roy and Vetterli, EUSIPCO 2007.
 
     Args:
         values: Singular values, not all 0, (..., n).
@@ -74,7 +76,7 @@ def svd_dimensions(
 
 
 class SVDDimensions:
-    """In how many directions of its own each image's energy lies (arXiv 2511.15572).
+    """How many directions of its own hold each image's energy (arXiv 2511.15572).
 
     Per image, the smallest d whose d largest singular values hold the share t of
     ``sum s_k^2``, uncentred; the published table is the 99th percentile over 1,000 images.
@@ -92,7 +94,7 @@ class SVDDimensions:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If min(N, D) is not that of the images before.
+            ValueError: If min(N, D) differs from that of the images before.
         """
         self.add(singular_values(features))
 
@@ -108,7 +110,7 @@ class SVDDimensions:
         self._ranks.append(effective_rank(values[values[:, 0] > 0]))
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``EnergyShares`` gives, the directions being the image's own, and

@@ -54,10 +54,10 @@ class SEP:
     - 'folded', as in the paper's text: the D' = D // 2 + 1 bins of the real FFT, those that
       stand for a conjugate pair doubled; bandwidths are d / D'.
 
-    High bandwidths say little by themselves. The order of the channels is arbitrary, and in
+    High bandwidths mean little by themselves. The order of the channels is arbitrary, and in
     a random order every frequency but DC has the same expected energy: behind DC the curve
     is a straight line, and b_90 about 0.90 of nearly any token, one-hot, sparse or Gaussian.
-    Show it beside a null (``SEPPermutation``, ``null_sep``) and beside measures without an
+    Show it next to a null (``SEPPermutation``, ``null_sep``) and to measures without an
     FFT, which tell these apart (``SortedChannelEnergy``, ``ParticipationRatio``).
 
     Args:
@@ -79,7 +79,7 @@ class SEP:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         for chunk in chunk_images(features):
             tokens = chunk.flatten(0, 1).double()
@@ -87,7 +87,7 @@ class SEP:
             self._shares.update(power)
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``TokenShares`` gives: 'curve' and, over the tokens, 'std'; 'd' and
@@ -110,7 +110,7 @@ def check_mode(mode: str) -> None:
 
 
 def half_power(tokens: Tensor) -> Tensor:
-    """Energy ``|F_k|^2`` at the frequencies from DC up that differ, of real tokens.
+    """Return the energy ``|F_k|^2`` of real tokens at the distinct frequencies from DC up.
 
     Args:
         tokens: float64, (..., D).
@@ -123,7 +123,7 @@ def half_power(tokens: Tensor) -> Tensor:
 
 
 def ordered_power(half: Tensor, embed_dims: int, mode: str) -> Tensor:
-    """The energies of a mode, in the order in which it cumulates them.
+    """Return the energies of a mode, in the order in which it cumulates them.
 
     Args:
         half: What ``half_power`` gives, (..., D // 2 + 1).

@@ -12,7 +12,7 @@ from .subspaces import angle_summary, cosines_between, top_subspaces
 
 
 class SubspaceRotation:
-    """How far the subspaces that hold images' energy are turned against each other.
+    """How far the subspaces that hold images' energy are rotated against each other.
 
     arXiv 2511.15572 claims that every image lies in few dimensions and that these differ
     from image to image, and infers it from the gap between the per-image SVD and the dataset
@@ -20,12 +20,12 @@ class SubspaceRotation:
     singular values of ``U_i^T U_j``, U being D x d.
 
     Uncentred, the first direction is largely the dataset's mean token, which all images
-    share; with a centred basis it is taken off the images too.
+    share; a centred basis subtracts it from the images too.
 
     Args:
         num_images: Size of the whole set: pairs are drawn from it beforehand, so that they do
-            not depend on batches and processes.
-        basis: Of ``SecondMoment``: the images are also held against its first d directions.
+            not depend on batches.
+        basis: Of ``SecondMoment``: the images are also compared with its first d directions.
         d: Dimension of the subspaces. 10 is about what holds 80 % of an image's energy in the
             published models (1 to 41), fits in the 49 tokens of Swin's last stage, and is few
             against any width, so that random subspaces overlap little.
@@ -93,12 +93,12 @@ class SubspaceRotation:
         self._measure_pairs()
 
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             'd', 'seed', 'centered'; 'num_pairs' that were measured; 'left_out', how many
             images have fewer than d directions; 'null', the overlap expected of random
-            subspaces, d / D; 'pairs', the angles and overlaps of ``described``; and, if there
+            subspaces, d / D; 'pairs', what ``angle_summary`` gives; and, if there
             is a basis, 'dataset', those of each image against it.
 
         Raises:
@@ -123,7 +123,7 @@ class SubspaceRotation:
         return result
 
     def _measure_pairs(self) -> None:
-        """Compare the pairs that are complete, and let go of what no pair waits for."""
+        """Compare the pairs that are complete, and free what no pair waits for."""
         ready = sorted(pair for pair in self._awaited if self._bases.keys() >= set(pair))
         if ready:
             first, second = (
@@ -164,5 +164,5 @@ class SubspaceRotation:
 
 
 def _stacked(cosines: Mapping[Any, Tensor]) -> Tensor:
-    """In the order of the images, whichever came first."""
+    """Stack cosines in the order of the images, whichever came first."""
     return torch.stack([cosines[key] for key in sorted(cosines)])

@@ -1,4 +1,4 @@
-"""Entropy of the values in a token, by a histogram that all blocks and images share."""
+"""Entropy of the values in a token, from a histogram that all blocks and images share."""
 
 import math
 from typing import Any
@@ -54,7 +54,7 @@ class ValueRange:
             self.low, self.high = min(self.low, low), max(self.high, high)
 
     def result(self) -> dict[str, float]:
-        """'low' and 'high'.
+        """Return 'low' and 'high'.
 
         Raises:
             ValueError: If there are no images.
@@ -69,7 +69,7 @@ class TokenEntropy(PerImage):
 
     Of their histogram in equal bins between the smallest and the largest value of all blocks
     and images (``ValueRange``); averaged over tokens (arXiv 2511.06848). As all images have
-    as many tokens, the mean over images is that over all tokens.
+    the same number of tokens, the mean over images is that over all tokens.
 
     The bins are those of ``numpy.histogram(token, bins, (low, high))``, to the value: closed
     on the left, the last one on both sides, edges rounded to the type of the features, half
@@ -82,7 +82,7 @@ class TokenEntropy(PerImage):
         bins: Equal bins between them.
 
     Raises:
-        ValueError: If there is no bin, or the range is none.
+        ValueError: If there is no bin, or no range.
     """
 
     def __init__(self, low: float, high: float, bins: int = 100) -> None:
@@ -95,14 +95,14 @@ class TokenEntropy(PerImage):
         self._edges = _edges(self.low, self.high, bins)
 
     def values_of(self, features: Tensor) -> Tensor:
-        """Mean entropy of each image's tokens, (b,)."""
+        """Return the mean entropy of each image's tokens, (b,)."""
         tokens = features if features.dtype == torch.float64 else features.float()
         counts = self.counts_of(tokens.flatten(0, 1))
         entropies = torch.special.entr(counts.double() / tokens.shape[2]).sum(1)
         return entropies.view(tokens.shape[:2]).mean(1) / math.log(2)
 
     def counts_of(self, tokens: Tensor) -> Tensor:
-        """Histograms of tokens.
+        """Return the histograms of tokens.
 
         Args:
             tokens: float32 or float64, (T, C).
@@ -123,7 +123,7 @@ class TokenEntropy(PerImage):
 
 
 def _edges(low: float, high: float, bins: int) -> Tensor:
-    """The bins' edges, as ``numpy.linspace`` rounds them: float64, (bins + 1,)."""
+    """Return the bins' edges, as ``numpy.linspace`` rounds them: float64, (bins + 1,)."""
     if low == high:
         low, high = low - 0.5, high + 0.5
     return torch.arange(bins + 1, dtype=torch.float64) * ((high - low) / bins) + low

@@ -14,7 +14,7 @@ BANDWIDTH_THRESHOLDS = (0.50, 0.60, 0.70, 0.80, 0.90)
 
 
 class TokenShares:
-    """The mean over tokens of their curves of cumulated energy, and what is read from it.
+    """Mean over tokens of their curves of cumulated energy, and where it reaches shares.
 
     Args:
         thresholds: Shares of a token's energy.
@@ -33,7 +33,7 @@ class TokenShares:
                 without any has no shares: it is counted and left out.
 
         Raises:
-            ValueError: If K is not that of the tokens before.
+            ValueError: If K differs from that of the tokens before.
         """
         curves = energies.cumsum(1)
         totals = curves[:, -1:].clone()
@@ -45,7 +45,7 @@ class TokenShares:
         self._zero_tokens += len(energies) - len(curves)
 
     def result(self) -> dict[str, Any]:
-        """What the tokens so far came to.
+        """Return the result for the tokens so far.
 
         Returns:
             What ``curve_report`` gives, 'std' being over the tokens; 'num_tokens' that were
@@ -68,7 +68,7 @@ class TokenShares:
 def curve_report(
     curve: Sequence[float], std: Sequence[float], thresholds: Sequence[float]
 ) -> dict[str, Any]:
-    """A curve of cumulated shares, and where it reaches the thresholds.
+    """Return a curve of cumulated shares, and where it reaches the thresholds.
 
     Args:
         curve: Share held by the first 1, 2, ... K parts.

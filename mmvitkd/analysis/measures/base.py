@@ -206,7 +206,7 @@ class Measure(ABC):
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
         """Return the bytes that it holds for a block while batches come."""
-        return 16 * DOUBLE * block.num_images  # some numbers an image
+        return 8 * DOUBLE * block.num_images  # some numbers an image
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:

@@ -209,8 +209,9 @@ class RotationMeasure(Measure):
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
         """The basis, and the subspaces of images that wait for the other one of a pair."""
+        basis = 0 if 'pca' in block.settings.measures else block.square_bytes  # they share it
         waiting = DOUBLE * min(block.num_images, NUM_PAIRS) * block.embed_dims * _dims(block)
-        return super().state_bytes(block, num_blocks) + block.square_bytes + waiting
+        return super().state_bytes(block, num_blocks) + basis + waiting
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:

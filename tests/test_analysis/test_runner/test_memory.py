@@ -1,8 +1,10 @@
 """How the memory limit is divided."""
 
+from pathlib import Path
+
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.base import Block
-from mmvitkd.analysis.measures.selection import measure_named
+from mmvitkd.analysis.measures.selection import measure_named, select_measures
 from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.runner.memory import plan_memory
 from mmvitkd.utils.errors import KeyedValueError
@@ -72,3 +74,11 @@ def test_what_measures_hold_is_counted(names, num_blocks, least):
     with pytest.raises(KeyedValueError, match=rf'of {num_blocks} blocks? take') as error:
         plan(least, names, num_blocks)
     assert error.value.key == 'memory_limit'
+
+
+@pytest.mark.parametrize(('num_images', 'held'), [(100, '198 MiB'), (1000, '491 MiB')])
+def test_the_document_says_what_cait_takes(num_images, held):
+    with pytest.raises(KeyedValueError, match=rf'take {held} and 12\.7 MiB an image'):
+        plan(9 * MIB, select_measures(['default'], 24), 24, num_images)
+    document = (Path(__file__).parents[3] / 'docs' / 'analyses.md').read_text()
+    assert held in document and '12.7 MiB' in document
