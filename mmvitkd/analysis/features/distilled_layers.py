@@ -62,7 +62,7 @@ class DistilledLayers:
         return {name: features[keys[module]] for name, module in self.modules.items()}
 
     def teacher_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the teacher's, likewise; none where there is no teacher."""
+        """The same of the teacher; none where it has no part in this."""
         if self._teacher is None:
             return {}
         outputs = self._teacher(images)
@@ -72,7 +72,7 @@ class DistilledLayers:
         }
 
     def _pairs(self, model: Any, images: Tensor) -> list[LayerPair]:
-        """Return the comparisons of patch tokens; note why the others are left out."""
+        """The comparisons of patch tokens; says of the others why they are none."""
         teacher, distiller = getattr(model, 'teacher', None), getattr(model, 'distiller', None)
         if distiller is None or not callable(teacher) or isinstance(teacher, torch.nn.Module):
             return []
@@ -89,7 +89,7 @@ class DistilledLayers:
 
 
 def _teacher_tokens(teacher: Any, output: Any, images: Tensor) -> Tensor:
-    """Return the patch tokens in what a teacher's module returned for these images."""
+    """The patch tokens in what a teacher's module returned, for images as it saw them."""
     size = getattr(teacher, 'input_size', None) or images.shape[2:]
     grid = token_grid_of(getattr(teacher, 'model', None))
     places = None if grid is None else grid[0] * grid[1]
