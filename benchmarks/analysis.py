@@ -1,6 +1,6 @@
-"""Our measures against a naive path, on the same features, interleaved: `analysis.py`.
+"""Compare our measures with a naive path on the same features, interleaved: `analysis.py`.
 
-The naive path takes one image at a time: numpy's SVD with U and V, a complex FFT and one
+The naive path computes one image at a time: numpy's SVD with U and V, a complex FFT and one
 `numpy.histogram` for every token. A second table compares the measures of CaiT-S24's last
 block with the forward passes that they need.
 """
@@ -12,14 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from mmvitkd.analysis import (
-    SEP,
-    PCADimensions,
-    SecondMoment,
-    SVDDimensions,
-    TokenEntropy,
-    ValueRange,
-)
+from mmvitkd.analysis import pca_dimensions, sep, svd_dimensions, token_entropy
 from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
@@ -48,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def naive_svd(features: np.ndarray) -> list[list[int]]:
-    """Dimensions of each image, from a full SVD."""
+    """Compute the dimensions of each image, from a full SVD."""
     found = []
     for image in features:
         _, values, _ = np.linalg.svd(image, full_matrices=False)
@@ -58,7 +51,7 @@ def naive_svd(features: np.ndarray) -> list[list[int]]:
 
 
 def naive_sep(features: np.ndarray) -> np.ndarray:
-    """The mean curve, a complex FFT a token."""
+    """Compute the mean curve, with a complex FFT per token."""
     curves = []
     for image in features:
         for token in image:
@@ -68,7 +61,7 @@ def naive_sep(features: np.ndarray) -> np.ndarray:
 
 
 def naive_entropy(features: np.ndarray) -> float:
-    """Mean entropy in bits, a histogram a token."""
+    """Compute the mean entropy in bits, with a histogram per token."""
     low, high = features.min(), features.max()
     entropies = []
     for image in features:
@@ -80,35 +73,23 @@ def naive_entropy(features: np.ndarray) -> float:
 
 
 def our_svd(features: Tensor) -> dict[str, Any]:
-    """The same with ours, which adds the mean curve and the effective rank."""
-    measure = SVDDimensions()
-    measure.update(features)
-    return measure.result()
+    """Do the same with ours, which adds the mean curve and the effective rank."""
+    return svd_dimensions(features)
 
 
 def our_sep(features: Tensor) -> dict[str, Any]:
-    """The same with ours."""
-    measure = SEP()
-    measure.update(features)
-    return measure.result()
+    """Do the same with ours."""
+    return sep(features)
 
 
 def our_entropy(features: Tensor) -> dict[str, Any]:
-    """The same with ours: the range first."""
-    span = ValueRange()
-    span.update(features)
-    measure = TokenEntropy(span.low, span.high, BINS)
-    measure.update(features)
-    return measure.result()
+    """Do the same with ours."""
+    return token_entropy(features, BINS)
 
 
 def our_pca(features: Tensor) -> dict[str, Any]:
-    """The data set's basis, then each image's dimensions on it."""
-    moment = SecondMoment()
-    moment.update(features)
-    measure = PCADimensions(moment.basis())
-    measure.update(features)
-    return measure.result()
+    """Compute the dataset's basis, then each image's dimensions on it."""
+    return pca_dimensions(features)
 
 
 PEERS: dict[str, tuple[Callable[[np.ndarray], Any], Callable[[Tensor], Any]]] = {
@@ -119,7 +100,7 @@ PEERS: dict[str, tuple[Callable[[np.ndarray], Any], Callable[[Tensor], Any]]] = 
 
 
 def rounds(features: Tensor, number: int) -> Iterator[dict[str, float]]:
-    """Seconds of each measure, naive and ours by turns; the first round is not given."""
+    """Yield the seconds of each measure, naive and ours in turn, without the first round."""
     array = features.cpu().double().numpy()
     for index in range(number + 1):
         found = {}
@@ -137,7 +118,7 @@ def rounds(features: Tensor, number: int) -> Iterator[dict[str, float]]:
 
 
 def measures_table(times: list[dict[str, float]], images: int) -> str:
-    """Milliseconds an image, minimum and median, and the ratio of the medians."""
+    """Return milliseconds per image, minimum and median, and the ratio of the medians."""
     rows = []
     for name in (*PEERS, 'sum'):
         naive, ours = ([t[f'{role} {name}'] for t in times] for role in ('naive', 'our'))
@@ -149,7 +130,7 @@ def measures_table(times: list[dict[str, float]], images: int) -> str:
 
 
 def model_rounds(images: int, number: int, device: str) -> Iterator[dict[str, float]]:
-    """Seconds of CaiT-S24's forward pass, and of four measures of its last block."""
+    """Yield the seconds of CaiT-S24's forward pass, and of four measures of its last block."""
     model = timm.create_model('cait_s24_224').eval().to(device)
     batch = torch.randn(images, 3, 224, 224, device=device)
     kept: list[Tensor] = []
@@ -165,7 +146,7 @@ def model_rounds(images: int, number: int, device: str) -> Iterator[dict[str, fl
 
 
 def model_table(times: list[dict[str, float]], images: int) -> str:
-    """Milliseconds an image, and what the measures add to the forward pass."""
+    """Return milliseconds per image, and what the measures add to the forward pass."""
     cells = [
         f'{1e3 * f([t[key] for t in times]) / images:.1f}'
         for key in ('forward', 'measures')

@@ -1,4 +1,4 @@
-"""What a look of SEPHook costs, as a share of an ImageNet epoch: `sep_hook.py`.
+"""Measure what SEPHook costs, as a share of an ImageNet epoch: `sep_hook.py`.
 
 CaiT-S24 teaches WideLast DeiT-Tiny at 224 px, random weights. The hook reads JPEG files
 through the validation pipeline; a training step is timed without its data loader, whose
@@ -77,8 +77,8 @@ def seconds_of_a_step(model: Any, cfg: Config, batch_size: int, steps: int) -> f
     return median(found[1:])
 
 
-def seconds_of_looks(model: Any, cfg: Config, num_images: int) -> list[float]:
-    """Seconds of the hook's first look, with the teacher, and of a later one."""
+def seconds_of_measurements(model: Any, cfg: Config, num_images: int) -> list[float]:
+    """Return the seconds of the first measurement, with the teacher, and of a later one."""
     with tempfile.TemporaryDirectory() as folder:
         run = _run_of(model, cfg, num_images, Path(folder))
         hook = SEPHook(interval=1, num_images=num_images)
@@ -123,9 +123,10 @@ def counted(model: Any, num_images: int) -> str:
     return (
         f'GMACs an image: student {student:.2f}, teacher {teacher:.2f}\n'
         f'an epoch: {EPOCH:,} x (3 x {student:.2f} + {teacher:.2f}) = {epoch:,.0f} GMACs\n'
-        f'first look: {num_images} x ({student:.2f} + {teacher:.2f}) = {first:,.0f} GMACs, '
+        f'first measurement: {num_images} x ({student:.2f} + {teacher:.2f}) = '
+        f'{first:,.0f} GMACs, '
         f'{100 * first / epoch:.4f} % of an epoch\n'
-        f'later look: {num_images} x {student:.2f} = {later:,.0f} GMACs, '
+        f'later measurement: {num_images} x {student:.2f} = {later:,.0f} GMACs, '
         f'{100 * later / epoch:.4f} % of an epoch'
     )
 
@@ -147,11 +148,13 @@ def main() -> None:
             f'{step:.3f} s = {epoch:,.0f} s',
             flush=True,
         )
-        looks = seconds_of_looks(model, cfg, args.num_images)
-    for name, seconds in zip(('first', 'later'), looks, strict=True):
-        print(f'{name} look: {seconds:.2f} s, {100 * seconds / epoch:.4f} % of an epoch')
+        measurements = seconds_of_measurements(model, cfg, args.num_images)
+    for name, seconds in zip(('first', 'later'), measurements, strict=True):
+        print(f'{name} measurement: {seconds:.2f} s, {100 * seconds / epoch:.4f} % of an epoch')
     if args.json is not None:
-        write_run(args.json, args, step_seconds=step, epoch_seconds=epoch, look_seconds=looks)
+        write_run(
+            args.json, args, step_seconds=step, epoch_seconds=epoch, look_seconds=measurements
+        )
 
 
 if __name__ == '__main__':

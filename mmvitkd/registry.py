@@ -44,3 +44,5 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     scope='mmvitkd',
     locations=['mmvitkd.engine'],
 )
+# Measures of features: what a report, and SEPHook, say of a model's blocks.
+MEASURES = Registry('measure', scope='mmvitkd', locations=['mmvitkd.analysis.measures'])

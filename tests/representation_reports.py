@@ -5,15 +5,15 @@ import math
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.channel_energy import ParticipationRatio, SortedChannelEnergy
 from mmvitkd.analysis.functional.channel_spectrum import ChannelSpectrum
-from mmvitkd.analysis.functional.cka import LinearCKA
-from mmvitkd.analysis.functional.entropy import TokenEntropy, ValueRange
-from mmvitkd.analysis.functional.magnitude import Magnitude
-from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
-from mmvitkd.analysis.functional.rotation import SubspaceRotation
-from mmvitkd.analysis.functional.sep import SEP
+from mmvitkd.analysis.functional.linear_cka import LinearCKA
+from mmvitkd.analysis.functional.mean_magnitude import Magnitude
+from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 from mmvitkd.analysis.functional.sep_null import null_sep
 from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
+from mmvitkd.analysis.functional.spectral_energy import SEP
+from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
+from mmvitkd.analysis.functional.token_entropy import TokenEntropy, ValueRange
 
 import torch
 

@@ -1,25 +1,29 @@
-"""Measures of models and features: no registry, no files."""
+"""Measure models and their features: functions and accumulators on tensors."""
 
 from ..models.utils.cost import Cost, DistillationCost, cost_of, distillation_cost_of
 from .features.extractor import FeatureExtractor
+from .features.gradients import feature_gradients
 from .functional.channel_energy import ParticipationRatio, SortedChannelEnergy
 from .functional.channel_spectrum import ChannelSpectrum
-from .functional.cka import LinearCKA
-from .functional.entropy import TokenEntropy, ValueRange
-from .functional.gradients import (
-    feature_gradients,
-    integrated_gradients,
-    saliency,
-    saliency_map,
-    smooth_grad,
+from .functional.linear_cka import LinearCKA, linear_cka
+from .functional.mean_magnitude import Magnitude
+from .functional.principal_components import (
+    PCABasis,
+    PCADimensions,
+    SecondMoment,
+    pca_dimensions,
 )
-from .functional.magnitude import Magnitude
-from .functional.pca import PCABasis, PCADimensions, SecondMoment
-from .functional.rotation import SubspaceRotation
-from .functional.sep import SEP
 from .functional.sep_null import null_sep, null_tokens
 from .functional.sep_permutation import SEPPermutation
-from .functional.singular_values import SVDDimensions, effective_rank, singular_values
+from .functional.singular_values import (
+    SVDDimensions,
+    effective_rank,
+    singular_values,
+    svd_dimensions,
+)
+from .functional.spectral_energy import SEP, sep
+from .functional.subspace_rotation import SubspaceRotation
+from .functional.token_entropy import TokenEntropy, ValueRange, token_entropy
 from .layer_selection import LayerChoice, choose_layers
 
 __all__ = [
@@ -46,11 +50,12 @@ __all__ = [
     'distillation_cost_of',
     'effective_rank',
     'feature_gradients',
-    'integrated_gradients',
+    'linear_cka',
     'null_sep',
     'null_tokens',
-    'saliency',
-    'saliency_map',
+    'pca_dimensions',
+    'sep',
     'singular_values',
-    'smooth_grad',
+    'svd_dimensions',
+    'token_entropy',
 ]

@@ -1,4 +1,4 @@
-"""Which blocks to distil, from the teacher's frequency intensity, as SpectralKD chooses."""
+"""Choose blocks to distil by the teacher's frequency intensity, as SpectralKD does."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ class LayerChoice(NamedTuple):
         first: How many at the front.
         last: How many at the back.
         pairs: (student block, teacher block), from 0.
-        held: Intensity of the chosen teacher blocks, as a share of what the most intense
-            blocks, as many, hold wherever they lie: 1 where the ends are the most intense.
+        captured_share: Intensity of the chosen teacher blocks, as a share of that of the
+            same number of most intense blocks anywhere: 1 where those are at the ends.
     """
 
     first: int
     last: int
     pairs: list[tuple[int, int]]
-    held: float
+    captured_share: float
 
 
 def choose_layers(
@@ -36,18 +36,18 @@ def choose_layers(
     and last blocks, and distils the first 2 and the last 6: of a student of 12 blocks and a
     teacher of 24, s{0, 1, 6 to 11} -> t{0, 1, 18 to 23}. Of Swin it distils all 4 stages.
 
-    From the curve comes the split between front and back: of all ways to take ``num_pairs``
+    The curve decides the split between front and back: of all ways to take ``num_pairs``
     teacher blocks from the two ends, the one whose intensities have the largest sum; of equal
-    ones, that with fewest at the front. A rule of thumb are their number, 8 as published,
-    that they lie at the ends (``held`` says what that costs), and that the student's ends
-    take after the teacher's, block by block. The paper gives no formula for any of it. What
-    it chose by eye is ``first=2``.
+    ones, that with fewest at the front. Three choices are rules of thumb: their number, 8 as
+    published; that they lie at the ends (``captured_share`` says what that costs); and that
+    the student's ends are paired with the teacher's, block by block. The paper gives no
+    formula for any of this; it chose ``first=2`` by eye.
 
     Args:
         intensities: The teacher's frequency intensity, block by block from 0.
-        student_depth: Blocks, or stages, of the student.
+        student_depth: Number of blocks, or stages, of the student.
         num_pairs: How many pairs; fewer where either model has fewer blocks.
-        first: How many of them at the front, whatever the curve says; None to go by it.
+        first: How many of them at the front; None lets the curve decide.
 
     Raises:
         ValueError: If a number is out of range, or an intensity is negative or not finite.
@@ -55,7 +55,7 @@ def choose_layers(
     curve = [float(intensity) for intensity in intensities]
     if not any(curve) or not all(math.isfinite(value) and value >= 0 for value in curve):
         raise ValueError(
-            f'intensities: found {curve}, wanted those of one block or more, finite and not '
+            f'intensities: found {curve}, wanted one per block, finite and not '
             'negative, not all 0.'
         )
     if student_depth < 1 or num_pairs < 1:

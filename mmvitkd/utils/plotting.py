@@ -1,9 +1,13 @@
 """Share colours, uncluttered axes and whole files among all figures."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # `import mmvitkd` does without matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 from .atomic_file import atomic_file
 

@@ -14,13 +14,15 @@ def test_a_curve_like_caits_gives_the_published_pairs():
     choice = choose_layers(CAIT, student_depth=12)
     assert (choice.first, choice.last) == (2, 6)
     assert choice.pairs == PUBLISHED
-    assert choice.held == 1
+    assert choice.captured_share == 1
 
 
 def test_the_published_split_can_be_asked_for():
     choice = choose_layers(range(1, 25), student_depth=12, first=2)
     assert choice.pairs == PUBLISHED
-    assert choice.held == pytest.approx((1 + 2 + sum(range(19, 25))) / sum(range(17, 25)))
+    assert choice.captured_share == pytest.approx(
+        (1 + 2 + sum(range(19, 25))) / sum(range(17, 25))
+    )
 
 
 def test_all_stages_of_swin_are_paired():
@@ -39,7 +41,7 @@ def test_the_split_is_that_with_the_largest_sum():
         assert (choice.first, choice.last) == (first, 3 - first)
         assert [t for _, t in choice.pairs] == [*range(first), *range(6 - 3 + first, 6)]
         assert [s for s, _ in choice.pairs] == [*range(first), *range(5 - 3 + first, 5)]
-        assert choice.held == 1
+        assert choice.captured_share == 1
 
 
 def test_of_equal_splits_that_with_fewest_at_the_front_is_taken():
@@ -48,7 +50,7 @@ def test_of_equal_splits_that_with_fewest_at_the_front_is_taken():
 
 def test_blocks_in_the_middle_show_in_what_is_held():
     choice = choose_layers([1, 1, 10, 1, 1], student_depth=5, num_pairs=2)
-    assert choice.held == pytest.approx(2 / 11)
+    assert choice.captured_share == pytest.approx(2 / 11)
 
 
 @pytest.mark.parametrize(('student', 'teacher'), [(3, 12), (12, 3), (1, 1)])

@@ -1,40 +1,22 @@
 """Measure a model's features of images: `MODEL --data-root DIR --out DIR`.
 
-Writes report.md, which is to be read first, report.json, tables (CSV) and figures: how many
-directions hold an image's energy and that of all images, how energy lies over channels and
-their frequencies, entropy, magnitudes. Features are not kept, unless they are asked for.
+Writes report.md (read it first), report.json, tables (CSV) and figures: how many directions
+hold an image's energy and that of all images, how energy is spread over channels and their
+frequencies, entropy, magnitudes. Features are not kept, unless you ask for them.
 """
 
 import argparse
 import time
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis.features.extractor import FeatureExtractor
-from mmvitkd.analysis.report.build_report import report_of
-from mmvitkd.analysis.report.report_dir import check_out, new_folder, write_report_file
-from mmvitkd.analysis.report.write_report import write_report
-from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureFiles
-from mmvitkd.analysis.runner.measures import ALL, DEFAULT, MEASURES, chosen_measures
-from mmvitkd.analysis.runner.passes import Measured, Passes
-from mmvitkd.analysis.runner.progress import image_bars
-from mmvitkd.analysis.runner.settings import Settings
-from mmvitkd.apis.load_model import load_model
-from mmvitkd.datasets.image_batches import ImageBatches
-from mmvitkd.datasets.image_list import ImageList, find_images
-from mmvitkd.models.utils.blocks import blocks_of as module_names
-from mmvitkd.utils.bytesize import parse_size
-from mmvitkd.utils.cli import exit_on_error
-from mmvitkd.utils.devices import device_of
+from measure_help import measure_meanings
 
-import torch
-from mmengine.logging import MMLogger
-from rich.console import Console
+if TYPE_CHECKING:
+    from mmvitkd.analysis.measures.settings import Settings
 
-MEANINGS = '\n'.join(f'  {name:15} {measure.meaning}' for name, measure in MEASURES.items())
-
-# How what errors name is typed.
+# How the settings that errors name are typed.
 OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
@@ -46,26 +28,27 @@ OPTIONS = {'model': 'MODEL'} | {
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
+    measures = [f'  {name:15} {meaning}' for name, meaning in measure_meanings().items()]
     parser = argparse.ArgumentParser(
         description=(__doc__ or '').splitlines()[0],
-        epilog=f'measures:\n{MEANINGS}',
+        epilog='\n'.join(['measures:', *measures]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         'model', metavar='MODEL', help='config file, exported student, or timm:NAME'
     )
     parser.add_argument('--checkpoint', metavar='FILE', help="the model's weights")
-    parser.add_argument('--ema', action='store_true', help="take the weights' average")
-    parser.add_argument('--teacher', action='store_true', help="take the config's teacher")
+    parser.add_argument('--ema', action='store_true', help='use the averaged weights')
+    parser.add_argument('--teacher', action='store_true', help="use the config's teacher")
     parser.add_argument(
         '--allow-random', action='store_true', help='measure random weights, drawn with --seed'
     )
     parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of images')
     parser.add_argument(
-        '--first-per-class', action='store_true', help='the first image of each class alone'
+        '--first-per-class', action='store_true', help='only the first image of each class'
     )
     parser.add_argument(
-        '--num-images', type=int, metavar='N', help='at most so many, spread over the folder'
+        '--num-images', type=int, metavar='N', help='at most this many, spread over the folder'
     )
     parser.add_argument(
         '--img-size', type=int, metavar='SIDE', help='build a timm model for this size'
@@ -78,15 +61,15 @@ def parse_args() -> argparse.Namespace:
         help="'last' (default), 'all', or indices from 0 and names of modules",
     )
     parser.add_argument(
-        '--final-norm', action='store_true', help="behind the model's final norm"
+        '--final-norm', action='store_true', help="after the model's final norm"
     )
     parser.add_argument(
         '--measures',
         nargs='+',
-        default=[DEFAULT],
+        default=['default'],
         metavar='NAME',
-        help=f"see below; '{ALL}', or '{DEFAULT}': without gradient, and without permutation "
-        'of more than two blocks',
+        help="see below; 'all', or 'default': without gradient, and without permutation for "
+        'more than two blocks',
     )
     parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
     parser.add_argument(
@@ -97,13 +80,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=2026, help='default: 2026')
     parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
     parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='that read images; default: 2'
+        '--workers',
+        type=int,
+        default=2,
+        metavar='N',
+        help='processes that read images; default: 2',
     )
     parser.add_argument(
         '--memory-limit',
         default='2GiB',
         metavar='SIZE',
-        help='beside a bare forward pass; default: 2GiB',
+        help='on top of a bare forward pass; default: 2GiB',
     )
     parser.add_argument(
         '--spill',
@@ -112,27 +99,29 @@ def parse_args() -> argparse.Namespace:
         'forward pass',
     )
     parser.add_argument(
-        '--save-features', action='store_true', help=f'keep them in {FOLDER}/ in --out'
+        '--save-features', action='store_true', help='keep them in features/ in --out'
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
     parser.add_argument('--overwrite', action='store_true', help='replace a report')
     return parser.parse_args()
 
 
-def blocks_of(words: list[str]) -> list[int | str]:
-    """What ``FeatureExtractor`` takes as blocks; words may hold several, with commas."""
+def parse_blocks(words: list[str]) -> list[int | str]:
+    """Return blocks as ``FeatureExtractor`` takes them; words may hold several, with commas."""
     parts = [part for word in words for part in word.split(',') if part]
     return [int(part) if part.lstrip('-').isdigit() else part for part in parts]
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check what nothing else would, or not before a long run.
+    """Check what would only fail after a long run, or not at all.
 
     Raises:
-        FileExistsError: If there is something in the way of the report.
+        FileExistsError: If there is something at --out that is not replaced.
         FileNotFoundError: If there is no folder to spill to.
-        ValueError: If a number is out of range, or a word means nothing.
+        ValueError: If a number is out of range, or there is no such measure or device.
     """
+    from mmvitkd.analysis.report.report_dir import check_out
+
     check_out(args.out, args.overwrite)
     if args.spill is not None and not Path(args.spill).is_dir():
         raise FileNotFoundError(f'--spill: {args.spill!r}: there is no such folder.')
@@ -140,21 +129,26 @@ def check(args: argparse.Namespace) -> None:
         if getattr(args, name) < least:
             key = name.replace('_', '-')
             raise ValueError(f'--{key}: found {getattr(args, name)}, wanted {least} or more.')
-    settings_of(args, num_blocks=2)
+    build_settings(args, num_blocks=2)
 
 
-def settings_of(args: argparse.Namespace, num_blocks: int) -> Settings:
-    """The settings of the measures.
+def build_settings(args: argparse.Namespace, num_blocks: int) -> 'Settings':
+    """Return the settings of the measures.
 
     Raises:
-        ValueError: If there is no such measure or device, or the limit is no size.
+        ValueError: If there is no such measure or device, or the limit is not a size.
     """
+    from mmvitkd.analysis.measures.selection import select_measures
+    from mmvitkd.analysis.measures.settings import Settings
+    from mmvitkd.utils.bytesize import parse_size
+    from mmvitkd.utils.devices import device_of
+
     try:
         memory_limit = parse_size(args.memory_limit)
     except ValueError as error:
-        raise ValueError(f'--memory-limit: {error}') from None
+        raise ValueError(f'--memory-limit: {error}') from error
     return Settings(
-        measures=chosen_measures(args.measures, num_blocks),
+        measures=select_measures(args.measures, num_blocks),
         seed=args.seed,
         centered=args.centered,
         held_out=args.held_out,
@@ -165,8 +159,16 @@ def settings_of(args: argparse.Namespace, num_blocks: int) -> Settings:
     )
 
 
-def analyze(args: argparse.Namespace, console: Console) -> None:
-    """Load, measure and write."""
+def analyze(args: argparse.Namespace) -> None:
+    """Load the model, measure, and write the report."""
+    from mmvitkd.analysis.report.report_dir import new_folder, write_report_file
+    from mmvitkd.analysis.report.write_report import write_report
+    from mmvitkd.apis.load_model import load_model
+    from mmvitkd.datasets.image_batches import ImageBatches
+    from mmvitkd.datasets.image_list import find_images
+
+    import torch
+
     args.out = args.out.expanduser().absolute()
     check(args)
     start = time.perf_counter()
@@ -180,75 +182,72 @@ def analyze(args: argparse.Namespace, console: Console) -> None:
         img_size=args.img_size,
         allow_random=args.allow_random,
     )
-    source = FeatureExtractor(loaded.model, blocks_of(args.blocks), args.final_norm)
-    settings = settings_of(args, len(source.names))
-    loaded.model.to(settings.device)
     batches = ImageBatches(images, loaded.preprocess, args.batch_size, args.workers)
     with new_folder(args.out, args.overwrite) as folder:
-        measured = run_passes(args, source, batches, images, settings, folder, console)
-        about = dict(
-            model=args.model,
-            checkpoint=args.checkpoint,
-            provenance=loaded.provenance,
-            random_weights=loaded.is_random,
-            num_blocks=len(module_names(loaded.model)),
-        )
-        options = dict(
-            blocks=[*map(str, source.names)],
-            final_norm=args.final_norm,
-            image_size=[*loaded.preprocess.size],
-            teacher=args.teacher,
-            ema=args.ema,
-            img_size=args.img_size,
-            batch_size=args.batch_size,
-        )
-        report = report_of(
-            measured,
-            images,
-            sorted(batches.unreadable),
-            args.first_per_class,
-            settings,
-            about,
-            options,
-        )
+        report = measure(args, loaded, batches, images, folder)
         report['seconds'] = time.perf_counter() - start
         write_report(report, folder)
         write_report_file(report, folder)
     for path, reason in sorted(batches.unreadable.items()):
         print(f'left out, as it cannot be read: {path}: {reason}')
-    print(f'{args.out}: wrote report.md, which is to be read first, report.json and figures')
+    print(f'{args.out}: wrote report.md (read it first), report.json and figures')
 
 
-def run_passes(
-    args: argparse.Namespace,
-    source: FeatureExtractor,
-    batches: ImageBatches,
-    images: ImageList,
-    settings: Settings,
-    folder: Path,
-    console: Console,
-) -> Measured:
-    """Measure, with a bar a pass, and with files of features where they are wanted."""
-    files = FeatureFiles(folder / FOLDER, images.paths) if args.save_features else None
-    with image_bars(len(images), console) as watch, files or nullcontext():
-        return Passes(
-            source,
-            batches,
-            images.paths,
-            settings,
-            args.batch_size,
-            None if images.classes is None else len(images.classes),
-            watch,
-            files,
+def measure(
+    args: argparse.Namespace, loaded: Any, batches: Any, images: Any, folder: Path
+) -> dict[str, Any]:
+    """Measure the model's features of the images; return the report."""
+    from mmvitkd.analysis.features.extractor import FeatureExtractor
+    from mmvitkd.analysis.report.build_report import build_report
+    from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureWriter
+    from mmvitkd.analysis.runner.measure_runner import MeasureRunner
+    from mmvitkd.analysis.runner.progress import image_bars
+    from mmvitkd.models.utils.blocks import blocks_of
+
+    from rich.console import Console
+
+    source = FeatureExtractor(loaded.model, parse_blocks(args.blocks), args.final_norm)
+    settings = build_settings(args, len(source.names))
+    loaded.model.to(settings.device)
+    writer = FeatureWriter(folder / FOLDER, images.paths) if args.save_features else None
+    classes = None if images.classes is None else len(images.classes)
+    with image_bars(len(images), Console(stderr=True)) as watch, writer or nullcontext():
+        measured = MeasureRunner(
+            source, batches, images.paths, settings, args.batch_size, classes, watch, writer
         ).run()
+    about = dict(
+        model=args.model,
+        checkpoint=args.checkpoint,
+        provenance=loaded.provenance,
+        random_weights=loaded.is_random,
+        num_blocks=len(blocks_of(loaded.model)),
+    )
+    options = dict(
+        blocks=[*map(str, source.names)],
+        final_norm=args.final_norm,
+        image_size=[*loaded.preprocess.size],
+        teacher=args.teacher,
+        ema=args.ema,
+        img_size=args.img_size,
+        batch_size=args.batch_size,
+    )
+    unreadable = sorted(batches.unreadable)
+    return build_report(
+        measured, images, unreadable, args.first_per_class, settings, about, options
+    )
 
 
 def main() -> None:
-    """Write a report, or say in a line why not."""
+    """Write a report, or exit with a line that says why not."""
     args = parse_args()
+    import mmvitkd  # noqa: F401  (first: it patches the packages below)
+    from mmvitkd.utils.cli import exit_on_error
+
+    from mmengine.logging import MMLogger
+
     MMLogger.get_current_instance().setLevel('WARNING')
     with exit_on_error('analyze_representation', OPTIONS):
-        analyze(args, Console(stderr=True))
+        analyze(args)
 
 
 if __name__ == '__main__':

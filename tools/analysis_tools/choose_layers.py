@@ -1,19 +1,18 @@
 """Choose the layers to distil, as SpectralKD: `choose_layers.py TEACHER --student STUDENT`.
 
 TEACHER is a report of analyze_representation.py with `--blocks all` and the measure
-`spectrum`; STUDENT another one, or its number of blocks. What is printed goes into a config.
+`spectrum`; STUDENT another one, or its number of blocks. Paste what it prints into a config.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis.layer_selection import NUM_PAIRS, LayerChoice, choose_layers
-from mmvitkd.analysis.report.read_report import read_report
+if TYPE_CHECKING:
+    from mmvitkd.analysis.layer_selection import LayerChoice
 
-# The key in a report, and the layer in `pairs`, of Lift's projected tokens.
+# Of Lift's projected tokens, the key in a report and the layer in `pairs`.
 NECK, LIFTED = 'neck', 'neck.norm'
 MEASURED = '--blocks all --measures spectrum'
 
@@ -31,9 +30,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--num-pairs',
         type=int,
-        default=NUM_PAIRS,
+        default=8,
         metavar='N',
-        help=f'default: {NUM_PAIRS}, as published',
+        help='default: 8, as published',
     )
     parser.add_argument(
         '--first',
@@ -45,7 +44,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def depth_of(report: dict[str, Any], path: str) -> int:
-    """How many blocks a report has.
+    """Return how many blocks a report has.
 
     Raises:
         ValueError: If it has not all of them.
@@ -61,7 +60,7 @@ def depth_of(report: dict[str, Any], path: str) -> int:
 
 
 def intensities_of(report: dict[str, Any], path: str) -> list[float]:
-    """Frequency intensity, block by block.
+    """Return the frequency intensity, block by block.
 
     Raises:
         ValueError: If a block has none.
@@ -79,19 +78,21 @@ def intensities_of(report: dict[str, Any], path: str) -> list[float]:
 
 
 def student_of(word: str) -> tuple[int, bool]:
-    """How many blocks a student has, and whether it is a Lift."""
+    """Return how many blocks a student has, and whether it is a Lift."""
+    from mmvitkd.analysis.report.read_report import read_report
+
     if word.isdigit():
         return int(word), False
     report = read_report(Path(word))
     return depth_of(report, word), NECK in report['blocks']
 
 
-def snippet(choice: LayerChoice, teacher: str, depth: int, lift: bool) -> str:
-    """The pairs as lines of a config."""
+def snippet(choice: 'LayerChoice', teacher: str, depth: int, lift: bool) -> str:
+    """Return the pairs as lines of a config."""
     pairs: list[tuple[int | str, int]] = list(choice.pairs)
     lines = [
         f'# {teacher}: the first {choice.first} and the last {choice.last} of {depth} blocks, '
-        f'which hold {100 * choice.held:.0f} % of',
+        f'which hold {100 * choice.captured_share:.0f} % of',
         f'# the frequency intensity that the {len(pairs)} most intense blocks do.',
     ]
     if lift and choice.last:
@@ -103,8 +104,12 @@ def snippet(choice: LayerChoice, teacher: str, depth: int, lift: bool) -> str:
 
 
 def main() -> None:
-    """Print the pairs, or say in a line why not."""
+    """Print the pairs, or exit with a line that says why not."""
     args = parse_args()
+    import mmvitkd  # noqa: F401  (first: it patches the packages below)
+    from mmvitkd.analysis.layer_selection import choose_layers
+    from mmvitkd.analysis.report.read_report import read_report
+
     try:
         teacher = read_report(Path(args.teacher))
         intensities = intensities_of(teacher, args.teacher)

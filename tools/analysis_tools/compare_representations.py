@@ -1,4 +1,4 @@
-"""Lay models side by side: `compare_representations.py REPORT REPORT... --out DIR`.
+"""Compare models side by side: `compare_representations.py REPORT REPORT... --out DIR`.
 
 REPORT is what analyze_representation.py wrote. With `--models MODEL[@CHECKPOINT]...` and
 `--data-root DIR` the models run on the same images, for linear CKA between them.
@@ -7,24 +7,13 @@ REPORT is what analyze_representation.py wrote. With `--models MODEL[@CHECKPOINT
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mmvitkd  # noqa: F401  (first: it mends the packages below)
-from mmvitkd.analysis.report.comparison import Compared, write_comparison
-from mmvitkd.analysis.report.read_report import block_of, read_report
-from mmvitkd.analysis.report.report_dir import REPORT, check_out, new_folder, write_report_file
-from mmvitkd.analysis.runner.model_cka import cka_matrix
-from mmvitkd.analysis.runner.progress import image_bars
-from mmvitkd.apis.load_model import LoadedModel, load_model
-from mmvitkd.datasets.image_list import find_images
-from mmvitkd.utils.cli import exit_on_error
-from mmvitkd.utils.devices import device_of
+if TYPE_CHECKING:
+    from mmvitkd.analysis.features.loaded_model import LoadedModel
+    from mmvitkd.analysis.report.comparison import Compared
 
-import torch
-from mmengine.logging import MMLogger
-from rich.console import Console
-
-# How what errors name is typed.
+# How the settings that errors name are typed.
 OPTIONS = {
     'model': 'MODEL',
     'checkpoint': 'MODEL@CHECKPOINT',
@@ -48,10 +37,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--data-root', metavar='DIR', help='folder of images, for --models')
     parser.add_argument(
-        '--first-per-class', action='store_true', help='the first image of each class alone'
+        '--first-per-class', action='store_true', help='only the first image of each class'
     )
     parser.add_argument(
-        '--num-images', type=int, metavar='N', help='at most so many, spread over the folder'
+        '--num-images', type=int, metavar='N', help='at most this many, spread over the folder'
     )
     parser.add_argument(
         '--img-size', type=int, metavar='SIDE', help='build timm models for this size'
@@ -64,7 +53,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
     parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='that read images; default: 2'
+        '--workers',
+        type=int,
+        default=2,
+        metavar='N',
+        help='processes that read images; default: 2',
     )
     parser.add_argument(
         '--block',
@@ -84,12 +77,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check what nothing else would, or not before a long run.
+    """Check what would only fail after a long run, or not at all.
 
     Raises:
-        FileExistsError: If there is something in the way of the comparison.
+        FileExistsError: If there is something at --out that is not replaced.
         ValueError: If there is nothing to compare, or arguments do not go together.
     """
+    from mmvitkd.analysis.report.report_dir import REPORT, check_out
+
     if len(args.reports) < 2 and len(args.models) < 2:
         raise ValueError(
             f'found {len(args.reports)} reports and {len(args.models)} --models, wanted two or '
@@ -112,6 +107,8 @@ def check(args: argparse.Namespace) -> None:
 
 
 def _is_of_a_model(folder: Path) -> bool:
+    from mmvitkd.analysis.report.read_report import read_report
+
     try:
         read_report(folder)
     except (OSError, ValueError):
@@ -120,7 +117,7 @@ def _is_of_a_model(folder: Path) -> bool:
 
 
 def by_label(labels: list[str], items: list[str], option: str) -> dict[str, str]:
-    """Reports or models by their labels.
+    """Return reports or models by their labels.
 
     Raises:
         ValueError: If two have the same.
@@ -132,27 +129,31 @@ def by_label(labels: list[str], items: list[str], option: str) -> dict[str, str]
 
 
 def report_label(path: str) -> str:
-    """The folder that a report is in."""
+    """Return the name of the folder that a report is in."""
     found = Path(path).expanduser().absolute()
     return found.name if found.is_dir() else found.parent.name
 
 
 def model_label(word: str) -> str:
-    """A name of timm's, or that of a config or a folder."""
+    """Return a name of timm's, or that of a config or a folder."""
     model, _ = model_and_checkpoint(word)
     return model if model.startswith('timm:') else Path(model).name.removesuffix('.py')
 
 
 def model_and_checkpoint(word: str) -> tuple[str, str | None]:
-    """``MODEL@CHECKPOINT``, in two parts; a file or folder may have an @ in its name."""
+    """Split ``MODEL@CHECKPOINT``; a file or folder may have an @ in its name."""
     if Path(word).expanduser().exists() or '@' not in word:
         return word, None
     model, _, checkpoint = word.rpartition('@')
     return model, checkpoint
 
 
-def load(word: str, args: argparse.Namespace) -> LoadedModel:
-    """A model with the weights that are named behind it."""
+def load(word: str, args: argparse.Namespace) -> 'LoadedModel':
+    """Load a model with the weights that are named after it."""
+    from mmvitkd.apis.load_model import load_model
+
+    import torch
+
     model, checkpoint = model_and_checkpoint(word)
     torch.manual_seed(0)
     return load_model(
@@ -163,8 +164,11 @@ def load(word: str, args: argparse.Namespace) -> LoadedModel:
     )
 
 
-def read(reports: dict[str, str], block: str) -> dict[str, Compared]:
-    """The reports, and the block of each that is compared."""
+def read(reports: dict[str, str], block: str) -> dict[str, 'Compared']:
+    """Read the reports, and find the block of each that is compared."""
+    from mmvitkd.analysis.report.comparison import Compared
+    from mmvitkd.analysis.report.read_report import block_of, read_report
+
     found = {}
     for label, path in reports.items():
         report = read_report(Path(path))
@@ -173,7 +177,14 @@ def read(reports: dict[str, str], block: str) -> dict[str, Compared]:
 
 
 def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
-    """CKA between the models."""
+    """Compute CKA between the models."""
+    from mmvitkd.analysis.runner.model_cka import cka_matrix
+    from mmvitkd.analysis.runner.progress import image_bars
+    from mmvitkd.datasets.image_list import find_images
+    from mmvitkd.utils.devices import device_of
+
+    from rich.console import Console
+
     images = find_images(args.data_root, args.first_per_class, args.num_images)
     models = {label: load(word, args) for label, word in words.items()}
     device = device_of(args.device)
@@ -189,6 +200,9 @@ def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
 
 def compare(args: argparse.Namespace) -> None:
     """Read, measure and write."""
+    from mmvitkd.analysis.report.comparison import write_comparison
+    from mmvitkd.analysis.report.report_dir import REPORT, new_folder, write_report_file
+
     args.out = args.out.expanduser().absolute()
     check(args)
     labels = args.labels or [*map(report_label, args.reports), *map(model_label, args.models)]
@@ -204,18 +218,23 @@ def compare(args: argparse.Namespace) -> None:
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_comparison(compared, cka, folder), folder)
     print_left_out(cka['unreadable'].items() if cka else ())
-    print(f'{args.out}: wrote report.md, which is to be read first, {REPORT} and figures')
+    print(f'{args.out}: wrote report.md (read it first), {REPORT} and figures')
 
 
 def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:
-    """Say which images were not compared."""
+    """Print which images were not compared."""
     for path, reason in sorted(unreadable):
         print(f'left out, as it cannot be read: {path}: {reason}')
 
 
 def main() -> None:
-    """Compare, or say in a line why not."""
+    """Compare, or exit with a line that says why not."""
     args = parse_args()
+    import mmvitkd  # noqa: F401  (first: it patches the packages below)
+    from mmvitkd.utils.cli import exit_on_error
+
+    from mmengine.logging import MMLogger
+
     MMLogger.get_current_instance().setLevel('WARNING')
     with exit_on_error('compare_representations', OPTIONS):
         compare(args)

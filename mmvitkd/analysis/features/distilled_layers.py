@@ -1,4 +1,4 @@
-"""The layers of a model in training that are measured, and their patch tokens."""
+"""Extract the patch tokens of the layers that are distilled, of student and teacher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from .patch_tokens import patch_features
 
 
 class DistilledLayers:
-    """Images in, the patch tokens of a student's and a teacher's layers out.
+    """Extracts the patch tokens of a student's and a teacher's layers.
 
     Of a distillation, the pairs of layers whose tokens a loss compares, as they are before
     any connector. Of another model, or of a distillation that compares none, the student's
@@ -20,14 +20,14 @@ class DistilledLayers:
 
     Args:
         model: The model that is trained.
-        images: One image or more, (B, 3, H, W), normalised for the student, with which it is
-            found out what is a layer of patch tokens.
+        images: One image or more, (B, 3, H, W), normalised for the student, to find out which
+            layers have patch tokens.
         layers: Blocks of the student, by their indices, or modules by their names, which are
-            taken instead, without a teacher; or 'last' or 'all'.
+            measured instead, without a teacher; or 'last' or 'all'.
 
     Attributes:
         modules: Of each layer, by its name, the name of the student's module.
-        left_out: Of each comparison that is none of patch tokens, by its name, the reason.
+        left_out: Why a comparison is not one of patch tokens, by its name.
 
     Raises:
         ValueError: If there is no such layer, or it does not give patch tokens.
@@ -54,7 +54,7 @@ class DistilledLayers:
             self.student_tokens(images)
 
     def student_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """The student's patch tokens (B, N, D) of each layer, by its name."""
+        """Return the student's patch tokens (B, N, D) of each layer, by its name."""
         source = FeatureExtractor(self._student, list(self.modules.values()))
         features = source(images)
         keys = {module: key for key, module in source.names.items()}

@@ -1,4 +1,4 @@
-"""A model that is ready to be measured, and what makes an image file its input."""
+"""A model that is ready to be measured, with its preprocessing."""
 
 from typing import NamedTuple, Protocol
 
@@ -19,15 +19,15 @@ class Preprocess(Protocol):
 
 
 class LoadedModel(NamedTuple):
-    """A model that is ready to be looked at.
+    """A model that is ready to be measured.
 
     Attributes:
         model: A classifier in eval mode, on the CPU: normalised images (B, 3, H, W) in,
             logits out.
-        preprocess: Makes an image file (3, H, W), normalised for the model, as in the
+        preprocess: Reads an image file as (3, H, W), normalised for the model, as in the
             model's own evaluation; ``size`` is its (H, W) in pixels. Needs no GPU.
-        provenance: In words: what the model is, and where its weights are from.
-        is_random: Whether nothing was loaded into it.
+        provenance: A description of the model, and of the source of its weights.
+        is_random: Whether no weights were loaded.
     """
 
     model: nn.Module

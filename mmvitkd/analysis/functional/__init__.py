@@ -1,1 +1,1 @@
-"""The mathematics of the measures: tensors in, numbers out."""
+"""Mathematics of the measures, usable alone: functions and accumulators on tensors."""

@@ -1,4 +1,4 @@
-"""Bootstrap over images: how far a number would move with other images of the same kind."""
+"""Bootstrap over images: how much a number would vary with other images of the same kind."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,15 @@ CONFIDENCE = 0.95
 def bootstrap_interval(
     per_image: Tensor, statistic: Callable[[Tensor], Tensor], num_resamples: int, seed: int
 ) -> tuple[list[float], list[float]]:
-    """The percentile interval of statistics over resampled images.
+    """Return the percentile interval of statistics over resampled images.
 
-    Images are drawn with replacement, as many as there are. What is to be compared in pairs
-    is put into the same row, so that it is drawn together.
+    Images are drawn with replacement, the same number each time. Put what is compared in
+    pairs into the same row, so that it is drawn together.
+
+    (``scipy.stats.bootstrap`` draws from another generator: published intervals would change.)
 
     Args:
-        per_image: float64, (images, ...).
+        per_image: Numbers of each image, float64, (images, ...).
         statistic: From the sum over the images drawn, (...), to S numbers, (S,).
         num_resamples: How many times all images are drawn.
         seed: Of the draws.

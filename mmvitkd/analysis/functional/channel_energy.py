@@ -1,7 +1,7 @@
-"""In how many channels a token's energy lies: measures that a channel order cannot change."""
+"""How many channels hold a token's energy, whatever the order of the channels."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
 
 
 class SortedChannelEnergy:
-    """SEP without the FFT: the energies ``x_c^2`` of a token's channels, in falling order.
+    """SEP without the FFT: a token's energies ``x_c^2``, cumulated in falling order.
 
     Their cumulated share, the mean of these curves over all tokens, and the smallest number
     of channels d at which it reaches a threshold. Of random tokens of 384 channels, whose SEP
@@ -29,22 +29,14 @@ class SortedChannelEnergy:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         for chunk in chunk_images(features):
             energies = chunk.flatten(0, 1).double().square()
             self._shares.update(energies.sort(descending=True).values)
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its thresholds, or its D, differ.
-        """
-        self._shares.merge(other._shares)
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``TokenShares`` gives: 'curve' and, over the tokens, 'std'; 'd' and
@@ -58,7 +50,7 @@ class SortedChannelEnergy:
 
 
 class ParticipationRatio(PerImage):
-    """Effective number of channels of a token: ``(sum_c e_c)^2 / sum_c e_c^2``, e_c = x_c^2.
+    """Effective number of channels of a token, ``(sum_c e_c)^2 / sum_c e_c^2``, e_c = x_c^2.
 
     1 of a one-hot token, D of one that is equally large in all channels, about D / 3 of a
     Gaussian one. Averaged over the tokens of each image.
@@ -70,10 +62,10 @@ class ParticipationRatio(PerImage):
         self._zero_tokens = 0
 
     def values_of(self, features: Tensor) -> Tensor:
-        """Mean ratio over the tokens that have energy, of the images that have such.
+        """Return the mean ratio over the nonzero tokens, of the images that have some.
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         self._keep_width(features.shape[2])
         energies = features.double().square()
@@ -84,18 +76,8 @@ class ParticipationRatio(PerImage):
         self._zero_tokens += int((~some).sum())
         return (ratios.where(some, 0).sum(1) / counts)[counts > 0]
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its D differs.
-        """
-        self._keep_width(other._width or self._width)
-        super().merge(other)
-        self._zero_tokens += other._zero_tokens
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             The summary over the images; 'share', its mean as a share of the D channels;

@@ -1,12 +1,12 @@
 """Channel spectrum and frequency intensity: the mean amplitude of the FFT over channels."""
 
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .chunking import chunk_images
-from .sep import half_power
+from .spectral_energy import half_power
 
 
 class ChannelSpectrum:
@@ -27,24 +27,15 @@ class ChannelSpectrum:
         """Add the patch tokens of B images, (B, N, C).
 
         Raises:
-            ValueError: If C is not that of the images before.
+            ValueError: If C differs from that of the images before.
         """
         for chunk in chunk_images(features):
             tokens = chunk.flatten(0, 1).double()
             amplitudes = half_power(tokens).sqrt().sum(0)
             self._add(tokens.shape[1], len(tokens), amplitudes.cpu())
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another.
-
-        Raises:
-            ValueError: If its C differs.
-        """
-        if other._num_tokens:
-            self._add(other._width, other._num_tokens, other._sum)
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             'spectrum', C numbers, and 'frequency_intensity', both in the features' unit.

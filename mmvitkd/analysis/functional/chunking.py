@@ -1,11 +1,11 @@
-"""Few images at a time, so that what is computed of them stays small."""
+"""Split a batch into chunks whose intermediate results stay small."""
 
 from collections.abc import Iterator
 
 from torch import Tensor
 
-# Values at a time. On a CPU what does not leave its cache is computed two to four times as
-# fast; a GPU wants work for all its cores.
+# Values at a time. On a CPU, computing within the cache is two to four times as fast; a GPU
+# needs work for all its cores.
 CPU_VALUES = 2**17
 GPU_VALUES = 2**24
 
@@ -17,8 +17,8 @@ def chunk_images(features: Tensor) -> Iterator[Tensor]:
         features: Patch tokens, (B, N, D).
 
     Yields:
-        (b, N, D), one image or more at a time, in their order; without gradients, or what is
-        kept of a batch would keep its graph.
+        (b, N, D), one image or more at a time, in their order; detached, or results that are
+        kept would keep the graph of the batch.
     """
     if not len(features):
         return

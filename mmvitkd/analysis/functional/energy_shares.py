@@ -1,7 +1,7 @@
-"""How many directions hold a share of each image's energy, counted over images."""
+"""How many directions hold a share of each image's energy, summarised over images."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class EnergyShares:
                 counted and left out.
 
         Raises:
-            ValueError: If K is not that of the images before.
+            ValueError: If K differs from that of the images before.
         """
         energies, totals = energies.cpu(), totals.cpu()
         some = totals > 0
@@ -45,23 +45,8 @@ class EnergyShares:
         dimensions = [dimension(curves, threshold) for threshold in self.thresholds]
         self._dimensions.append(torch.stack(dimensions, dim=1))
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its thresholds, or its number of directions, differ.
-        """
-        if self.thresholds != other.thresholds:
-            raise ValueError(
-                f'thresholds={self.thresholds} and thresholds={other.thresholds}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._curves.merge(other._curves)
-        self._dimensions += other._dimensions
-        self._zero_images += other._zero_images
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             For each threshold ('0.80') the summary of the images' dimensions; 'dimensions',

@@ -1,6 +1,4 @@
-"""Means and products about the mean, gathered batch by batch without cancellation."""
-
-from typing import Self
+"""Accumulate means and centred products batch by batch without cancellation."""
 
 import torch
 from torch import Tensor
@@ -22,7 +20,7 @@ class CurveMoments:
         """Add curves, (B, K).
 
         Raises:
-            ValueError: If K is not that of the curves before.
+            ValueError: If K differs from that of the curves before.
         """
         if not len(curves):
             return
@@ -31,24 +29,17 @@ class CurveMoments:
         squares = (curves - mean).square_().sum(0)
         self._add(len(curves), mean.cpu(), squares.cpu())
 
-    def merge(self, other: Self) -> None:
-        """Add the curves of another.
-
-        Raises:
-            ValueError: If their lengths differ.
-        """
-        if other.count:
-            self._add(other.count, other._mean, other._squares)
-
     @property
     def mean(self) -> list[float]:
         """Mean of the curves, K numbers."""
-        return self._mean.tolist()
+        mean: list[float] = self._mean.tolist()
+        return mean
 
     @property
     def std(self) -> list[float]:
         """Standard deviation of the curves, K numbers."""
-        return (self._squares / max(self.count, 1)).sqrt().tolist()
+        std: list[float] = (self._squares / max(self.count, 1)).sqrt().tolist()
+        return std
 
     def _add(self, count: int, mean: Tensor, squares: Tensor) -> None:
         if not self.count:
@@ -98,17 +89,6 @@ class CentredProducts:
         left = x - mean_x
         right = left if same else y - mean_y
         self._add(len(x), mean_x, mean_y, left.mT @ right)
-
-    def merge(self, other: Self) -> None:
-        """Add the rows of another, on whichever device they are.
-
-        Raises:
-            ValueError: If the widths differ.
-        """
-        if other.count:
-            device = self.products.device if self.count else other.products.device
-            parts = (other.mean_x, other.mean_y, other.products)
-            self._add(other.count, *(part.to(device) for part in parts))
 
     def _add(self, count: int, mean_x: Tensor, mean_y: Tensor, products: Tensor) -> None:
         if not self.count:

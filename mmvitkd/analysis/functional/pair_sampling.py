@@ -1,11 +1,11 @@
-"""Pairs of images, drawn with a seed."""
+"""Draw pairs of images with a seed."""
 
 import math
 import random
 
 
 def draw_pairs(num_images: int, num_pairs: int, seed: int) -> list[tuple[int, int]]:
-    """Pairs of two different images, none twice, in rising order.
+    """Return pairs of two different images, without duplicates, in rising order.
 
     Args:
         num_images: At least 2.

@@ -1,7 +1,7 @@
-"""Measures that are one number an image, and their summary over images."""
+"""Base class of what is one number per image, summarised over images."""
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ from .summary import summary_of
 
 
 class PerImage(ABC):
-    """A number for each image; most are a mean over the image's tokens."""
+    """Accumulates one number per image, mostly a mean over its tokens."""
 
     def __init__(self) -> None:
         self._values: list[Tensor] = []
 
     @abstractmethod
     def values_of(self, features: Tensor) -> Tensor:
-        """The numbers of those of b images that have one.
+        """Return the numbers of those of b images that have one.
 
         Args:
             features: Patch tokens, (b, N, D).
@@ -27,30 +27,13 @@ class PerImage(ABC):
             At most (b,).
         """
 
-    def settings(self) -> str:
-        """What two of these must have in common to be merged, for people to read."""
-        return ''
-
     def update(self, features: Tensor) -> None:
         """Add the patch tokens of B images, (B, N, D)."""
         for chunk in chunk_images(features):
             self._values.append(self.values_of(chunk).to('cpu', torch.float64))
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its settings differ.
-        """
-        if self.settings() != other.settings():
-            raise ValueError(
-                f'{self.settings()} and {other.settings()}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._values += other._values
-
     def result(self) -> dict[str, Any]:
-        """The summary over the images: 'mean', 'std', 'median', 'q25', 'q75', 'p99'.
+        """Return the summary over the images: 'mean', 'std', 'median', 'q25', 'q75', 'p99'.
 
         Raises:
             ValueError: If no image has a number.

@@ -1,4 +1,4 @@
-"""The spectral energy pattern of tokens without any structure, to read others against."""
+"""Spectral energy pattern of random tokens, a reference for others."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .sep import SEP
+from .spectral_energy import SEP
 from .token_shares import BANDWIDTH_THRESHOLDS
 
 SEED = 2026
@@ -18,13 +18,13 @@ def null_tokens(
     active_channels: int | None = None,
     seed: int = SEED,
 ) -> Tensor:
-    """Random tokens: independent standard normal values in all channels, or in a few.
+    """Return random tokens: standard normal values in all channels, or in a few.
 
     Args:
         embed_dims: D.
         num_tokens: How many.
-        active_channels: In how many channels of its own each token is not zero: 1 of one-hot
-            tokens, 8 of 8-sparse ones; None for all.
+        active_channels: Number of nonzero channels of each token, of its own: 1 for one-hot
+            tokens, 8 for 8-sparse ones; None for all.
         seed: Of the values and the channels.
 
     Returns:
@@ -53,13 +53,13 @@ def null_sep(
     active_channels: int | None = None,
     seed: int = SEED,
 ) -> dict[str, Any]:
-    """SEP of random tokens.
+    """Return SEP of random tokens.
 
-    It is a straight line but for noise, and b_90 is about 0.90, whether all channels are
+    It is a straight line except for noise, and b_90 is about 0.90, whether all channels are
     active or a single one.
 
     Args:
-        embed_dims: D, as that of the features that are read against it.
+        embed_dims: D of the features that are compared with it.
         mode: 'full' or 'folded', as of ``SEP``.
         thresholds: Shares of a token's energy, likewise.
         num_tokens: As of ``null_tokens``.

@@ -1,14 +1,14 @@
-"""Whether the order of the channels matters to SEP: a permutation test, with a bootstrap."""
+"""Permutation test, with a bootstrap: does the order of the channels matter to SEP?"""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .bootstrap import CONFIDENCE, bootstrap_interval
 from .chunking import chunk_images
-from .sep import check_mode, half_power, ordered_power
+from .spectral_energy import check_mode, half_power, ordered_power
 from .summary import dimension, summary_of
 from .token_shares import BANDWIDTH_THRESHOLDS, curve_report
 
@@ -24,7 +24,7 @@ class SEPPermutation:
 
     Two kinds of chance are kept apart. 'd_of_orders' and 'p_value' are over the orders, on
     all images: is the natural order unlike a random one? 'low' and 'high' of 'change' are the
-    paired bootstrap over images, the orders being given: would other images say the same?
+    paired bootstrap over images, the orders being given: would other images give the same?
 
     Args:
         mode: 'full' or 'folded', as of ``SEP``.
@@ -64,7 +64,7 @@ class SEPPermutation:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not that of the images before.
+            ValueError: If D differs from that of the images before.
         """
         width = features.shape[-1]
         if not self._orders:
@@ -87,36 +87,14 @@ class SEPPermutation:
             self._num_tokens.append((norms > 0).sum((1, 2)).cpu())
             self._zero_tokens += int((norms == 0).sum())
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its settings, or its D, differ.
-        """
-        if self._settings() != other._settings():
-            raise ValueError(
-                f'{self._settings()} and {other._settings()}: only measures of the same '
-                'settings can be merged.'
-            )
-        if not other._orders:
-            return
-        if not self._orders:
-            self._orders = other._orders
-            self._per_order = torch.zeros_like(other._per_order)
-        self._check_width(len(other._orders[0]))
-        self._per_order = self._per_order + other._per_order
-        self._pairs += other._pairs
-        self._num_tokens += other._num_tokens
-        self._zero_tokens += other._zero_tokens
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``curve_report`` gives of the curve averaged over tokens and orders, 'std'
             being that of the orders' curves; for each threshold ('0.80') the summary over
             orders 'd_of_orders'; the two-sided 'p_value' of the natural d among them; 'change',
-            permuted less natural bandwidth, as 'mean' and, of the bootstrap's interval,
+            permuted minus natural bandwidth, as 'mean' and, of the bootstrap's interval,
             'low' and 'high'. Then 'confidence' of the interval, 'num_orders',
             'num_resamples', 'seed', 'num_tokens' and 'zero_tokens'.
 
@@ -151,18 +129,18 @@ class SEPPermutation:
         }
 
     def _change(self, pair: Tensor) -> Tensor:
-        """Permuted less natural bandwidth of summed energies (2, D // 2 + 1): (thresholds,)."""
+        """Return permuted minus natural bandwidth of energies (2, D // 2 + 1)."""
         curves = self._curves(pair)
         natural, permuted = self._dimensions(curves)
         return (permuted - natural).double() / curves.shape[-1]
 
     def _curves(self, half: Tensor) -> Tensor:
-        """Cumulated shares of energies that were summed over tokens."""
+        """Return cumulated shares of energies that were summed over tokens."""
         curves = ordered_power(half, len(self._orders[0]), self.mode).cumsum(-1)
         return curves / curves[..., -1:]
 
     def _dimensions(self, curves: Tensor) -> Tensor:
-        """Where curves (..., K) reach the thresholds, (..., thresholds)."""
+        """Return where curves (..., K) reach the thresholds, (..., thresholds)."""
         return torch.stack([dimension(curves, t) for t in self.thresholds], dim=-1)
 
     def _keyed(self, values: Sequence[Any]) -> dict[str, Any]:
@@ -174,16 +152,9 @@ class SEPPermutation:
                 f'features: found {width} channels, wanted {len(self._orders[0])} as before.'
             )
 
-    def _settings(self) -> str:
-        return (
-            f'mode={self.mode!r}, thresholds={self.thresholds}, '
-            f'num_orders={self.num_orders}, num_resamples={self.num_resamples}, '
-            f'seed={self.seed}'
-        )
-
 
 def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:
-    """Share of orders, the natural one among them, as far from the orders' mean as it.
+    """Return the share of orders, with the natural one, at least as far from their mean as it.
 
     Args:
         natural: (thresholds,).
@@ -192,4 +163,5 @@ def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:
     every = torch.cat([natural[None], of_orders]).double()
     distances = (every - every.mean(0)).abs()
     # Equal distances on either side may differ by rounding.
-    return (distances >= distances[0] - 1e-9).double().mean(0).tolist()
+    shares: list[float] = (distances >= distances[0] - 1e-9).double().mean(0).tolist()
+    return shares

@@ -1,7 +1,7 @@
 """Singular values of each image's tokens: energy dimensions and effective rank."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from .summary import summary_of
 
 
 def singular_values(features: Tensor) -> Tensor:
-    """Singular values of each image's N x D matrix, uncentred.
+    """Return singular values of each image's N x D matrix, uncentred.
 
     They are roots of the eigenvalues of the smaller Gram matrix, n x n, in float64, which is
     several times as fast as a decomposition with vectors. The squared values are right to
@@ -33,7 +33,9 @@ def singular_values(features: Tensor) -> Tensor:
 
 
 def effective_rank(values: Tensor) -> Tensor:
-    """Exponential of the entropy of ``s_k / sum s`` (Roy and Vetterli, EUSIPCO 2007).
+    """Return the exponential of the entropy of ``s_k / sum s``.
+
+    The effective rank of Roy and Vetterli, EUSIPCO 2007.
 
     Args:
         values: Singular values, not all 0, (..., n).
@@ -45,8 +47,36 @@ def effective_rank(values: Tensor) -> Tensor:
     return torch.special.entr(shares).sum(-1).exp()
 
 
+def svd_dimensions(
+    tokens: Tensor, thresholds: Sequence[float] = ENERGY_THRESHOLDS
+) -> dict[str, Any]:
+    """Return in how many directions of its own each image's energy lies.
+
+    Args:
+        tokens: Patch tokens, (B, N, D).
+        thresholds: Shares of an image's energy.
+
+    Returns:
+        As :meth:`SVDDimensions.result`.
+
+    Raises:
+        ValueError: If no image has any energy.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import svd_dimensions
+        >>> directions = torch.eye(3, 64)  # every image lies in the same 3
+        >>> found = svd_dimensions(torch.rand(5, 196, 3) @ directions)
+        >>> len(found['dimensions']['0.99']), found['0.99']['p99'] <= 3
+        (5, True)
+    """
+    measure = SVDDimensions(thresholds)
+    measure.update(tokens)
+    return measure.result()
+
+
 class SVDDimensions:
-    """In how many directions of its own each image's energy lies (arXiv 2511.15572).
+    """How many directions of its own hold each image's energy (arXiv 2511.15572).
 
     Per image, the smallest d whose d largest singular values hold the share t of
     ``sum s_k^2``, uncentred; the published table is the 99th percentile over 1,000 images.
@@ -64,24 +94,23 @@ class SVDDimensions:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If min(N, D) is not that of the images before.
+            ValueError: If min(N, D) differs from that of the images before.
         """
-        values = singular_values(features).cpu()
+        self.add(singular_values(features))
+
+    def add(self, values: Tensor) -> None:
+        """Add what ``singular_values`` gives for B images, (B, min(N, D)).
+
+        Raises:
+            ValueError: If min(N, D) differs from that of the images before.
+        """
+        values = values.cpu()
         energies = values.square()
         self._shares.update(energies, energies.sum(1))
         self._ranks.append(effective_rank(values[values[:, 0] > 0]))
 
-    def merge(self, other: Self) -> None:
-        """Add the images of another, after one's own.
-
-        Raises:
-            ValueError: If its thresholds, or its min(N, D), differ.
-        """
-        self._shares.merge(other._shares)
-        self._ranks += other._ranks
-
     def result(self) -> dict[str, Any]:
-        """What the images so far came to.
+        """Return the result for the images so far.
 
         Returns:
             What ``EnergyShares`` gives, the directions being the image's own, and

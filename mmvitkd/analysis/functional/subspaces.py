@@ -1,4 +1,4 @@
-"""The subspaces that images' tokens lie in, and the principal angles between them."""
+"""Subspaces of images' tokens, and the principal angles between them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .summary import summary_of
 
 
 def top_subspaces(tokens: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """Orthonormal bases of the d right singular vectors with the largest singular values.
+    """Return orthonormal bases of the d right singular vectors of largest singular value.
 
     Args:
         tokens: float64, (B, N, D).
@@ -31,7 +31,7 @@ def top_subspaces(tokens: Tensor, d: int) -> tuple[Tensor, Tensor]:
 
 
 def cosines_between(first: Tensor, second: Tensor) -> Tensor:
-    """Cosines of the principal angles between subspaces.
+    """Return the cosines of the principal angles between subspaces.
 
     Args:
         first: Orthonormal bases, (P, D, d).
@@ -44,7 +44,7 @@ def cosines_between(first: Tensor, second: Tensor) -> Tensor:
 
 
 def angle_summary(cosines: Tensor) -> dict[str, Any]:
-    """Angles and overlaps of pairs of subspaces.
+    """Summarise angles and overlaps of pairs of subspaces.
 
     Args:
         cosines: Of their principal angles, falling, (P, d).

@@ -1,4 +1,4 @@
-"""A number an image, summarised; and the dimension at which a cumulated share is reached."""
+"""Summaries over images, and the dimension at which a cumulated share is reached."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ SLACK = 1e-9
 
 
 def summary_of(values: Tensor) -> dict[str, float]:
-    """Mean, population standard deviation, median, quartiles and 99th percentile.
+    """Return mean, population standard deviation, median, quartiles and 99th percentile.
 
     The published tables give the 99th percentile over the images (arXiv 2511.15572).
     Quantiles between two values are interpolated linearly.
@@ -38,7 +38,7 @@ def summary_of(values: Tensor) -> dict[str, float]:
 
 
 def dimension(shares: Tensor, threshold: float) -> Tensor:
-    """The smallest d >= 1 whose cumulated share is at least the threshold.
+    """Return the smallest d >= 1 whose cumulated share is at least the threshold.
 
     Args:
         shares: Share of the first 1, 2, ... K parts, not falling, (..., K).

@@ -1,7 +1,7 @@
 """How many channels or frequencies hold a share of a token's energy, averaged over tokens."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ BANDWIDTH_THRESHOLDS = (0.50, 0.60, 0.70, 0.80, 0.90)
 
 
 class TokenShares:
-    """The mean over tokens of their curves of cumulated energy, and what is read from it.
+    """Mean over tokens of their curves of cumulated energy, and where it reaches shares.
 
     Args:
         thresholds: Shares of a token's energy.
@@ -33,7 +33,7 @@ class TokenShares:
                 without any has no shares: it is counted and left out.
 
         Raises:
-            ValueError: If K is not that of the tokens before.
+            ValueError: If K differs from that of the tokens before.
         """
         curves = energies.cumsum(1)
         totals = curves[:, -1:].clone()
@@ -44,22 +44,8 @@ class TokenShares:
         self._curves.update(curves)
         self._zero_tokens += len(energies) - len(curves)
 
-    def merge(self, other: Self) -> None:
-        """Add the tokens of another.
-
-        Raises:
-            ValueError: If its thresholds, or its K, differ.
-        """
-        if self.thresholds != other.thresholds:
-            raise ValueError(
-                f'thresholds={self.thresholds} and thresholds={other.thresholds}: '
-                'only measures of the same settings can be merged.'
-            )
-        self._curves.merge(other._curves)
-        self._zero_tokens += other._zero_tokens
-
     def result(self) -> dict[str, Any]:
-        """What the tokens so far came to.
+        """Return the result for the tokens so far.
 
         Returns:
             What ``curve_report`` gives, 'std' being over the tokens; 'num_tokens' that were
@@ -82,7 +68,7 @@ class TokenShares:
 def curve_report(
     curve: Sequence[float], std: Sequence[float], thresholds: Sequence[float]
 ) -> dict[str, Any]:
-    """A curve of cumulated shares, and where it reaches the thresholds.
+    """Return a curve of cumulated shares, and where it reaches the thresholds.
 
     Args:
         curve: Share held by the first 1, 2, ... K parts.

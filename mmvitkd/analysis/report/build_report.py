@@ -1,15 +1,15 @@
-"""The whole of report.json."""
+"""Build the content of report.json."""
 
 from dataclasses import asdict
 from typing import Any
 
 from ...datasets.image_list import ImageList
 from ...utils.collect_env import hardware, versions
-from ..runner.passes import Measured
-from ..runner.settings import Settings
+from ..measures.settings import Settings
+from ..runner.measure_runner import Measured
 
 
-def report_of(
+def build_report(
     measured: Measured,
     images: ImageList,
     unreadable: list[str],
@@ -18,15 +18,15 @@ def report_of(
     about: dict[str, Any],
     options: dict[str, Any],
 ) -> dict[str, Any]:
-    """Put a report together.
+    """Build a report.
 
     Args:
-        measured: The measures.
-        images: The list that was gone through.
-        unreadable: Those of them that could not be read.
-        first_per_class: Whether these are the first of each class alone.
+        measured: What the measures found.
+        images: The list of images.
+        unreadable: Those that could not be read.
+        first_per_class: Whether they are only the first of each class.
         settings: Of the measures.
-        about: The model, for the beginning of the report: 'model', 'checkpoint', ...
+        about: Of the model: 'model', 'checkpoint', ...
         options: Further settings.
 
     Returns:

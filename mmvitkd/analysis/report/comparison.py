@@ -1,20 +1,23 @@
-"""Several models side by side: a table of their blocks' numbers, figures, CKA."""
+"""Compare models side by side: a table of numbers, figures, CKA between them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...utils.tables import markdown_table
-from .captions import COLUMNS, READING
-from .plot_models import OVERLAYS, draw_matrix
-from .plot_utils import named
-from .summary_table import in_digits, number_table, numbers_of
+from ..measures.selection import all_measures
+from ..measures.shared_tables import in_digits
+from ..plotting.figure import ReportFigure
+from ..plotting.model_overlays import draw_matrix
+from ..plotting.panels import named
+from .markdown import all_figures, figure_section
+from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
 
 ROWS = {
-    'tokens': "a row is a patch token, as all models have as many. Each model's evaluation "
-    'transform crops in its own way, so a token of the same number may show another place; '
-    'the null is a lower bound, as tokens of an image are alike.',
+    'tokens': "a row is a patch token, as all models have the same number. Each model's "
+    'evaluation transform crops in its own way, so a token of the same number may show another '
+    'place; the null is a lower bound, as tokens of an image are alike.',
     'images': "a row is an image's mean token, as the models have different numbers of tokens.",
 }
 
@@ -25,16 +28,8 @@ UNITS = (
 )
 
 
-# Settings that a number depends on, and the measures that do; none for all.
-SETTINGS: dict[str, tuple[str, ...]] = {
-    'image_size': (),
-    'final_norm': (),
-    'amp': (),
-    'first_per_class': (),
-    'centered': ('pca', 'rotation'),
-    'held_out': ('pca', 'rotation'),
-    'seed': ('rotation', 'permuted'),
-}
+# Settings that all numbers depend on; measures name others.
+SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
 
 
 class Compared(NamedTuple):
@@ -52,8 +47,9 @@ class Compared(NamedTuple):
 
     @property
     def block(self) -> Mapping[str, Any]:
-        """What the report says of the block."""
-        return self.report['blocks'][self.key]
+        """The block's entry in the report."""
+        block: Mapping[str, Any] = self.report['blocks'][self.key]
+        return block
 
 
 def write_comparison(
@@ -63,7 +59,7 @@ def write_comparison(
 
     Args:
         models: By their labels; there may be none if there is CKA.
-        cka: What ``cka_matrix`` gives; 'models', in words by their labels; and
+        cka: What ``cka_matrix`` gives; 'models', descriptions by their labels; and
             'random_weights', the labels of those whose weights are.
         out: The folder.
 
@@ -72,11 +68,11 @@ def write_comparison(
     """
     blocks = {label: model.block for label, model in models.items()}
     drawn = []
-    for name, draw in OVERLAYS.items():
-        figure = draw(blocks) if blocks else None
+    for each in all_figures():
+        figure = each.overlay(blocks) if blocks and each.overlay else None
         if figure is not None:
-            save_both(figure, out / 'figures', name)
-            drawn.append(name)
+            save_both(figure, out / 'figures', each.name)
+            drawn.append(each)
     if cka is not None:
         save_both(draw_matrix(cka['labels'], cka['matrix']), out / 'figures', 'cka')
     text = _text(models, drawn, cka)
@@ -85,17 +81,17 @@ def write_comparison(
 
 
 def _text(
-    models: Mapping[str, Compared], drawn: Iterable[str], cka: Mapping[str, Any] | None
+    models: Mapping[str, Compared], drawn: Iterable[ReportFigure], cka: Mapping[str, Any] | None
 ) -> str:
     sections = ['# Representations compared']
     if models:
         header = ['', 'model', 'block', 'images', 'tokens']
         about = markdown_table(header, [_about(*item) for item in models.items()], 3)
         numbers = number_table({label: model.block for label, model in models.items()})
-        sections += [about, *_differences(models), markdown_table(*numbers), COLUMNS, UNITS]
-    for name in drawn:
-        heading, text = READING[name]
-        sections += [f'## {heading}', f'![{heading}](figures/{name}.png)', text]
+        sections += [about, *_differences(models), markdown_table(*numbers)]
+        sections += [column_notes(model.block for model in models.values()), UNITS]
+    for figure in drawn:
+        sections += figure_section(figure)
     if cka is not None:
         sections += _alignment(cka)
     return '\n\n'.join(sections) + '\n'
@@ -114,7 +110,7 @@ def _about(label: str, model: Compared) -> list[str]:
 
 
 def _differences(models: Mapping[str, Compared]) -> list[str]:
-    """What makes the numbers hard to compare."""
+    """State what makes the numbers hard to compare."""
     different = []
     for column, what in ((3, 'images'), (4, 'tokens an image')):
         found = {_about(label, model)[column] for label, model in models.items()}
@@ -134,13 +130,13 @@ def _differences(models: Mapping[str, Compared]) -> list[str]:
 
 
 def _different_settings(models: Mapping[str, Compared]) -> list[str]:
-    """Settings that change numbers of a block and are not the same; older reports lack some."""
+    """List settings that change numbers and differ; older reports lack some."""
     different = []
-    for key, measures in SETTINGS.items():
+    for key in (*SETTINGS, *_measure_settings()):
         found = {}
         for label, model in models.items():
             settings = {**model.report.get('images', {}), **model.report.get('settings', {})}
-            if key in settings and (not measures or _has(model.block, measures)):
+            if key in settings and (key in SETTINGS or _depends(model.block, key)):
                 found[label] = settings[key]
         if len(set(map(str, found.values()))) > 1:
             each = ', '.join(f'{label}: {value}' for label, value in found.items())
@@ -148,17 +144,28 @@ def _different_settings(models: Mapping[str, Compared]) -> list[str]:
     return different
 
 
-def _has(block: Mapping[str, Any], measures: Iterable[str]) -> bool:
-    return any(name in block or name in block.get('sep', {}) for name in measures)
+def _measure_settings() -> list[str]:
+    """Return the settings that measures depend on."""
+    measures = all_measures().values()
+    return list(dict.fromkeys(key for measure in measures for key in measure.depends_on))
+
+
+def _depends(block: Mapping[str, Any], setting: str) -> bool:
+    """Return whether a number of a block depends on a setting."""
+    own = numbers_of(block).keys()
+    return any(
+        setting in measure.depends_on and own & measure.columns.keys()
+        for measure in all_measures().values()
+    )
 
 
 def _random(labels: Sequence[str]) -> list[str]:
-    """Whose weights are random."""
+    """State whose weights are random."""
     return [f'**The weights are random** of {", ".join(labels)}.'] if labels else []
 
 
 def _alignment(cka: Mapping[str, Any]) -> list[str]:
-    """The matrix, what its rows were, and its null."""
+    """Show the matrix, what its rows were, and its null."""
     labels = cka['labels']
     names = [f'{n} ({named(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
     tables = [
@@ -175,8 +182,8 @@ def _alignment(cka: Mapping[str, Any]) -> list[str]:
         *_random(cka['random_weights']),
         f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
         *tables,
-        'The null is its value of shuffled rows: with few rows next to the channels CKA is '
-        'high whatever the features.',
+        'The null is its value for shuffled rows: with few rows compared with the channels CKA '
+        'is high whatever the features.',
     ]
     if cka['unreadable']:
         paths = ', '.join(f'`{path}`' for path in sorted(cka['unreadable']))

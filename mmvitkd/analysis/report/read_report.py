@@ -1,20 +1,14 @@
-"""Reports of models, read back and checked."""
+"""Read the report of a model, and check it."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..measures.selection import all_measures
 from .report_dir import REPORT
 
-# What of a report's measures is drawn, and must be there where the measure is.
-NEEDED = {
-    'svd': ('curve', 'std'),
-    'pca': ('curve', 'std'),
-    'rotation': ('pairs', 'null'),
-    'sorted_energy': ('curve', 'std', 'bandwidth'),
-}
-FACTS = ('model', 'num_images', 'num_tokens', 'embed_dims', 'blocks')
+REQUIRED = ('model', 'num_images', 'num_tokens', 'embed_dims', 'blocks')
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -25,17 +19,17 @@ def read_report(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If it is no report of a model; names the file and the key.
+        ValueError: If it is not the report of a model; names the file and the key.
     """
     path = path.expanduser()
     file = path / REPORT if path.is_dir() else path
     try:
-        report = json.loads(file.read_text(encoding='utf-8'))
+        report: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise FileNotFoundError(f'{file}: there is no such report.') from None
     except (OSError, ValueError) as error:
-        raise ValueError(f'{file}: this is no JSON: {error}') from None
-    for key in FACTS:
+        raise ValueError(f'{file}: invalid JSON: {error}') from None
+    for key in REQUIRED:
         if not isinstance(report, dict) or key not in report:
             raise ValueError(f'{file}: found no {key!r}, wanted the report of a model.')
     blocks = report['blocks']
@@ -47,16 +41,19 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def _check_block(block: Any, where: str) -> None:
-    """Raise ValueError if a block, or a measure in it, lacks what is drawn."""
+    """Raise ValueError if a block lacks what its measures require."""
     if not isinstance(block, Mapping):
         raise ValueError(f'{where}: found {block!r:.40}, wanted measures by their names.')
-    for measure, keys in NEEDED.items():
-        if measure in block:
-            _check_keys(block[measure], keys, f'{where}.{measure}')
-    if 'sep' in block:
-        _check_keys(block['sep'], (), f'{where}.sep')
-        for kind, content in block['sep'].items():
-            _check_keys(content, NEEDED['sorted_energy'], f'{where}.sep.{kind}')
+    for measure in all_measures().values():
+        for path, keys in measure.required.items():
+            found, place = block, where
+            for key in path.split('.'):
+                if key not in found:
+                    break
+                found, place = found[key], f'{place}.{key}'
+                _check_keys(found, (), place)
+            else:
+                _check_keys(found, keys, place)
 
 
 def _check_keys(content: Any, keys: Iterable[str], where: str) -> None:
@@ -68,7 +65,7 @@ def _check_keys(content: Any, keys: Iterable[str], where: str) -> None:
 
 
 def block_of(report: Mapping[str, Any], block: str, where: str) -> str:
-    """The key of a block.
+    """Return the key of a block.
 
     Args:
         report: The report.
@@ -78,7 +75,7 @@ def block_of(report: Mapping[str, Any], block: str, where: str) -> str:
     Raises:
         ValueError: If it has no such block.
     """
-    keys = list(report['blocks'])
+    keys: list[str] = list(report['blocks'])
     if block == 'last':
         return keys[-1]
     if block not in keys:

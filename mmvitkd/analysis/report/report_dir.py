@@ -1,4 +1,4 @@
-"""The folder of a report: written whole or not at all, and replaced only if it is one."""
+"""Write the folder of a report completely or not at all; replace only a report."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def check_out(out: Path, overwrite: bool) -> None:
     if not os.path.lexists(out):
         return
     if out.is_symlink() or not out.is_dir():
-        raise FileExistsError(f'--out: {str(out)!r} is no folder.')
+        raise FileExistsError(f'--out: {str(out)!r} is not a folder.')
     found = set(_files(out))
     if not found:
         return
@@ -44,11 +44,11 @@ def check_out(out: Path, overwrite: bool) -> None:
 
 @contextmanager
 def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A folder to write a report into; it becomes ``out`` when all went well.
+    """A context with a folder to write a report into; without an error it becomes ``out``.
 
     Args:
-        out: The folder to be.
-        overwrite: Whether a report that is there is replaced, once the new one is whole.
+        out: The final folder.
+        overwrite: Whether an existing report is replaced, once the new one is complete.
 
     Raises:
         FileExistsError: See :func:`check_out`.
@@ -59,7 +59,7 @@ def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def write_report_file(report: dict[str, Any], folder: Path) -> None:
-    """Write report.json, the last of the folder's files, with the names of all of them.
+    """Write report.json, the last file of the folder, with the names of all of them.
 
     Raises:
         ValueError: If a number in it is not finite.
@@ -70,12 +70,12 @@ def write_report_file(report: dict[str, Any], folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """The files of a folder and of those in it, below it."""
+    """Return the files below a folder, relative to it."""
     return [p.relative_to(folder).as_posix() for p in folder.rglob('*') if not p.is_dir()]
 
 
 def _own_files(folder: Path) -> set[str]:
-    """The files that the report in a folder names; empty where there is none."""
+    """Return the files that the report in a folder names; none without a report."""
     try:
         return set(json.loads((folder / REPORT).read_text(encoding='utf-8'))['files'])
     except (OSError, ValueError, KeyError, TypeError):

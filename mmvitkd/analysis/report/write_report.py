@@ -1,37 +1,18 @@
-"""From a report of a representation to tables, figures and a text."""
+"""Write what people read of a report: tables, figures and a text."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from ...utils.plotting import save
 from .csv_tables import write_tables
-from .markdown import report_text
-from .plot_channels import draw_sep, draw_sorted_energy
-from .plot_depth import draw_in_use, draw_intensity, draw_layers, draw_u_shape
-from .plot_energy import draw_dimensions, draw_energy
-from .plot_rotation import draw_rotation
-from .plot_spectrum import draw_spectrum
-from .plot_utils import Blocks
+from .markdown import all_figures, report_text
 
-FIGURES: dict[str, Callable[[Blocks], Figure | None]] = {
-    'layers': draw_layers,
-    'dimensions': draw_dimensions,
-    'energy': draw_energy,
-    'rotation': draw_rotation,
-    'sep': draw_sep,
-    'sorted_energy': draw_sorted_energy,
-    'in_use': draw_in_use,
-    'spectrum': draw_spectrum,
-    'intensity': draw_intensity,
-    'u_shape': draw_u_shape,
-}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_report(report: dict[str, Any], out: Path) -> None:
-    """Write what people read of a report; of measures that it lacks, nothing.
+    """Write tables, figures and ``report.md``, each of what was measured.
 
     Args:
         report: As in ``report.json``.
@@ -40,15 +21,15 @@ def write_report(report: dict[str, Any], out: Path) -> None:
     """
     write_tables(report, out / 'tables')
     drawn = []
-    for name, draw in FIGURES.items():
-        figure = draw(report['blocks'])
+    for each in all_figures():
+        figure = each.draw(report['blocks'])
         if figure is not None:
-            save_both(figure, out / 'figures', name)
-            drawn.append(name)
+            save_both(figure, out / 'figures', each.name)
+            drawn.append(each.name)
     (out / 'report.md').write_text(report_text(report, drawn), encoding='utf-8')
 
 
-def save_both(figure: Figure, folder: Path, name: str) -> None:
+def save_both(figure: 'Figure', folder: Path, name: str) -> None:
     """Write a figure as PNG and as PDF."""
     folder.mkdir(exist_ok=True)
     for suffix in ('.png', '.pdf'):

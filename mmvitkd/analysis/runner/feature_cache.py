@@ -1,4 +1,4 @@
-"""Features that wait for a second look: in memory, or in one temporary file."""
+"""Keep features for the second pass, in memory or in a temporary file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...utils.disk_full import report_disk_full
 from ..features.extractor import Key
-from .memory_plan import MEMORY, SPILL
+from .memory import MEMORY, SPILL
 
 
 class FeatureBatch(NamedTuple):
@@ -26,18 +26,18 @@ class FeatureBatch(NamedTuple):
     indices: Tensor
 
 
-class KeptFeatures(Protocol):
-    """What batches are put into and come out of, in their order, as often as wanted."""
+class FeatureCache(Protocol):
+    """Keeps batches, and yields them in their order, as often as wanted."""
 
     def put(self, batch: FeatureBatch) -> None:
         """Keep a batch."""
 
     def __iter__(self) -> Iterator[FeatureBatch]:
-        """What was kept, on the CPU."""
+        """Yield the batches, on the CPU."""
 
 
-class InMemory:
-    """Features in memory, on the CPU."""
+class MemoryCache:
+    """Keeps features in memory, on the CPU."""
 
     def __init__(self) -> None:
         self._batches: list[FeatureBatch] = []
@@ -52,8 +52,8 @@ class InMemory:
         return iter(self._batches)
 
 
-class Spilled:
-    """Features in a file.
+class DiskCache:
+    """Keeps features in a file.
 
     Args:
         file: An empty file, open for reading and writing.
@@ -61,7 +61,7 @@ class Spilled:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        # Of each batch its indices and, by key, shape and type: the bytes lie in that order.
+        # For each batch its indices and, by key, shape and type, in the order of the bytes.
         self._batches: list[tuple[Tensor, dict[Key, tuple[torch.Size, torch.dtype]]]] = []
 
     def put(self, batch: FeatureBatch) -> None:
@@ -83,16 +83,16 @@ class Spilled:
 
 
 @contextmanager
-def kept_features(where: str, folder: str | None) -> Iterator[KeptFeatures | None]:
-    """What a plan's ``kept`` stands for; its value is None where nothing is kept.
+def feature_cache(where: str, folder: str | None) -> Iterator[FeatureCache | None]:
+    """A context with a cache, or with None where nothing is kept.
 
     Args:
-        where: Of the plan.
-        folder: Where a file takes its room. It has no name in it, so that it is gone however
-            the process ends.
+        where: ``kept`` of a :class:`~.memory.Plan`.
+        folder: Where a file is made. It has no name there, so that it is gone however the
+            process ends.
     """
     if where == SPILL:
         with report_disk_full(folder), tempfile.TemporaryFile(dir=folder) as file:
-            yield Spilled(file)
+            yield DiskCache(file)
     else:
-        yield InMemory() if where == MEMORY else None
+        yield MemoryCache() if where == MEMORY else None

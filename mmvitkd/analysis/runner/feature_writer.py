@@ -1,4 +1,4 @@
-"""Features in NumPy files that grow as they come: one a block."""
+"""Write features to NumPy files, one per block, that grow as batches come."""
 
 import json
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from .feature_cache import FeatureBatch
 FOLDER, IMAGES = 'features', 'images.json'
 
 
-class FeatureFiles:
+class FeatureWriter:
     """Writes ``<block>.npy``, (images, N, D) in float32 or float64, and the images' names.
 
-    A context; the files are whole when it is left.
+    A context manager; the files are complete when it exits.
 
     Args:
-        folder: A new folder, which it makes.
+        folder: A new folder, which is created.
         paths: The names of the images that batches have indices into.
     """
 
@@ -33,7 +33,7 @@ class FeatureFiles:
         self._forms: dict[Key, dict[str, Any]] = {}
         self._indices: list[int] = []
 
-    def __enter__(self) -> 'FeatureFiles':
+    def __enter__(self) -> 'FeatureWriter':
         self._folder.mkdir()
         return self
 
@@ -70,7 +70,7 @@ class FeatureFiles:
         (self._folder / IMAGES).write_text(json.dumps(names, indent=1) + '\n')
 
     def _write_header(self, key: Key) -> None:
-        """NumPy leaves room in it for the number of images to grow."""
+        """Write a header; NumPy leaves room in it for the number of images to grow."""
         form, file = self._forms[key], self._files[key]
         form['shape'] = (len(self._indices), *form['shape'][1:])
         file.seek(0)

@@ -1,4 +1,4 @@
-"""Images through the model: features that are finite, of as many images as fit."""
+"""Run a model on images, and check that its features are finite."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 from ...datasets.image_batches import ImageBatch
 from ..features.extractor import FeatureExtractor, Key
+from ..measures.settings import Settings
 from .feature_cache import FeatureBatch
-from .settings import Settings
 
 
-class Forward:
-    """A model on its device, under autocast where that is wanted.
+class ForwardPass:
+    """Forward passes of a model on its device, under autocast if the settings say so.
 
     Args:
         source: The model and its blocks.
@@ -29,7 +29,7 @@ class Forward:
         self._amp = settings.amp
 
     def features(self, batch: ImageBatch) -> FeatureBatch:
-        """The features of a batch.
+        """Return the features of a batch.
 
         Raises:
             ValueError: If one is not finite; names the block and the image.
@@ -40,7 +40,7 @@ class Forward:
         return FeatureBatch(features, batch.indices)
 
     def check(self, values: Mapping[Key, Tensor], indices: Tensor, what: str) -> None:
-        """Refuse what is not finite.
+        """Check that values are finite.
 
         Args:
             values: (B, N, D) of each block.
@@ -59,16 +59,16 @@ class Forward:
                 )
 
     def on_device(self, tensor: Tensor) -> Tensor:
-        """Images or features, where the model is."""
+        """Return images or features on the device of the model."""
         return tensor.to(self._device)
 
     def autocast(self) -> torch.autocast:
-        """The context that the model runs in."""
+        """Return the context that the model runs in."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._amp)
 
 
-def split_batches(batches: Iterable[ImageBatch], size: int) -> Iterator[ImageBatch]:
-    """Batches of at most ``size`` images."""
+def split_images(batches: Iterable[ImageBatch], size: int) -> Iterator[ImageBatch]:
+    """Yield batches of at most ``size`` images."""
     for batch in batches:
         for start in range(0, len(batch.indices), size):
             part = slice(start, start + size)
@@ -77,7 +77,7 @@ def split_batches(batches: Iterable[ImageBatch], size: int) -> Iterator[ImageBat
 
 
 def split_features(batch: FeatureBatch, size: int) -> Iterator[FeatureBatch]:
-    """Features of at most ``size`` images."""
+    """Yield features of at most ``size`` images."""
     for start in range(0, len(batch.indices), size):
         part = slice(start, start + size)
         features = {key: tokens[part] for key, tokens in batch.features.items()}

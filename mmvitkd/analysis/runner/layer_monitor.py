@@ -1,8 +1,6 @@
-"""Measures a student's layers again and again, on the same images, beside the teacher's."""
+"""Measure a student's layers again and again during training, on the same images."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,148 +9,179 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ..features.distilled_layers import DistilledLayers
-from ..functional.cka import LinearCKA
-from ..functional.sep import MODES
-from ..functional.sep_null import null_sep
-from .layer_measures import LayerMeasures, bandwidth_scalars, layer_scalars
+from ..features.extractor import Key
+from ..measures.base import BLOCKS, Block, Entry, Measure
+from ..measures.settings import Settings
+from .evaluation import Evaluation
+from .memory import has_second_pass
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What was found of one layer.
+    """What was found for one layer.
 
     Attributes:
-        student: What ``LayerMeasures`` gives.
-        teacher: The same of the teacher's layer, if there is one.
-        null: SEP of random Gaussian vectors of the student's width, by mode.
-        cka: What ``LinearCKA`` gives of the two layers, if there are two.
+        measures: The measures.
+        student: The entry of the student's layer, as in ``report.json``.
+        teacher: The same for the teacher's layer, if there is one.
     """
 
+    measures: Sequence[type[Measure]]
     student: dict[str, Any]
     teacher: dict[str, Any] | None
-    null: dict[str, Any]
-    cka: dict[str, Any] | None
 
     def scalars(self) -> dict[str, float]:
-        """The student's by the names of ``layer_scalars``, CKA and its null."""
-        found = layer_scalars(self.student)
-        if self.cka is not None:
-            found.update(cka=self.cka['cka'], cka_null=self.cka['null'][0][1])
-        return found
+        """Return the student's numbers by the names that the measures give them."""
+        return self._numbers('scalars', self.student)
 
     def references(self) -> dict[str, float]:
-        """What to read these against: the teacher's scalars, and the null's bandwidths."""
-        teacher = layer_scalars(self.teacher) if self.teacher else {}
-        found = {f'teacher_{key}': value for key, value in teacher.items()}
-        null = bandwidth_scalars(self.null)
-        return {**found, **{f'null_{key}': value for key, value in null.items()}}
+        """Return what to read these against: the teacher's numbers, and the constants."""
+        teacher = self._numbers('scalars', self.teacher or {})
+        constants = self._numbers('constants', self.student)
+        return {**{f'teacher_{key}': value for key, value in teacher.items()}, **constants}
 
-    def curves(self) -> dict[str, dict[str, list[float]]]:
-        """The SEP curves of 'student', 'teacher' and 'null', by mode."""
-        teacher = {'teacher': self.teacher['sep']} if self.teacher else {}
-        found = {'student': self.student['sep'], **teacher, 'null': self.null}
+    def _numbers(self, kind: str, entry: Entry) -> dict[str, float]:
         return {
-            name: {mode: sep[mode]['curve'] for mode in MODES} for name, sep in found.items()
+            name: number(entry)
+            for measure in self.measures
+            if {*measure.entries} <= entry.keys()
+            for name, number in getattr(measure, kind).items()
         }
 
 
 class LayerMonitor:
-    """The watched layers of a model on a fixed sample of images.
+    """Measures layers of a model that is trained, on a fixed sample of images.
 
-    The teacher is run once, the first time. Its patch tokens, which CKA needs every time,
-    are kept on the CPU: images x N x D x 4 bytes a layer, 77 MB for 256 images of CaiT-S24.
+    The teacher runs once, the first time. Its patch tokens, which measures that compare layers
+    need every time, are kept on the CPU: images x N x D x 4 bytes for each layer, 77 MB for
+    256 images of CaiT-S24.
 
     Args:
         model: The model that is trained, with its ``data_preprocessor``.
         loader: Batches of the images, the same in each iteration.
-        layers: As of ``DistilledLayers``.
+        measures: What is measured; those that compare several blocks compare the student's
+            layer with the teacher's.
+        layers: As in ``DistilledLayers``.
 
     Raises:
         ValueError: As ``DistilledLayers`` does.
     """
 
     def __init__(
-        self, model: Any, loader: DataLoader, layers: str | Sequence[int | str] | None = None
+        self,
+        model: Any,
+        loader: DataLoader,
+        measures: Sequence[type[Measure]],
+        layers: str | Sequence[int | str] | None = None,
     ) -> None:
-        self._model = model
-        self._loader = loader
+        self._model, self._loader, self._measures = model, loader, measures
+        self._own = [measure for measure in measures if measure.needs != BLOCKS]
+        self._joint = [measure for measure in measures if measure.needs == BLOCKS]
         first = loader.collate_fn([loader.dataset[0]])
         self.layers = DistilledLayers(model, self._images(first), layers)
-        self._teacher: dict[str, dict[str, Any]] = {}
-        self._kept: list[dict[str, Tensor]] = []  # the teacher's tokens, batch by batch
+        self._teacher: dict[Key, dict[str, Any]] = {}
+        self._teacher_tokens: list[dict[str, Tensor]] | None = None  # batch by batch
 
-    @torch.no_grad()
+    @torch.no_grad()  # type: ignore[untyped-decorator]
     def measure(self) -> dict[str, LayerReport]:
-        """What is found now, by the names of the layers.
+        """Measure now.
+
+        Returns:
+            By the names of the layers.
 
         Raises:
             ValueError: Names the layer whose features are not finite, or cannot be measured.
         """
-        students: dict[str, LayerMeasures] = defaultdict(LayerMeasures)
-        teachers: dict[str, LayerMeasures] = defaultdict(LayerMeasures)
-        ckas: dict[str, LinearCKA] = {}
-        widths: dict[str, int] = {}
-        kept = []
+        kept = [] if self._teacher_tokens is None else self._teacher_tokens
+        count = len(self._loader.dataset)
+        student, teacher = (
+            _LayerEvaluation(s, self._own, count) for s in ('student', 'teacher')
+        )
+        pairs: dict[str, _LayerEvaluation] = {}
         for index, batch in enumerate(self._loader):
             images = self._images(batch)
-            if not self._kept:
-                kept.append(self._run_teacher(images, teachers))
-            references = self._kept[index] if self._kept else kept[index]
-            for name, features in self.layers.student_tokens(images).items():
-                widths[name] = features.shape[2]
-                with _naming(f'{name}, student'):
-                    students[name].update(features)
-                if name in references:
-                    cka = ckas.setdefault(name, _cka_of(features, references[name]))
-                    cka.update(features, references[name].to(features.device))
-        if not self._kept:
-            self._teacher, self._kept = _results(teachers, 'teacher'), kept
-        alike = _results(ckas, 'CKA')
+            if self._teacher_tokens is None:
+                tokens = self.layers.teacher_tokens(images)
+                teacher.update(tokens)
+                kept.append({name: features.cpu() for name, features in tokens.items()})
+            tokens = self.layers.student_tokens(images)
+            student.update(tokens)
+            for name, other in kept[index].items():
+                pair = pairs.setdefault(name, _LayerEvaluation(name, self._joint, count))
+                own = tokens[name]
+                pair.update({'student': own, 'teacher': other.to(own.device)})
+        if self._teacher_tokens is None:
+            self._teacher = teacher.result()
+            self._teacher_tokens = kept
+        entries = student.result()
+        for name, pair in pairs.items():
+            entries[name] |= pair.result()['student']
         return {
-            name: LayerReport(
-                student=found,
-                teacher=self._teacher.get(name),
-                null={mode: null_sep(widths[name], mode) for mode in MODES},
-                cka=alike.get(name),
-            )
-            for name, found in _results(students, 'student').items()
+            str(name): LayerReport(self._measures, entry, self._teacher.get(name))
+            for name, entry in entries.items()
         }
 
-    def _run_teacher(
-        self, images: Tensor, measures: dict[str, LayerMeasures]
-    ) -> dict[str, Tensor]:
-        """The teacher's tokens of a batch, measured, on the CPU."""
-        tokens = self.layers.teacher_tokens(images)
-        for name, features in tokens.items():
-            with _naming(f'{name}, teacher'):
-                measures[name].update(features)
-        return {name: features.cpu() for name, features in tokens.items()}
-
     def _images(self, batch: Any) -> Tensor:
-        """The images of a batch as the student takes them."""
-        return self._model.data_preprocessor(batch, False)['inputs']
+        """Return the images of a batch as the student takes them."""
+        images: Tensor = self._model.data_preprocessor(batch, False)['inputs']
+        return images
 
 
-def _cka_of(student: Tensor, teacher: Tensor) -> LinearCKA:
-    """CKA of tokens, or of each image's mean token where the grids differ."""
-    return LinearCKA('tokens' if student.shape[1] == teacher.shape[1] else 'images')
+class _LayerEvaluation:
+    """An evaluation that is built for the first features, and numbers the images itself.
 
+    Args:
+        where: Of what, for messages.
+        measures: The measures.
+        num_images: How many images there are.
+    """
 
-def _results(
-    measures: Mapping[str, LayerMeasures | LinearCKA], side: str
-) -> dict[str, dict[str, Any]]:
-    """The results of the layers' measures; an error names the layer."""
-    results = {}
-    for name, measure in measures.items():
-        with _naming(f'{name}, {side}'):
-            results[name] = measure.result()
-    return results
+    def __init__(self, where: str, measures: Sequence[type[Measure]], num_images: int) -> None:
+        self._where, self._measures, self._num_images = where, measures, num_images
+        self._evaluation: Evaluation | None = None
+        self._kept: list[dict[str, Tensor]] = []  # for the second pass, on the CPU
+        self._count = 0
 
+    def update(self, tokens: Mapping[str, Tensor]) -> None:
+        """Add the patch tokens (B, N, D) of some images at all layers.
 
-@contextmanager
-def _naming(what: str) -> Iterator[None]:
-    """Say in an error of a measure what was measured."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f'{what}: {error}') from error
+        Raises:
+            ValueError: If they are not finite; names the layer.
+        """
+        for name, features in tokens.items():
+            if not features.isfinite().all():
+                raise ValueError(f'{self._where}, {name}: features: some are NaN or infinite.')
+        if not tokens:
+            return
+        if self._evaluation is None:
+            settings = Settings(measures=tuple(measure.name for measure in self._measures))
+            blocks = Block.all_of(tokens, self._num_images, settings)
+            self._evaluation = Evaluation(blocks, self._measures)
+        places = range(self._count, self._count + len(next(iter(tokens.values()))))
+        self._count = places.stop
+        self._evaluation.first_pass(tokens, places)
+        if has_second_pass(self._measures):
+            self._kept.append({name: features.cpu() for name, features in tokens.items()})
+
+    def result(self) -> dict[Key, dict[str, Any]]:
+        """Return the entries of the layers.
+
+        Raises:
+            ValueError: If a measure has no value; names the layer and the measure.
+        """
+        if self._evaluation is None:
+            return {}
+        try:
+            if self._kept:
+                self._second_pass(self._evaluation)
+            return self._evaluation.result()
+        except ValueError as error:
+            raise ValueError(f'{self._where}: {error}') from error
+
+    def _second_pass(self, evaluation: Evaluation) -> None:
+        evaluation.start_second_pass(self._count)
+        start = 0
+        for tokens in self._kept:
+            places = range(start, start + len(next(iter(tokens.values()))))
+            start = places.stop
+            evaluation.second_pass(tokens, places)

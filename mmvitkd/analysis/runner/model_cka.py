@@ -1,4 +1,4 @@
-"""Linear CKA between several models, each on the same images as the others."""
+"""Compute linear CKA between several models on the same images."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -10,15 +10,15 @@ from ...datasets.image_batches import ImageBatch, ImageBatches
 from ...datasets.image_list import ImageList
 from ..features.extractor import FeatureExtractor, Key
 from ..features.loaded_model import LoadedModel
-from ..functional.cka import LinearCKA
+from ..functional.linear_cka import LinearCKA
 
 Watch = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
-class InputsOfAll:
-    """Makes an image file the input of every model, one after the other in a single row.
+class JointPreprocess:
+    """Reads an image file as the inputs of all models, one after the other in a single row.
 
-    So an image that one of them cannot read is left out for all.
+    An image that one of them cannot read is left out for all.
 
     Args:
         models: As loaded.
@@ -37,7 +37,7 @@ class InputsOfAll:
         return torch.cat([preprocess(path).flatten() for preprocess in self._preprocess])
 
     def split(self, rows: Tensor) -> list[Tensor]:
-        """The inputs of each model, (B, 3, H, W), from rows (B, P)."""
+        """Return the inputs of each model, (B, 3, H, W), from rows (B, P)."""
         parts = rows.split([torch.Size(shape).numel() for shape in self.shapes], dim=1)
         return [
             part.unflatten(1, shape) for part, shape in zip(parts, self.shapes, strict=True)
@@ -53,11 +53,11 @@ def cka_matrix(
     num_workers: int = 0,
     watch: Watch = lambda batches, name: batches,
 ) -> dict[str, Any]:
-    """Measure how alike the same block of several models is.
+    """Compute linear CKA between the same block of several models.
 
-    Tokens are compared where all models have as many, and else the images' mean tokens. Each
-    model sees an image as in its own evaluation: if these crop differently, tokens of the
-    same number do not show quite the same place.
+    Tokens are compared where all models have the same number, and else the images' mean
+    tokens. Each model sees an image as in its own evaluation: if these crop differently,
+    tokens of the same number do not show quite the same place.
 
     Args:
         models: Two or more, as loaded, by their names. They are moved to the device.
@@ -70,7 +70,7 @@ def cka_matrix(
         watch: Wraps the batches, with a name for them.
 
     Returns:
-        What ``LinearCKA`` gives, but for 'cka'; 'labels'; 'blocks', the key of each model's;
+        What ``LinearCKA`` gives, except 'cka'; 'labels'; 'blocks', the key of each model's;
         'num_images'; 'unreadable', why images were left out, by their paths.
 
     Raises:
@@ -79,7 +79,7 @@ def cka_matrix(
     """
     if len(models) < 2:
         raise ValueError(f'models: found {len(models)}, wanted two or more to compare.')
-    inputs = InputsOfAll(models.values())
+    inputs = JointPreprocess(models.values())
     batches = ImageBatches(images, inputs, batch_size, num_workers)
     sources = {label: _source(label, model, block) for label, model in models.items()}
     for model in models.values():
@@ -122,14 +122,14 @@ def _source(label: str, model: LoadedModel, block: Key) -> FeatureExtractor:
 
 
 def _last(source: FeatureExtractor) -> Key:
-    """The feature that is compared: of Lift's two last ones the projector's."""
+    """Return the feature that is compared: of Lift's two last ones the projector's."""
     return list(source.names)[-1]
 
 
 def _features(
     label: str, source: FeatureExtractor, inputs: Tensor, batch: ImageBatch, images: ImageList
 ) -> Tensor:
-    """The patch tokens of a model.
+    """Return the patch tokens of a model.
 
     Raises:
         ValueError: If one is not finite; names the model and the image.

@@ -1,59 +1,65 @@
-"""SEP, rank and CKA of the distilled layers, followed while a student trains."""
+"""Follow SEP, rank and CKA of the distilled layers while a student trains."""
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop, Runner
 
-from ...analysis.functional.token_shares import BANDWIDTH_THRESHOLDS
-from ...analysis.report.sep_curves import sep_image
+from ...analysis.measures.base import GRADIENTS, Measure
+from ...analysis.measures.selection import measure_named
+from ...analysis.plotting.figure import pixels
 from ...analysis.runner.layer_monitor import LayerMonitor, LayerReport
 from ...datasets.subset_loader import subset_loader
 from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
 from ...utils.unwrap import unwrap_model
 
+MEASURES = ('sep', 'effective_rank', 'svd', 'cka')
+
 
 @HOOKS.register_module()
-class SEPHook(Hook):
-    """Measures the student's layers every few epochs, and at the end, beside the teacher's.
+class SEPHook(Hook):  # type: ignore[misc]
+    """Measure the student's layers every few epochs, and at the end, next to the teacher's.
 
     Always on the same validation images. Of the pairs of layers that are distilled, or else
     of the student's last block (arXiv 2511.15572): SEP's bandwidths, full and folded, the
     effective rank, the dimension of 99 % of an image's energy, and linear CKA to the
-    teacher's layer, with its null of shuffled tokens. The teacher is measured once, by the
-    first look.
+    teacher's layer, with its null of shuffled tokens. The teacher is measured once, the first
+    time.
 
     A line in the log and every backend of the visualizer get the scalars, as
     ``sep/pair_0/full_b90`` (named after the loss ``loss_pair_0``, or ``sep/block_11/...``);
     ``teacher_`` and ``null_`` before the last part for what to read them against. The image
     ``sep`` has the curves of student, teacher, and random Gaussian vectors: high bandwidths
-    say little, as those have them too.
+    mean little, as those have them too.
 
-    Training goes on to the bit as without the hook: the raw student is measured (not an
-    EMA), in eval mode, float32, and the first process alone, while the others go on to
-    where they next meet it. To switch it on beside the hooks that a config already has (a
-    list of ``custom_hooks`` would replace them, such as the EMA)::
+    Training is equal to the bit with and without the hook: the raw student is measured (not
+    an EMA), in eval mode, in float32, and by the first process alone, while the others go on
+    until they next synchronise with it. To enable it next to the hooks that a config already
+    has (a list of ``custom_hooks`` would replace them, such as the EMA)::
 
         default_hooks = dict(sep=dict(type='mmvitkd.SEPHook', interval=10))
 
     or on the command line ``--cfg-options default_hooks.sep.type=mmvitkd.SEPHook``.
 
     Args:
-        interval: Epochs, or iterations if not ``by_epoch``, between two looks.
+        interval: Epochs, or iterations if not ``by_epoch``, between two measurements.
         num_images: How many validation images; all, if there are no more.
         batch_size: How many at a time.
         seed: Decides which images.
-        layers: What of the student to look at instead of the distilled layers, without a
+        layers: What to measure of the student instead of the distilled layers, without a
             teacher: blocks by their indices from 0, modules by their names; or 'all'.
         by_epoch: Whether the interval counts epochs; an iteration-based run needs False.
+        measures: Names of measures, also of your own, except those that need gradients.
 
     Raises:
-        ValueError: If a number is out of range. When training starts: if the run does not
-            fit ``by_epoch`` or has no validation images, or a layer gives no patch tokens.
+        ValueError: If a number is out of range, or there is no such measure. When training
+            starts: if the run does not fit ``by_epoch`` or has no validation images, or a
+            layer gives no patch tokens.
     """
 
     priority = 'LOW'
@@ -66,6 +72,7 @@ class SEPHook(Hook):
         seed: int = 0,
         layers: str | Sequence[int | str] | None = None,
         by_epoch: bool = True,
+        measures: Sequence[str] = MEASURES,
     ) -> None:
         given = dict(interval=interval, num_images=num_images, batch_size=batch_size, seed=seed)
         least = dict(interval=1, num_images=2, batch_size=1, seed=0)
@@ -78,11 +85,12 @@ class SEPHook(Hook):
         self.seed = seed
         self.layers = layers
         self.by_epoch = by_epoch
-        self._watch: LayerMonitor | None = None
-        self._looks = 0
+        self._measures = _measures_named(measures)
+        self._monitor: LayerMonitor | None = None
+        self._count = 0
 
-    def before_train(self, runner) -> None:
-        """Find the layers with one image, in every process, so that a misfit stops all."""
+    def before_train(self, runner: Runner) -> None:
+        """Find the layers with one image, in every process, so that an error stops all."""
         if self.by_epoch and isinstance(runner.train_loop, IterBasedTrainLoop):
             raise ValueError(
                 'SEPHook.by_epoch=True, but this run counts iterations: give by_epoch=False '
@@ -90,71 +98,102 @@ class SEPHook(Hook):
             )
         if runner.val_loop is None or len(runner.val_dataloader.dataset) < 2:
             raise ValueError(
-                'SEPHook looks at validation images: wanted a val_dataloader of 2 or more.'
+                'SEPHook measures validation images: wanted a val_dataloader of 2 or more.'
             )
         model = unwrap_model(runner.model)
         sample = subset_loader(
             runner.val_dataloader, self.num_images, self.batch_size, self.seed
         )
-        with self._aside(model):
+        with self._isolated(model):
             try:
-                self._watch = LayerMonitor(model, sample, self.layers)
+                self._monitor = LayerMonitor(model, sample, self._measures, self.layers)
             except ValueError as error:
                 raise ValueError(f'SEPHook.layers={self.layers!r}: {error}') from error
-        for name, reason in self._watch.layers.left_out.items():
+        for name, reason in self._monitor.layers.left_out.items():
             runner.logger.info(f'SEPHook leaves {name} out: {reason}')
 
-    def after_train_epoch(self, runner) -> None:
-        """Look, if it is time."""
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Measure every ``interval`` epochs, and after the last one."""
         due = self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)
         if self.by_epoch and due:
-            self._look(runner, 'Epoch', runner.epoch + 1)
+            self._measure(runner, 'Epoch', runner.epoch + 1)
 
     def after_train_iter(
-        self, runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Look, if it is time."""
+        """Measure every ``interval`` iterations, and after the last one."""
         due = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
         if not self.by_epoch and due:
-            self._look(runner, 'Iter', runner.iter + 1)
+            self._measure(runner, 'Iter', runner.iter + 1)
 
-    def _aside(self, model):
-        """A context in which the model is measured, and training is not touched."""
+    def _isolated(self, model: Any) -> AbstractContextManager[None]:
         return isolated_eval(next(model.parameters()).device, self.seed)
 
-    def _look(self, runner, unit: str, step: int) -> None:
-        """Measure and tell; what cannot be measured is a warning, not the end of a run."""
-        if runner.rank != 0 or self._watch is None:
+    def _measure(self, runner: Runner, unit: str, step: int) -> None:
+        """Measure and log; what cannot be measured is a warning, not the end of a run."""
+        if runner.rank != 0 or self._monitor is None:
             return
         begin = time.perf_counter()
-        model = unwrap_model(runner.model)
-        with self._aside(model):
+        with self._isolated(unwrap_model(runner.model)):
             try:
-                reports = self._watch.measure()
+                reports = self._monitor.measure()
             except (ValueError, torch.linalg.LinAlgError) as error:
                 runner.logger.warning(f'{unit}(sep) [{step}]  not measured: {error}')
                 return
-            image = self._draw(self._watch, reports)
-        self._tell(runner, f'{unit}(sep) [{step}]', step, reports)
-        runner.visualizer.add_image('sep', image, step)
+            images = self._draw(self._monitor, reports)
+        self._log(runner, f'{unit}(sep) [{step}]', step, reports)
+        for name, image in images.items():
+            runner.visualizer.add_image(name, image, step)
         runner.logger.info(f'{unit}(sep) [{step}]  {time.perf_counter() - begin:.1f} s')
 
-    def _tell(self, runner, head: str, step: int, reports: dict[str, LayerReport]) -> None:
-        """Write the scalars; into the log, those that stay the same only once."""
+    def _log(
+        self, runner: Runner, head: str, step: int, reports: dict[str, LayerReport]
+    ) -> None:
+        """Write the scalars; those that stay the same go into the log only once."""
         for name, report in reports.items():
             found, references = (
                 {f'sep/{name}/{key}': value for key, value in scalars.items()}
                 for scalars in (report.scalars(), report.references())
             )
             runner.visualizer.add_scalars({**found, **references}, step)
-            for scalars in (found, references) if self._looks == 0 else (found,):
+            for scalars in (found, references) if self._count == 0 else (found,):
                 text = '  '.join(f'{key}: {value:.4f}' for key, value in scalars.items())
                 runner.logger.info(f'{head}  {text}')
-        self._looks += 1
+        self._count += 1
 
-    def _draw(self, watch: LayerMonitor, reports: dict[str, LayerReport]):
-        rows = {
-            f'{name}: {watch.layers.modules[name]}': report.curves()
+    def _draw(self, monitor: LayerMonitor, reports: dict[str, LayerReport]) -> dict[str, Any]:
+        """Return the images of the measures by the names of their figures."""
+        layers = {
+            f'{name}: {monitor.layers.modules[name]}': {
+                'student': report.student,
+                **({'teacher': report.teacher} if report.teacher else {}),
+            }
             for name, report in reports.items()
         }
-        return sep_image(rows, BANDWIDTH_THRESHOLDS)
+        return {
+            figure.name: pixels(figure.training(layers))
+            for measure in self._measures
+            for figure in measure.figures
+            if figure.training is not None
+        }
+
+
+def _measures_named(names: Sequence[str]) -> list[type[Measure]]:
+    """Return measures in this order.
+
+    Raises:
+        ValueError: If there is none, no such one, or one needs gradients; names the key.
+    """
+    try:
+        measures = [measure_named(name) for name in names]
+    except ValueError as error:
+        raise ValueError(f'SEPHook.{error}') from error
+    if not measures:
+        raise ValueError('SEPHook.measures: found none; wanted some.')
+    for measure in measures:
+        if measure.needs == GRADIENTS:
+            raise ValueError(
+                f'SEPHook.measures: {measure.name!r} needs gradients, which are not computed '
+                'in a training; wanted others.'
+            )
+    return measures

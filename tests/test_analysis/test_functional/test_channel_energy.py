@@ -99,11 +99,10 @@ def test_zero_tokens_are_counted_and_left_out(measure):
         measured(measure(), with_zeros[:1])
 
 
-def test_zero_tokens_of_all_processes_count():
-    first, second = ParticipationRatio(), ParticipationRatio()
+def test_zero_tokens_of_all_batches_count():
+    first = ParticipationRatio()
     first.update(torch.cat([torch.zeros(1, 1, 4), torch.ones(1, 1, 4)]))
-    second.update(torch.zeros(2, 1, 4))
-    first.merge(second)
+    first.update(torch.zeros(2, 1, 4))
     assert first.result()['zero_tokens'] == 3
     assert first.result()['mean'] == 4
 
@@ -122,9 +121,7 @@ def test_half_precision_is_raised(measure):
 
 @pytest.mark.parametrize('measure', MEASURES)
 def test_other_widths_are_refused(measure):
-    first, second = measure(), measure()
+    first = measure()
     first.update(torch.randn(2, 3, 16))
-    second.update(torch.randn(2, 3, 32))
-    for change in (lambda: first.update(torch.randn(2, 3, 32)), lambda: first.merge(second)):
-        with pytest.raises(ValueError, match=r'\b16\b.*\b32\b|\b32\b.*\b16\b'):
-            change()
+    with pytest.raises(ValueError, match=r'\b16\b.*\b32\b|\b32\b.*\b16\b'):
+        first.update(torch.randn(2, 3, 32))

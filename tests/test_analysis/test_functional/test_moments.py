@@ -10,11 +10,9 @@ import torch
 
 def test_means_and_spreads_of_curves():
     curves = torch.rand(9, 5, dtype=torch.float64) + torch.tensor([0, 1, 1e3, 1e6, 1e9])
-    moments, other = CurveMoments(), CurveMoments()
-    for part in curves[:6].split(2):
+    moments = CurveMoments()
+    for part in curves.split([2, 2, 2, 3]):
         moments.update(part)
-    other.update(curves[6:])
-    moments.merge(other)
     assert moments.count == 9
     assert moments.mean == pytest.approx(curves.numpy().mean(0), rel=1e-14)
     assert moments.std == pytest.approx(curves.numpy().std(0), rel=1e-6)
@@ -30,11 +28,9 @@ def test_equal_curves_have_no_spread():
 def test_products_do_not_drown_in_the_mean():
     x = torch.randn(50, 4, dtype=torch.float64) + 1e6
     y = torch.randn(50, 3, dtype=torch.float64) - 1e6
-    moments, other = CentredProducts(), CentredProducts()
-    moments.update(x[:20], y[:20])
-    moments.update(x[20:21], y[20:21])
-    other.update(x[21:], y[21:])
-    moments.merge(other)
+    moments = CentredProducts()
+    for part in torch.arange(50).split([20, 1, 29]):
+        moments.update(x[part], y[part])
     left, right = x.numpy(), y.numpy()
     wanted = (left - left.mean(0)).T @ (right - right.mean(0))
     np.testing.assert_allclose(moments.products, wanted, rtol=1e-7, atol=1e-7)
@@ -45,11 +41,10 @@ def test_products_do_not_drown_in_the_mean():
 
 def test_nothing_added_changes_nothing():
     moments = CentredProducts()
-    moments.merge(CentredProducts())
     moments.update(torch.zeros(0, 4), torch.zeros(0, 3))
     assert moments.count == 0
     moments.update(torch.ones(2, 4), torch.ones(2, 3))
-    moments.merge(CentredProducts())
+    moments.update(torch.zeros(0, 4), torch.zeros(0, 3))
     assert moments.count == 2
 
 

@@ -114,21 +114,13 @@ def test_scale_and_rotation_change_nothing():
 
 
 @pytest.mark.parametrize('kind', tokens.KINDS)
-def test_any_split_into_batches_and_processes_is_the_same(kind):
+def test_any_split_into_batches_is_the_same(kind):
     features = tokens.KINDS[kind]()
     wanted = numbers(measured(features))
     split = SVDDimensions()
     for part in features.split([1, 4, 2]):
         split.update(part)
     assert numbers(split.result()) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
-    first, second, empty = SVDDimensions(), SVDDimensions(), SVDDimensions()
-    first.update(features[:3])
-    second.update(features[3:])
-    first.merge(second)
-    first.merge(empty)
-    empty.merge(first)
-    assert numbers(first.result()) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
-    assert empty.result() == first.result()
 
 
 def test_a_result_is_json_and_leaves_the_measure_alone():
@@ -146,10 +138,9 @@ def test_images_of_zeros_are_counted_and_left_out():
     features = tokens.random_tokens()
     with_zeros = torch.cat([torch.zeros(2, 20, 32), features])
     assert measured(with_zeros) == {**measured(features), 'zero_images': 2}
-    first, second = SVDDimensions(), SVDDimensions()
+    first = SVDDimensions()
     first.update(with_zeros[:1])
-    second.update(with_zeros[1:])
-    first.merge(second)
+    first.update(with_zeros[1:])
     assert first.result()['zero_images'] == 2
     with pytest.raises(ValueError, match='of 2 images, none has any energy'):
         measured(with_zeros[:2])
@@ -158,11 +149,6 @@ def test_images_of_zeros_are_counted_and_left_out():
 def test_nothing_measured_is_said():
     with pytest.raises(ValueError, match='nothing measured'):
         SVDDimensions().result()
-
-
-def test_other_thresholds_do_not_merge():
-    with pytest.raises(ValueError, match=r'thresholds=\(0\.8,\) and thresholds=\(0\.9,\)'):
-        SVDDimensions([0.8]).merge(SVDDimensions([0.9]))
 
 
 def test_images_of_other_sizes_are_refused():

@@ -31,11 +31,10 @@ def test_any_split_is_the_same():
     check_splits(TokenShares, torch.rand(7, 11).double())
 
 
-def test_zero_tokens_of_all_processes_count():
-    first, second = TokenShares(), TokenShares()
+def test_zero_tokens_of_all_batches_count():
+    first = TokenShares()
     first.update(torch.eye(3)[:2].double())
-    second.update(torch.zeros(4, 3).double())
-    first.merge(second)
+    first.update(torch.zeros(4, 3).double())
     assert first.result()['num_tokens'] == 2
     assert first.result()['zero_tokens'] == 4
 
@@ -45,8 +44,3 @@ def test_no_energy_is_said():
     shares.update(torch.zeros(4, 3).double())
     with pytest.raises(ValueError, match='of 4 tokens, none has any energy'):
         shares.result()
-
-
-def test_other_thresholds_do_not_merge():
-    with pytest.raises(ValueError, match=r'thresholds=\(0\.8,\) and thresholds=\(0\.9,\)'):
-        TokenShares([0.8]).merge(TokenShares([0.9]))

@@ -64,7 +64,7 @@ def test_eigenvalues_and_spectra_are_the_reports(written):
 def test_bandwidths_are_the_reports(written):
     blocks, read = written
     rows = read('bandwidths')
-    kinds = ['sep_full', 'sep_folded', 'sep_permuted', 'sep_null', 'sep_null_folded']
+    kinds = ['sep_full', 'sep_folded', 'sep_null', 'sep_null_folded', 'sep_permuted']
     kinds.append('sorted_energy')
     assert [row['measure'] for row in rows if row['block'] == 'neck'][::5] == kinds
     for row in rows:

@@ -43,7 +43,7 @@ def test_a_report_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'wrong'),
     [
-        ('{', 'this is no JSON: '),
+        ('{', 'invalid JSON: '),
         ('[]', "found no 'model', wanted the report of a model"),
         ('"model"', "found no 'model', wanted the report of a model"),
         ('{"model": "a"}', "found no 'num_images', wanted the report of a model"),

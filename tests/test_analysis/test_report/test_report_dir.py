@@ -78,7 +78,7 @@ def test_no_folder(tmp_path):
     touch(tmp_path, 'file')
     (tmp_path / 'link').symlink_to(tmp_path / 'nowhere')
     for name in ('file', 'link'):
-        with pytest.raises(FileExistsError, match=f"/{name}' is no folder"):
+        with pytest.raises(FileExistsError, match=f"/{name}' is not a folder"):
             check_out(tmp_path / name, True)
 
 

@@ -3,7 +3,7 @@
 import os
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.runner.feature_cache import FeatureBatch, Spilled, kept_features
+from mmvitkd.analysis.runner.feature_cache import DiskCache, FeatureBatch, feature_cache
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def open_files(folder):
 @pytest.mark.parametrize('where', ['memory', 'spill'])
 def test_they_come_back_as_often_as_wanted(where, tmp_path):
     put = batches()
-    with kept_features(where, str(tmp_path)) as kept:
+    with feature_cache(where, str(tmp_path)) as kept:
         for batch in put:
             kept.put(batch)
         for _ in range(2):
@@ -40,7 +40,7 @@ def test_they_come_back_as_often_as_wanted(where, tmp_path):
 
 def test_in_memory_they_take_no_more_than_their_size():
     (batch, *_) = batches()
-    with kept_features('memory', None) as kept:
+    with feature_cache('memory', None) as kept:
         kept.put(batch)
         (found,) = kept
     assert found.features[0].untyped_storage().nbytes() == 3 * 4 * 6 * 4
@@ -51,8 +51,8 @@ def test_in_memory_they_take_no_more_than_their_size():
 def test_the_file_has_no_name_and_does_not_stay(error, tmp_path):
     (batch, *_) = batches()
     try:
-        with kept_features('spill', str(tmp_path)) as kept:
-            assert isinstance(kept, Spilled)
+        with feature_cache('spill', str(tmp_path)) as kept:
+            assert isinstance(kept, DiskCache)
             kept.put(batch)
             assert len(open_files(tmp_path)) == 1 and not list(tmp_path.iterdir())
             if error is not None:
@@ -64,5 +64,5 @@ def test_the_file_has_no_name_and_does_not_stay(error, tmp_path):
 
 def test_nothing_is_kept():
     for where in ('second forward pass', 'not needed'):
-        with kept_features(where, None) as kept:
+        with feature_cache(where, None) as kept:
             assert kept is None

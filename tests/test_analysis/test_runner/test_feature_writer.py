@@ -5,7 +5,7 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.runner.feature_cache import FeatureBatch
-from mmvitkd.analysis.runner.feature_writer import FeatureFiles
+from mmvitkd.analysis.runner.feature_writer import FeatureWriter
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ import torch
 def test_they_hold_all_batches(tmp_path, dtype):
     first, second = torch.randn(12, 3, 4).to(dtype), torch.randn(12, 6, 2).to(dtype)
     indices = torch.arange(13)[torch.arange(13) != 2]  # one could not be read
-    with FeatureFiles(tmp_path / 'features', [f'{i}.png' for i in range(13)]) as files:
+    with FeatureWriter(tmp_path / 'features', [f'{i}.png' for i in range(13)]) as files:
         for part in torch.arange(12).split(5):
             files.put(FeatureBatch({0: first[part], 'neck': second[part]}, indices[part]))
     names = sorted(path.name for path in (tmp_path / 'features').iterdir())
@@ -33,7 +33,7 @@ def test_they_hold_all_batches(tmp_path, dtype):
 def test_files_are_closed_after_an_error(tmp_path):
     with (
         pytest.raises(KeyboardInterrupt),
-        FeatureFiles(tmp_path / 'features', ['0.png']) as files,
+        FeatureWriter(tmp_path / 'features', ['0.png']) as files,
     ):
         files.put(FeatureBatch({0: torch.ones(1, 2, 3)}, torch.tensor([0])))
         opened = files._files[0]
@@ -44,7 +44,7 @@ def test_files_are_closed_after_an_error(tmp_path):
 @pytest.mark.skipif(not Path('/dev/full').exists(), reason='needs /dev/full')
 def test_the_folder_of_a_full_disk_is_named(tmp_path, monkeypatch):
     batch = FeatureBatch({0: torch.ones(1, 200, 300)}, torch.tensor([0]))
-    with FeatureFiles(tmp_path / 'features', ['0.png']) as files:
+    with FeatureWriter(tmp_path / 'features', ['0.png']) as files:
         with (
             open('/dev/full', 'w+b', buffering=0) as full,
             monkeypatch.context() as patch,

@@ -1,7 +1,7 @@
 """CKA between models that see the same images, each through its own transform."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.runner.model_cka import InputsOfAll, cka_matrix
+from mmvitkd.analysis.runner.model_cka import JointPreprocess, cka_matrix
 from mmvitkd.apis.load_model import LoadedModel
 from mmvitkd.datasets.image_list import find_images
 from mmvitkd.datasets.transforms.load_image import UnreadableImageError
@@ -123,7 +123,7 @@ def test_an_image_that_one_model_cannot_read_is_left_out_for_all(images, tmp_pat
 
 def test_inputs_go_to_their_models():
     models = [LoadedModel(None, Preprocess(side), '') for side in (4, 8)]
-    inputs = InputsOfAll(models)
+    inputs = JointPreprocess(models)
     rows = torch.randn(2, 3 * 16 + 3 * 64)
     first, second = inputs.split(rows)
     assert torch.equal(first, rows[:, :48].reshape(2, 3, 4, 4))

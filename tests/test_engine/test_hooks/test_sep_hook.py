@@ -264,7 +264,7 @@ def test_two_processes_of_which_the_first_measures(make, run_twice, distributed,
     def train(rank):
         measured = []
         measure = LayerMonitor.measure
-        LayerMonitor.measure = lambda watch: measured.append(rank) or measure(watch)
+        LayerMonitor.measure = lambda monitor: measured.append(rank) or measure(monitor)
         found = []
         for sep in ((), None):
             runner = make(sep, folder=f'two_{sep is None}', epochs=2, **distributed)
@@ -348,6 +348,19 @@ def test_a_number_out_of_range(key):
         SEPHook(**{key: -1})
 
 
+@pytest.mark.parametrize(
+    ('measures', 'reason'),
+    [
+        (['svd', 'seq'], "there is no 'seq'; did you mean sep"),
+        (['gradient'], "'gradient' needs gradients"),
+        ([], 'found none'),
+    ],
+)
+def test_measures_that_cannot_be_followed(measures, reason):
+    with pytest.raises(ValueError, match=rf'SEPHook\.measures: {reason}'):
+        SEPHook(measures=measures)
+
+
 def test_one_image_is_too_few():
     with pytest.raises(ValueError, match='num_images=1: wanted 2 or more'):
         SEPHook(num_images=1)
@@ -378,7 +391,8 @@ def test_what_cannot_be_measured_is_a_warning_and_no_end_of_the_run(make):
     runner = make(model=model)
     runner.train()
     assert runner.iter == 4
-    assert 'Epoch(sep) [1]  not measured: pair_0, teacher: nothing measured' in log(runner)
+    reason = 'teacher: block pair_0: sep: nothing measured'
+    assert f'Epoch(sep) [1]  not measured: {reason}' in log(runner)
     assert scalars(runner) == {}
 
 

@@ -10,11 +10,15 @@ import tempfile
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.functional.pca import PCADimensions, SecondMoment
+from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
-from mmvitkd.analysis.runner import passes as passes_module
-from mmvitkd.analysis.runner.measures import MEASURES
-from mmvitkd.analysis.runner.memory_plan import SPILL, Plan
+from mmvitkd.analysis.measures.selection import all_measures
+from mmvitkd.analysis.report import report_dir
+from mmvitkd.analysis.report import write_report as report_writer
+from mmvitkd.analysis.runner import measure_runner
+from mmvitkd.analysis.runner.evaluation import Evaluation
+from mmvitkd.analysis.runner.measure_runner import MeasureRunner
+from mmvitkd.analysis.runner.memory import SPILL, Plan
 from mmvitkd.apis.load_model import load_model
 
 import numpy as np
@@ -64,11 +68,11 @@ def analyze(tool, images, tmp_path, monkeypatch, capsys):
 
     Figures, which have tests of their own, are only drawn on request.
     """
-    drawn = tool.write_report
+    drawn = report_writer.write_report
 
     def run(model, *options, data_root=images, out=tmp_path / 'out', figures=False):
-        if tool.write_report in (drawn, undrawn):
-            monkeypatch.setattr(tool, 'write_report', drawn if figures else undrawn)
+        if report_writer.write_report in (drawn, undrawn):
+            monkeypatch.setattr(report_writer, 'write_report', drawn if figures else undrawn)
         given = [model, '--data-root', data_root, '--out', out, *options]
         if '--workers' not in options:
             given += ['--workers', 0]
@@ -144,7 +148,7 @@ def test_lift_before_and_after_its_projector(analyze, config):
     assert list(report['blocks']) == ['2', 'neck']
     widths = [entry['embed_dims'] for entry in report['blocks'].values()]
     assert widths == [16, 32] and report['embed_dims'] == 32
-    entries = {e for m in MEASURES.values() for e in m.entries} - {'gradient_magnitude'}
+    entries = {e for m in all_measures().values() for e in m.entries} - {'gradient_magnitude'}
     for key, entry in report['blocks'].items():
         assert entry.keys() >= entries and 'gradient_magnitude' not in entry
         assert list(entry['cka']['to']) == ['neck' if key == '2' else '2']
@@ -362,7 +366,7 @@ def test_ctrl_c_leaves_nothing(analyze, config, tmp_path, monkeypatch, before, w
     if before:
         analyze(model, *options)
     there = sorted(os.listdir(tmp_path))
-    own = passes_module.Passes._feed
+    own = Evaluation.first_pass
     calls = []
 
     def interrupted(self, *args):
@@ -371,7 +375,7 @@ def test_ctrl_c_leaves_nothing(analyze, config, tmp_path, monkeypatch, before, w
             signal.raise_signal(signal.SIGINT)
         own(self, *args)
 
-    monkeypatch.setattr(passes_module.Passes, '_feed', interrupted)
+    monkeypatch.setattr(Evaluation, 'first_pass', interrupted)
     _, _, error = analyze(model, *options)
     assert error == 'analyze_representation: interrupted; nothing was written.'
     assert len(calls) == 3 and sorted(os.listdir(tmp_path)) == there
@@ -380,14 +384,15 @@ def test_ctrl_c_leaves_nothing(analyze, config, tmp_path, monkeypatch, before, w
         assert json.loads((tmp_path / 'out' / 'report.json').read_text())['num_images'] == 9
 
 
-@pytest.mark.parametrize('place', ['write_report', 'write_report_file', 'run_passes'])
-def test_a_full_disk_leaves_nothing(analyze, config, tool, tmp_path, monkeypatch, place):
+@pytest.mark.parametrize('place', ['write_report', 'write_report_file', 'run'])
+def test_a_full_disk_leaves_nothing(analyze, config, tmp_path, monkeypatch, place):
     def full(*args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     model, checkpoint = config('ours')
     there = sorted(os.listdir(tmp_path))
-    monkeypatch.setattr(tool, place, full)
+    owners = dict(write_report=report_writer, write_report_file=report_dir, run=MeasureRunner)
+    monkeypatch.setattr(owners[place], place, full)
     _, _, error = analyze(model, '--checkpoint', checkpoint, '--measures', 'svd')
     assert error.startswith('analyze_representation: ')
     assert error.endswith(f'No space left on device: {str(tmp_path / "out")!r}')
@@ -404,11 +409,18 @@ def test_the_disk_that_is_full_is_named(analyze, config, tmp_path, monkeypatch, 
     if what == 'spill':
         place = tmp_path / 'spill'
         monkeypatch.setattr(tempfile, 'TemporaryFile', lambda dir: open(full, 'w+b'))  # noqa: SIM115
-        monkeypatch.setattr(passes_module, 'plan_memory', lambda *args: Plan(4, 4, SPILL, 0))
+        monkeypatch.setattr(measure_runner, 'plan_memory', lambda *args: Plan(4, 4, SPILL, 0))
         options += ['--spill', place]
     else:
         place = tmp_path / 'out'
-        monkeypatch.setattr(Path, 'open', lambda path, mode: open(full, mode))  # noqa: SIM115
+        own = Path.open
+        monkeypatch.setattr(
+            Path,
+            'open',
+            lambda path, *args, **kwargs: own(
+                Path(full) if path.suffix == '.npy' else path, *args, **kwargs
+            ),
+        )
         options += ['--save-features']
     _, _, error = analyze(model, *options)
     assert error.endswith(f'No space left on device: {str(place)!r}')
@@ -421,13 +433,13 @@ def test_a_process_that_reads_images_is_killed(analyze, config, tmp_path, monkey
     def killed(path):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    own = passes_module.Passes.run
+    own = MeasureRunner.run
 
     def run(self):
         self._batches._loader.dataset.preprocess = killed
         return own(self)
 
-    monkeypatch.setattr(passes_module.Passes, 'run', run)
+    monkeypatch.setattr(MeasureRunner, 'run', run)
     _, _, error = analyze(model, '--checkpoint', checkpoint, '--workers', 1)
     assert error.startswith('analyze_representation: DataLoader worker (pid')
     assert error.endswith('nothing was written. If memory ran out, use fewer --workers.')
@@ -440,6 +452,6 @@ def test_errors_of_ours_are_not_hidden(analyze, config, monkeypatch):
     def wrong(self):
         raise RuntimeError('shapes do not fit')
 
-    monkeypatch.setattr(passes_module.Passes, 'run', wrong)
+    monkeypatch.setattr(MeasureRunner, 'run', wrong)
     with pytest.raises(RuntimeError, match='shapes do not fit'):
         analyze(model, '--checkpoint', checkpoint)

@@ -1,0 +1,142 @@
+"""Spectral energy pattern (SEP): a token's energy over the frequencies of its channels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .chunking import chunk_images
+from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
+
+MODES = ('full', 'folded')
+
+
+def sep(
+    tokens: Tensor, mode: str = 'full', thresholds: Sequence[float] = BANDWIDTH_THRESHOLDS
+) -> dict[str, Any]:
+    """Return the spectral energy pattern of tokens; read it next to ``null_sep``.
+
+    Args:
+        tokens: Patch tokens, (B, N, D).
+        mode: 'full' or 'folded', see :class:`SEP`.
+        thresholds: Shares of a token's energy.
+
+    Returns:
+        As :meth:`SEP.result`.
+
+    Raises:
+        ValueError: If there is no such mode, or no token has any energy.
+
+    Example:
+        >>> import torch
+        >>> from mmvitkd.analysis import null_sep, sep
+        >>> tokens = torch.randn(4, 196, 384, generator=torch.Generator().manual_seed(0))
+        >>> round(sep(tokens)['bandwidth']['0.90'], 2)
+        0.9
+        >>> round(null_sep(384)['bandwidth']['0.90'], 2)
+        0.9
+    """
+    measure = SEP(mode, thresholds)
+    measure.update(tokens)
+    return measure.result()
+
+
+class SEP:
+    """Spectral energy pattern and its bandwidths (arXiv 2511.15572).
+
+    Of each token, the FFT over its D channels, the energy ``|F_k|^2`` and its cumulated
+    share; of these curves the mean over all tokens of all images. The bandwidth b_t is the
+    smallest d / D at which the mean curve reaches t.
+
+    - 'full', as published: all D bins in their natural order, from DC up. The spectrum of a
+      real token is symmetric, so b_50 is about 0.5 whatever the token.
+    - 'folded', as in the paper's text: the D' = D // 2 + 1 bins of the real FFT, those that
+      stand for a conjugate pair doubled; bandwidths are d / D'.
+
+    High bandwidths mean little by themselves. The order of the channels is arbitrary, and in
+    a random order every frequency but DC has the same expected energy: behind DC the curve
+    is a straight line, and b_90 about 0.90 of nearly any token, one-hot, sparse or Gaussian.
+    Show it next to a null (``SEPPermutation``, ``null_sep``) and to measures without an
+    FFT, which tell these apart (``SortedChannelEnergy``, ``ParticipationRatio``).
+
+    Args:
+        mode: 'full' or 'folded'.
+        thresholds: The shares t.
+
+    Raises:
+        ValueError: If there is no such mode.
+    """
+
+    def __init__(
+        self, mode: str = 'full', thresholds: Sequence[float] = BANDWIDTH_THRESHOLDS
+    ) -> None:
+        check_mode(mode)
+        self.mode = mode
+        self._shares = TokenShares(thresholds)
+
+    def update(self, features: Tensor) -> None:
+        """Add the patch tokens of B images, (B, N, D).
+
+        Raises:
+            ValueError: If D differs from that of the images before.
+        """
+        for chunk in chunk_images(features):
+            tokens = chunk.flatten(0, 1).double()
+            power = ordered_power(half_power(tokens), tokens.shape[1], self.mode)
+            self._shares.update(power)
+
+    def result(self) -> dict[str, Any]:
+        """Return the result for the images so far.
+
+        Returns:
+            What ``TokenShares`` gives: 'curve' and, over the tokens, 'std'; 'd' and
+            'bandwidth' of each threshold; 'num_tokens' and 'zero_tokens'.
+
+        Raises:
+            ValueError: If no token has any energy.
+        """
+        return self._shares.result()
+
+
+def check_mode(mode: str) -> None:
+    """Check that there is such a mode of SEP.
+
+    Raises:
+        ValueError: If not.
+    """
+    if mode not in MODES:
+        raise ValueError(f'mode={mode!r}: wanted one of {MODES}.')
+
+
+def half_power(tokens: Tensor) -> Tensor:
+    """Return the energy ``|F_k|^2`` of real tokens at the distinct frequencies from DC up.
+
+    Args:
+        tokens: float64, (..., D).
+
+    Returns:
+        (..., D // 2 + 1).
+    """
+    spectrum = torch.fft.rfft(tokens)
+    return spectrum.real.square() + spectrum.imag.square()
+
+
+def ordered_power(half: Tensor, embed_dims: int, mode: str) -> Tensor:
+    """Return the energies of a mode, in the order in which it cumulates them.
+
+    Args:
+        half: What ``half_power`` gives, (..., D // 2 + 1).
+        embed_dims: D.
+        mode: 'full' or 'folded'.
+
+    Returns:
+        (..., D) of 'full', (..., D // 2 + 1) of 'folded'.
+    """
+    # Without DC and, for even D, the highest frequency, which are their own conjugates.
+    paired = slice(1, (embed_dims + 1) // 2)
+    if mode == 'full':
+        return torch.cat([half, half[..., paired].flip(-1)], dim=-1)
+    folded = half.clone()
+    folded[..., paired] *= 2
+    return folded

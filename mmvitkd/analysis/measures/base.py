@@ -1,0 +1,294 @@
+"""What a measure is: one class in one file that carries everything about itself."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from torch import Tensor
+
+from ..features.extractor import Key
+from ..plotting.figure import ReportFigure
+from .settings import Settings
+
+# What a measure needs. FEATURES: the features of each image, once. ALL_FEATURES: all of them
+# (``prepare``) before any is measured. PAIRS: likewise, and to know which images it is given.
+# GRADIENTS: gradients of the model's score in place of the features. BLOCKS: several blocks
+# of the same images; its constructor, ``update`` and ``result`` are of all blocks, by key.
+FEATURES, ALL_FEATURES, PAIRS = 'features', 'all features', 'pairs of images'
+GRADIENTS, BLOCKS = 'gradients', 'several blocks'
+NEEDS = (FEATURES, ALL_FEATURES, PAIRS, GRADIENTS, BLOCKS)
+
+DOUBLE = 8  # bytes of a float64, in which measures compute
+T = TypeVar('T')
+K = TypeVar('K', bound=Key)
+# A block's part of report.json: what all its measures found.
+Entry = Mapping[str, Any]
+Number = Callable[[Entry], float]
+Text = Callable[[Mapping[str, Any]], list[str]]
+
+
+class Table(NamedTuple):
+    """A CSV file that one or more measures add rows to.
+
+    Attributes:
+        name: Of the file, ``tables/<name>.csv``.
+        columns: After the first column, which names the block.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Batch:
+    """The features of a few images at one block.
+
+    Attributes:
+        tokens: Patch tokens (B, N, D) as the model gives them; or gradients of its score.
+        places: The images' places among all that are measured, (B,).
+        score: What gradients are of: 'labels' or 'predictions'.
+    """
+
+    tokens: Tensor
+    places: Sequence[int]
+    score: str = ''
+    _found: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def double(self) -> Tensor:
+        """The tokens in float64, converted once for all measures."""
+        return self.tokens.double()
+
+    def once(self, function: Callable[[Tensor], T]) -> T:
+        """Apply a function to ``double``, once for all measures that ask for it."""
+        if function not in self._found:
+            self._found[function] = function(self.double)
+        found: T = self._found[function]
+        return found
+
+    def forget(self) -> None:
+        """Free what was computed from the tokens."""
+        self._found.clear()
+        self.__dict__.pop('double', None)
+
+
+@dataclass(eq=False)
+class Block:
+    """A block of a model, as its measures know it.
+
+    Attributes:
+        key: Its key in the report.
+        num_tokens: N.
+        embed_dims: D.
+        itemsize: Bytes of a number in its features.
+        num_images: How many images there are at most.
+        settings: Of the analysis.
+    """
+
+    key: Key
+    num_tokens: int
+    embed_dims: int
+    itemsize: int
+    num_images: int
+    settings: Settings
+    _shared: dict[type, Any] = field(default_factory=dict, repr=False)
+    _shared_by_all: dict[type, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def all_of(
+        cls, features: Mapping[K, Tensor], num_images: int, settings: Settings
+    ) -> 'dict[K, Block]':
+        """Describe all blocks of a model, from the features (B, N, D) of one batch."""
+        common: dict[type, Any] = {}
+        return {
+            key: cls(
+                *(key, f.shape[1], f.shape[2], f.element_size(), num_images, settings),
+                _shared_by_all=common,
+            )
+            for key, f in features.items()
+        }
+
+    def shared(self, kind: type[T], *args: Any, across_blocks: bool = False) -> T:
+        """Return the only instance of a class, ``kind(*args)``, that all measures share.
+
+        Args:
+            kind: The class.
+            *args: For its constructor, if it is the first time.
+            across_blocks: Whether all blocks share it too.
+        """
+        instances = self._shared_by_all if across_blocks else self._shared
+        if kind not in instances:
+            instances[kind] = kind(*args)
+        found: T = instances[kind]
+        return found
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of the features of an image."""
+        return self.num_tokens * self.embed_dims * self.itemsize
+
+    @property
+    def double_bytes(self) -> int:
+        """The same in float64."""
+        return self.num_tokens * self.embed_dims * DOUBLE
+
+    @property
+    def square_bytes(self) -> int:
+        """Bytes of a D x D matrix in float64."""
+        return self.embed_dims**2 * DOUBLE
+
+
+class Measure(ABC):
+    """Measures one block (or several, see ``BLOCKS``) from batches of features.
+
+    A new measure is a subclass in a file of its own under ``measures/``, registered by
+    ``@MEASURES.register_module()`` and imported in ``measures/__init__.py``. It must define
+    ``name``, ``meaning``, ``entries``, ``columns``, ``update`` and ``result``; all else has a
+    default. What a class gets wrong is refused when it is defined, what its results get wrong
+    when they are first taken; both errors name the measure.
+
+    Attributes:
+        name: What users write in ``--measures``.
+        meaning: What it says, in a line.
+        needs: One of ``NEEDS``.
+        entries: The keys that it writes into a block's entry of ``report.json``. Measures may
+            share a key whose value is a dict, each with keys of its own in it.
+        columns: Numbers for the table of blocks, from a block's entry, by their headings.
+        column_note: How these columns are read.
+        tables: Rows for CSV tables, from a block's entry.
+        figures: Figures of a report, of a comparison of models, and of a training.
+        warnings: Paragraphs for the top of ``report.md``, from the report.
+        numbers: Paragraphs below the table of blocks.
+        details: Paragraphs below the figures.
+        required: What a report must have for the above: keys by the path of their dict, as
+            ``{'svd': ('curve', 'std')}`` or ``{'sep.full': ('curve',)}``, where that exists.
+        depends_on: Settings that change its numbers, which a comparison checks.
+        scalars: Numbers to follow in a training, from a block's entry, by their names.
+        constants: The same of what does not change in a training, such as a null.
+        max_default_blocks: 'default' includes the measure for at most so many blocks; None
+            for any number.
+
+    Args:
+        block: What is measured; a list of blocks where ``needs`` is ``BLOCKS``.
+    """
+
+    name: ClassVar[str]
+    meaning: ClassVar[str]
+    needs: ClassVar[str] = FEATURES
+    entries: ClassVar[tuple[str, ...]]
+    columns: ClassVar[Mapping[str, Number]]
+    column_note: ClassVar[str] = ''
+    tables: ClassVar[Mapping[Table, Callable[[Entry], Iterable[tuple[Any, ...]]]]] = {}
+    figures: ClassVar[tuple[ReportFigure, ...]] = ()
+    warnings: ClassVar[tuple[Text, ...]] = ()
+    numbers: ClassVar[tuple[Text, ...]] = ()
+    details: ClassVar[tuple[Text, ...]] = ()
+    required: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    depends_on: ClassVar[tuple[str, ...]] = ()
+    scalars: ClassVar[Mapping[str, Number]] = {}
+    constants: ClassVar[Mapping[str, Number]] = {}
+    max_default_blocks: ClassVar[int | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _check_class(cls)
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+
+    @classmethod
+    def min_images(cls, settings: Settings) -> int:
+        """Return how many images it takes at least."""
+        return 2
+
+    @classmethod
+    def state_bytes(cls, block: Block, num_blocks: int) -> int:
+        """Return the bytes that it holds for a block while batches come."""
+        return 8 * DOUBLE * block.num_images  # some numbers an image
+
+    @classmethod
+    def result_bytes(cls, block: Block) -> int:
+        """Return the bytes that ``start`` or ``result`` take for a block."""
+        return 0
+
+    @classmethod
+    def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
+        """Return the bytes that an update takes for each image."""
+        return 8 * block.double_bytes  # copies of the tokens
+
+    def prepare(self, batch: Batch) -> None:  # noqa: B027
+        """Take a batch of the first pass; only of ``ALL_FEATURES`` and ``PAIRS``."""
+
+    def start(self, num_images: int) -> None:  # noqa: B027
+        """Begin the second pass, knowing how many images there are; likewise."""
+
+    @abstractmethod
+    def update(self, batch: Any) -> None:
+        """Measure a :class:`Batch`; where ``needs`` is ``BLOCKS``, a dict of them by key."""
+
+    @abstractmethod
+    def result(self) -> dict[Any, Any]:
+        """Return what it found by ``entries``; of ``BLOCKS``, by the keys of blocks first.
+
+        Raises:
+            ValueError: If the measure has no value.
+        """
+
+
+def _check_class(cls: type[Measure]) -> None:
+    """Raise TypeError, which names the class, if it breaks the contract."""
+    where = f'measure {cls.__name__}'
+    for key, kind in (
+        ('name', str),
+        ('meaning', str),
+        ('entries', tuple),
+        ('columns', Mapping),
+    ):
+        found = getattr(cls, key, None)
+        if not isinstance(found, kind) or (key != 'columns' and not found):
+            raise TypeError(f'{where}.{key}: found {found!r}, wanted a {kind.__name__}.')
+    if cls.needs not in NEEDS:
+        raise TypeError(f'{where}.needs: found {cls.needs!r}, wanted one of {NEEDS}.')
+    for key in ('columns', 'tables', 'scalars', 'constants'):
+        for name, function in getattr(cls, key).items():
+            if not callable(function):
+                raise TypeError(
+                    f'{where}.{key}: {name!r}: found {function!r}, wanted a function.'
+                )
+    for figure in cls.figures:
+        if not isinstance(figure, ReportFigure):
+            raise TypeError(f'{where}.figures: found {figure!r}, wanted ReportFigure objects.')
+
+
+def check_entries(measure: type[Measure], found: Any, where: str) -> dict[str, Any]:
+    """Return what a measure's ``result`` gave for a block, if it is what it announces.
+
+    Raises:
+        TypeError: If an entry is missing, unannounced, or cannot be written as JSON; names the
+            measure and the block.
+    """
+    if not isinstance(found, dict) or set(found) != set(measure.entries):
+        keys = list(found) if isinstance(found, dict) else found
+        raise TypeError(
+            f'measure {measure.name!r}, {where}: result() has {keys!r}, wanted its entries '
+            f'{measure.entries}.'
+        )
+    for key, value in found.items():
+        _check_plain(value, f'measure {measure.name!r}, {where}: result()[{key!r}]')
+    return found
+
+
+def _check_plain(value: Any, where: str) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f'{where}: found the key {key!r}, wanted strings.')
+            _check_plain(part, f'{where}[{key!r}]')
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _check_plain(part, where)
+    elif not isinstance(value, str | int | float | None):
+        kind = type(value).__name__
+        raise TypeError(f'{where}: found a {kind}, wanted numbers, text, lists and dicts.')

@@ -1,0 +1,45 @@
+"""The measure 'entropy': bits in the values of a token's channels."""
+
+from typing import Any
+
+from ...registry import MEASURES
+from ..functional.token_entropy import TokenEntropy, ValueRange
+from ..plotting.depth import U_SHAPE
+from . import shared_tables as shared
+from .base import ALL_FEATURES, Batch, Block, Measure
+
+
+@MEASURES.register_module()
+class EntropyMeasure(Measure):
+    """Entropy of a token's values, in bins that all blocks and images share."""
+
+    name = 'entropy'
+    meaning = "bits in the values of a token's channels"
+    needs = ALL_FEATURES
+    entries = ('entropy',)
+    columns = {'entropy, bits': shared.mean('entropy')}
+    tables = {shared.SUMMARIES: shared.summary_rows('entropy')}
+    figures = (U_SHAPE,)
+    scalars = {'entropy': columns['entropy, bits']}
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(block)
+        self._range = block.shared(ValueRange, across_blocks=True)
+
+    def prepare(self, batch: Batch) -> None:
+        """Widen the range of values."""
+        self._range.update(batch.tokens)
+
+    def start(self, num_images: int) -> None:
+        """Cut the range of all blocks into bins."""
+        self._entropy = TokenEntropy(self._range.low, self._range.high)
+
+    def update(self, batch: Batch) -> None:
+        """Add a batch, in the type that the model gives: the bins' edges are rounded to it."""
+        self._entropy.update(batch.tokens)
+
+    def result(self) -> dict[str, Any]:
+        """Return the summary over images, and the bins."""
+        bins = self._entropy
+        about = dict(low=bins.low, high=bins.high, bins=bins.bins)
+        return {'entropy': {**bins.result(), **about}}

@@ -1,0 +1,254 @@
+"""The measure 'sep': energy over channel frequencies, full and folded, with a null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ...registry import MEASURES
+from ...utils.plotting import COLORS, GREY, INK, plain
+from ..functional.sep_null import null_sep
+from ..functional.spectral_energy import MODES, SEP
+from ..functional.token_shares import BANDWIDTH_THRESHOLDS
+from ..plotting.cumulative import above_diagonal, b90, plot_percent, shares_of
+from ..plotting.figure import Blocks, ReportFigure, new_figure
+from ..plotting.model_overlays import model_lines, model_panels
+from ..plotting.panels import (
+    BAND,
+    LINE,
+    NULL,
+    OTHER,
+    OWN,
+    curve,
+    having,
+    legend,
+    named,
+    shown,
+    title,
+)
+from . import shared_tables as shared
+from .base import DOUBLE, Batch, Block, Entry, Measure, Number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Rows of CSV tables.
+KINDS = {f'sep.{kind}': f'sep_{kind}' for kind in ('full', 'folded', 'null', 'null_folded')}
+# Where the null of each mode is.
+NULLS = {'full': 'null', 'folded': 'null_folded'}
+# What a figure shows each mode with: colour, style, label.
+PERMUTED = (OTHER, '--', 'channels permuted')
+RANDOM = (NULL, ':', 'random tokens')
+REFERENCES = {
+    'full': {'permuted': PERMUTED, 'null': RANDOM},
+    'folded': {'null_folded': RANDOM},
+}
+NULL_TOKENS = 2048
+SOURCES: dict[str, dict[str, Any]] = {
+    'student': dict(label='student', color=COLORS[1], linewidth=1.8),
+    'teacher': dict(label='teacher', color=COLORS[2], linewidth=1.8),
+    'null': dict(label='null: random vectors', color=GREY, linewidth=1.2, linestyle='--'),
+}
+
+
+def draw_sep(blocks: Blocks) -> Figure | None:
+    """Draw SEP with its nulls; below, its difference from the diagonal.
+
+    Nearly any curve looks like the diagonal: only the lower panels show the difference.
+
+    Args:
+        blocks: Of a report.
+
+    Returns:
+        None if SEP was not measured.
+    """
+    measured = {
+        k: b for k, b in having(blocks, 'sep').items() if b['sep'].keys() & {*REFERENCES}
+    }
+    chosen = shown(measured)
+    if not chosen:
+        return None
+    figure = new_figure(1.0 + 3.4 * len(chosen), 5.4)
+    grid = figure.subplots(2, len(chosen), sharex=True, sharey='row', squeeze=False)
+    for (above, below), (key, block) in zip(grid.T, chosen.items(), strict=True):
+        sep = block['sep']
+        mode = next(mode for mode in REFERENCES if mode in sep)
+        title(plain(above), f'{named(key)}, {mode} spectrum')
+        _draw_sep(above, plain(below), sep, mode)
+        below.set_xlabel('share of the frequencies, %')
+    grid[0, 0].set_ylabel("share of a token's energy, %")
+    grid[1, 0].set_ylabel('above the diagonal, points')
+    for axes in grid[0]:
+        legend(axes, loc='upper left')
+    if 'permuted' in next(iter(chosen.values()))['sep']:
+        grid[1, 0].margins(y=0.2)
+        legend(grid[1, 0], loc='upper right')
+    return figure
+
+
+def _draw_sep(above: Axes, below: Axes, sep: Mapping[str, Any], mode: str) -> None:
+    own = sep[mode]
+    share = shares_of(len(own['curve']))
+    label = f'as it is, {b90(own)}'
+    curve(above, share, own['curve'], own['std'], OWN, label)
+    below.plot(share, above_diagonal(own['curve']), color=OWN, linewidth=LINE)
+    for name, (color, style, label) in REFERENCES[mode].items():
+        if name not in sep:
+            continue
+        other = sep[name]
+        plot_percent(above, other, f'{label}, {b90(other)}', color, style)
+        rest = above_diagonal(other['curve'])
+        below.plot(share, rest, color=color, linewidth=LINE, linestyle=style)
+        if name == 'permuted':
+            low = [r - 200 * s for r, s in zip(rest, other['std'], strict=True)]
+            high = [r + 200 * s for r, s in zip(rest, other['std'], strict=True)]
+            label = '2 s.d. of the permutations'
+            below.fill_between(share, low, high, color=color, alpha=BAND, lw=0, label=label)
+
+
+def overlay_sep(models: Blocks) -> Figure | None:
+    """Draw SEP, and its difference from the diagonal, with random tokens.
+
+    Args:
+        models: Blocks by the names of their models.
+
+    Returns:
+        None if none has the full spectrum.
+    """
+    measured = {name: b for name, b in models.items() if 'full' in b.get('sep', {})}
+    if not measured:
+        return None
+    figure, (left, right) = model_panels(['full spectrum', 'less the diagonal'], sharey=False)
+    for name, block, color, style in model_lines(models, 'sep'):
+        if name in measured:
+            _draw_model(left, right, block['sep']['full'], name, color, style)
+    nulls = [block['sep']['null'] for block in measured.values() if 'null' in block['sep']]
+    if nulls:
+        widest = max(nulls, key=lambda null: len(null['curve']))
+        _draw_model(left, right, widest, 'random tokens', NULL, ':')
+    for axes in (left, right):
+        axes.set_xlabel('share of the frequencies, %')
+    left.set_ylabel("share of a token's energy, %")
+    right.set_ylabel('above the diagonal, points')
+    legend(left, loc='upper left')
+    return figure
+
+
+def _draw_model(
+    left: Axes, right: Axes, sep: dict[str, Any], name: str, color: str, style: str
+) -> None:
+    plot_percent(left, sep, f'{name}, {b90(sep)}', color, style)
+    share = shares_of(len(sep['curve']))
+    right.plot(share, above_diagonal(sep['curve']), color=color, lw=LINE, linestyle=style)
+
+
+def draw_training(layers: Mapping[str, Mapping[str, Entry]]) -> Figure:
+    """Draw a row for each layer and a column for each mode.
+
+    Args:
+        layers: By the layer's title, the entries of 'student' and, if there is one, 'teacher'.
+    """
+    figure = new_figure(3.6 * len(MODES), 2.7 * len(layers))
+    axes = figure.subplots(len(layers), len(MODES), squeeze=False, sharex=True, sharey=True)
+    for row, (name, sides) in zip(axes, layers.items(), strict=True):
+        for place, mode in zip(row, MODES, strict=True):
+            plain(place).set_title(f'{name}, {mode}', loc='left', fontsize=8, color=INK)
+            curves = {side: entry['sep'][mode]['curve'] for side, entry in sides.items()}
+            curves['null'] = sides['student']['sep'][NULLS[mode]]['curve']
+            _draw_from_origin(place, curves)
+        row[0].set_ylabel('share of the energy', fontsize=8)
+    for place in axes[-1]:
+        place.set_xlabel('share of the frequencies, from DC up', fontsize=8)
+    axes[0, 0].legend(frameon=False, fontsize=8, loc='lower right')
+    return figure
+
+
+def _draw_from_origin(axes: Axes, curves: Mapping[str, list[float]]) -> None:
+    """Draw curves from the origin, so that the share of DC is seen as a step."""
+    for name, values in curves.items():
+        x = [place / len(values) for place in range(len(values) + 1)]
+        axes.plot(x, [0, *values], **SOURCES[name])
+    for threshold in BANDWIDTH_THRESHOLDS:
+        axes.axhline(threshold, color=GREY, linewidth=0.4, alpha=0.5)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+
+
+SEP_FIGURE = ReportFigure(
+    'sep',
+    'Spectral energy pattern (SEP)',
+    "Cumulated energy over the frequencies of a token's channels. **Never read it without its "
+    'null.** The spectrum of a real token is symmetric, so b50 is about 0.5 for any input; and '
+    'in an arbitrary order of the channels one-hot, sparse and Gaussian tokens all have b90 '
+    'near 0.90. Only what leaves the band of the permutations says anything about the order, '
+    'and only the sorted energy whether a token uses few channels. (That band, of 2 s.d., is '
+    'drawn where `--measures` has `permutation`, which is left out by default where there are '
+    'more than two blocks; the band of the own curve is 1 s.d. of the images.)',
+    draw_sep,
+    overlay_sep,
+    draw_training,
+)
+
+
+def _bandwidth(kind: str, threshold: float) -> Number:
+    return lambda block: block['sep'][kind]['bandwidth'][f'{threshold:.2f}']
+
+
+@cache
+def _null(embed_dims: int, mode: str, seed: int) -> dict[str, Any]:
+    """SEP of Gaussian tokens: the same for all blocks of a width."""
+    return null_sep(embed_dims, mode, num_tokens=NULL_TOKENS, seed=seed)
+
+
+@MEASURES.register_module()
+class SEPMeasure(Measure):
+    """Spectral energy pattern and its bandwidths (arXiv 2511.15572)."""
+
+    name = 'sep'
+    meaning = 'energy over channel frequencies, full and folded, with a null'
+    entries = ('sep',)
+    columns = {
+        'SEP b90': _bandwidth('full', 0.90),
+        'null b90': _bandwidth('null', 0.90),
+    }
+    column_note = shared.B90_NOTE
+    tables = {
+        shared.BANDWIDTHS: shared.bandwidth_rows(KINDS),
+        shared.CHANNEL_CURVES: shared.channel_curve_rows(KINDS),
+    }
+    figures = (SEP_FIGURE,)
+    required = dict.fromkeys(KINDS, ('curve', 'std', 'bandwidth'))
+    scalars = {
+        f'{mode}_b{round(100 * t)}': _bandwidth(mode, t)
+        for mode in MODES
+        for t in BANDWIDTH_THRESHOLDS
+    }
+    constants = {
+        f'null_{mode}_b{round(100 * t)}': _bandwidth(NULLS[mode], t)
+        for mode in MODES
+        for t in BANDWIDTH_THRESHOLDS
+    }
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(block)
+        self._modes = {mode: SEP(mode) for mode in MODES}
+
+    @classmethod
+    def result_bytes(cls, block: Block) -> int:
+        """The random tokens of the null, and copies of them."""
+        return 3 * NULL_TOKENS * block.embed_dims * DOUBLE
+
+    def update(self, batch: Batch) -> None:
+        """Add a batch."""
+        for sep in self._modes.values():
+            sep.update(batch.double)
+
+    def result(self) -> dict[str, Any]:
+        """Return what ``SEP`` gives in each mode, and for random tokens of the same width."""
+        found = {mode: sep.result() for mode, sep in self._modes.items()}
+        seed = self.block.settings.seed
+        for mode, null in NULLS.items():
+            found[null] = _null(self.block.embed_dims, mode, seed)
+        return {'sep': found}

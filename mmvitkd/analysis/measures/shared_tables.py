@@ -1,0 +1,158 @@
+"""CSV tables, text and numbers that several measures share."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...utils.tables import markdown_table
+from ..plotting.panels import named
+from .base import Entry, Number, Table
+
+Row = tuple[Any, ...]
+Rows = Callable[[Entry], Iterator[Row]]
+
+SUMMARY = ('mean', 'std', 'median', 'q25', 'q75', 'p99')
+SUMMARIES = Table('summaries', ('measure', *SUMMARY))
+DIMENSIONS = Table('dimensions', ('measure', 'threshold', *SUMMARY))
+ENERGY_CURVES = Table('energy_curves', ('measure', 'directions', 'share', 'std'))
+BANDWIDTHS = Table(
+    'bandwidths',
+    ('measure', 'threshold', 'd', 'bandwidth', 'change', 'low', 'high', 'p_value'),
+)
+CHANNEL_CURVES = Table('channel_curves', ('measure', 'count', 'share', 'std'))
+
+DIRECTIONS_NOTE = (
+    "SVD and PCA 99 %: directions for 99 % of an image's energy, 99th percentile over images."
+)
+B90_NOTE = (
+    'b90: share of the frequencies (SEP) or of the channels, the strongest first (sorted), '
+    "that holds 90 % of a token's energy."
+)
+
+# arXiv 2511.15572: 99th percentiles over the first image of each ImageNet class, at 80, 90,
+# 95 and 99 %; for the models whose weights the paper names.
+PUBLISHED = {
+    'timm:cait_s24_224': {'svd': (14, 34, 61, 121), 'pca': (167, 247, 302, 359)},
+    'timm:deit_small_patch16_224': {'svd': (30, 59, 89, 146), 'pca': (205, 278, 324, 369)},
+    'timm:swin_small_patch4_window7_224.ms_in1k': {
+        'svd': (3, 7, 15, 33),
+        'pca': (129, 336, 495, 691),
+    },
+}
+THRESHOLDS = ('0.80', '0.90', '0.95', '0.99')
+DIRECTIONS = {'svd': "image's own (SVD)", 'pca': "dataset's (PCA)"}
+
+
+def in_digits(number: float) -> str:
+    """Format a number with four significant digits."""
+    return f'{number:.4g}'
+
+
+def numbered(*columns: Sequence[float]) -> Iterator[Row]:
+    """Yield rows of columns, counted from 1."""
+    for number, row in enumerate(zip(*columns, strict=True), 1):
+        yield number, *row
+
+
+def mean(entry: str) -> Number:
+    """Return a function of a block: the mean of one of its entries, a summary."""
+    return lambda block: block[entry]['mean']
+
+
+def p99(entry: str) -> Number:
+    """Return a function of a block: the 99th percentile of its dimensions for 99 %."""
+    return lambda block: block[entry]['0.99']['p99']
+
+
+def summary_rows(entry: str) -> Rows:
+    """Return a function of a block: the row of an entry that is a summary over images."""
+
+    def rows(block: Entry) -> Iterator[Row]:
+        if entry in block:
+            yield entry, *(block[entry][name] for name in SUMMARY)
+
+    return rows
+
+
+def dimension_rows(entry: str) -> Rows:
+    """Return a function of a block: its dimensions at each share of an image's energy."""
+
+    def rows(block: Entry) -> Iterator[Row]:
+        for threshold, summary in block.get(entry, {}).items():
+            if threshold.startswith(('0.', '1.')):
+                yield entry, threshold, *(summary[name] for name in SUMMARY)
+
+    return rows
+
+
+def energy_curve_rows(entry: str) -> Rows:
+    """Return a function of a block: the share of energy in the first directions."""
+
+    def rows(block: Entry) -> Iterator[Row]:
+        if entry in block:
+            for row in numbered(block[entry]['curve'], block[entry]['std']):
+                yield entry, *row
+
+    return rows
+
+
+def bandwidth_rows(kinds: Mapping[str, str]) -> Rows:
+    """Return a function of a block: channels or frequencies for each share of the energy.
+
+    Args:
+        kinds: Names of rows by the path of their dict, ``{'sep.full': 'sep_full'}``.
+    """
+
+    def rows(block: Entry) -> Iterator[Row]:
+        for name, shares in _of_kinds(block, kinds):
+            for threshold, d in shares['d'].items():
+                change = shares.get('change', {}).get(threshold, {})
+                yield (
+                    *(name, threshold, d, shares['bandwidth'][threshold]),
+                    *(change.get(key, '') for key in ('mean', 'low', 'high')),
+                    shares.get('p_value', {}).get(threshold, ''),
+                )
+
+    return rows
+
+
+def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
+    """Return a function of a block: share of the energy in the first channels, likewise."""
+
+    def rows(block: Entry) -> Iterator[Row]:
+        for name, shares in _of_kinds(block, kinds):
+            for row in numbered(shares['curve'], shares['std']):
+                yield name, *row
+
+    return rows
+
+
+def dimension_table(report: Mapping[str, Any]) -> list[str]:
+    """Lay the last block's dimensions at every share next to the published ones."""
+    key, block = list(report['blocks'].items())[-1]
+    known = not report.get('random_weights') and report['model'] in PUBLISHED
+    published = PUBLISHED[report['model']] if known else {}
+    rows = []
+    for entry, name in DIRECTIONS.items():
+        if entry in block:
+            rows.append([name, *(in_digits(block[entry][t]['p99']) for t in THRESHOLDS)])
+            if entry in published:
+                rows.append([f'{name}, published', *map(str, published[entry])])
+    if not rows:
+        return []
+    header = [f'{named(key)}, 99th percentile', *(f'{100 * float(t):g} %' for t in THRESHOLDS)]
+    parts = [markdown_table(header, rows)]
+    if published:
+        parts.append(
+            'Published for the pretrained model, its last block and the first validation image '
+            'of each of the 1,000 classes of ImageNet (arXiv 2511.15572).'
+        )
+    return parts
+
+
+def _of_kinds(block: Entry, kinds: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
+    for path, name in kinds.items():
+        found: Any = block
+        for key in path.split('.'):
+            found = found.get(key, {})
+        if found:
+            yield name, found

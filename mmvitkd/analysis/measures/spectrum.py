@@ -1,0 +1,156 @@
+"""The measure 'spectrum': mean amplitude over channel frequencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+from ...registry import MEASURES
+from ..functional.channel_spectrum import ChannelSpectrum
+from ..plotting.depth import from_zero
+from ..plotting.figure import Blocks, ReportFigure
+from ..plotting.panels import (
+    LINE,
+    OWN,
+    coloured,
+    depth_axis,
+    having,
+    legend,
+    named,
+    one_panel,
+    shown,
+)
+from .base import Batch, Block, Entry, Measure, Table
+from .shared_tables import SUMMARIES, SUMMARY
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SPECTRA = Table('spectra', ('k', 'amplitude'))
+
+
+def spectrum_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
+    """Yield the mean amplitude at each frequency, from 0."""
+    yield from enumerate(block.get('spectrum', ()))
+
+
+def intensity_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
+    """Yield the frequency intensity, one number of all images."""
+    if 'frequency_intensity' in block:
+        value = block['frequency_intensity']
+        yield 'frequency_intensity', value, *[''] * (len(SUMMARY) - 1)
+
+
+def draw_spectrum(blocks: Blocks) -> Figure | None:
+    """Draw the mean amplitude at each frequency over the channels.
+
+    Args:
+        blocks: Of a report.
+
+    Returns:
+        None if it was not measured.
+    """
+    chosen = shown(having(blocks, 'spectrum'))
+    if not chosen:
+        return None
+    figure, axes = one_panel(5.4, 3.4)
+    halves = []
+    for color, key, block in coloured(chosen):
+        spectrum = block['spectrum']
+        half = spectrum[: len(spectrum) // 2 + 1]  # the rest mirrors it
+        frequencies = [k / len(spectrum) for k in range(len(half))]
+        axes.plot(frequencies, half, color=color, linewidth=1, label=named(key))
+        halves.append(half)
+    _scale(axes, halves)
+    axes.set_xlim(0, 0.5)
+    axes.set_xlabel('frequency, cycles per channel')
+    axes.set_ylabel("mean amplitude |FFT| / C, features' unit")
+    legend(axes, loc='lower left', bbox_to_anchor=(0, 1), ncols=len(chosen))
+    return figure
+
+
+def _scale(axes: Axes, halves: Sequence[Sequence[float]]) -> None:
+    """Set a logarithmic axis, unless all is 0; frequency 0 may lie below it.
+
+    A LayerNorm subtracts the mean of the channels, and what rounding leaves at frequency 0
+    would squeeze the rest.
+    """
+    others = [value for half in halves for value in half[1:] if value > 0]
+    if not others:
+        axes.set_ylim(bottom=0)
+        return
+    from matplotlib.ticker import LogLocator
+
+    low, high = 0.7 * min(others), 1.4 * max(map(max, halves))
+    subs = (1, 2, 5) if log10(high / low) < 2 else (1,)
+    axes.set_yscale('log')
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_formatter('')
+
+
+def draw_intensity(blocks: Blocks) -> Figure | None:
+    """Draw the frequency intensity, block by block.
+
+    Args:
+        blocks: Of a report.
+
+    Returns:
+        None if fewer than two blocks have it.
+    """
+    chosen = having(blocks, 'frequency_intensity')
+    if len(chosen) < 2:
+        return None
+    figure, axes = one_panel(5.4, 3.2)
+    values = [block['frequency_intensity'] for block in chosen.values()]
+    places = depth_axis(axes, list(chosen))
+    axes.plot(places, values, 'o-', color=OWN, ms=4, linewidth=LINE)
+    from_zero(axes)
+    axes.set_ylabel("frequency intensity, features' unit")
+    return figure
+
+
+SPECTRUM = ReportFigure(
+    'spectrum',
+    'Channel spectrum',
+    'Mean amplitude at each frequency over the channels (arXiv 2511.06848); half of it, the '
+    'other half mirrors it. It is in the unit of the features and grows with them. After a '
+    'LayerNorm it is nearly 0 at frequency 0, where the curve leaves the axis.',
+    draw_spectrum,
+)
+INTENSITY = ReportFigure(
+    'intensity',
+    'Frequency intensity',
+    'The mean of that spectrum, by which SpectralKD chooses layers (arXiv 2412.19055); '
+    '`choose_layers.py` turns it into pairs. It grows with the features, so compare models by '
+    'its shape over the blocks, not by its height.',
+    draw_intensity,
+)
+
+
+@MEASURES.register_module()
+class SpectrumMeasure(Measure):
+    """Channel spectrum and its mean, the frequency intensity."""
+
+    name = 'spectrum'
+    meaning = 'mean amplitude over channel frequencies'
+    entries = ('spectrum', 'frequency_intensity')
+    columns = {'intensity': lambda block: block['frequency_intensity']}
+    tables = {SPECTRA: spectrum_rows, SUMMARIES: intensity_rows}
+    figures = (SPECTRUM, INTENSITY)
+    scalars = {'intensity': columns['intensity']}
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(block)
+        self._spectrum = ChannelSpectrum()
+
+    def update(self, batch: Batch) -> None:
+        """Add a batch."""
+        self._spectrum.update(batch.double)
+
+    def result(self) -> dict[str, Any]:
+        """Return what ``ChannelSpectrum`` gives."""
+        return self._spectrum.result()

@@ -1,0 +1,64 @@
+"""A figure of a report: its name, its caption, and the functions that draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# The entries of a report by the names of its blocks; or of models, in a comparison.
+Blocks = Mapping[str, Mapping[str, Any]]
+Draw = Callable[[Blocks], 'Figure | None']
+# From layers, by title, of each the entries of 'student' and perhaps 'teacher'.
+DrawTraining = Callable[[Mapping[str, Blocks]], 'Figure']
+
+
+class ReportFigure(NamedTuple):
+    """A figure that one or more measures name; a report draws it once.
+
+    Attributes:
+        name: Of its files, ``figures/<name>.png`` and ``.pdf``.
+        heading: Above it in ``report.md``.
+        caption: Below it: how it is read.
+        draw: From the blocks of a report; returns None where there is nothing to draw.
+        overlay: The same for a comparison of models, from a block of each, if there is one.
+        training: The same for layers in a training, if there is one.
+    """
+
+    name: str
+    heading: str
+    caption: str
+    draw: Draw
+    overlay: Draw | None = None
+    training: DrawTraining | None = None
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, without a window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout='constrained')
+
+
+def integer_ticks(*axes: Axis) -> None:
+    """Put ticks at integers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in axes:
+        axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def pixels(figure: Figure, dpi: int = 100) -> np.ndarray:
+    """Render a figure as an image, (H, W, 3), RGB, uint8, without a file or a window."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+    return rgba[..., :3].copy()

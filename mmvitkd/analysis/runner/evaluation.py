@@ -1,0 +1,136 @@
+"""Feed measures of blocks, batch by batch, and collect what they found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..features.extractor import Key
+from ..measures.base import (
+    ALL_FEATURES,
+    BLOCKS,
+    FEATURES,
+    GRADIENTS,
+    PAIRS,
+    Batch,
+    Block,
+    Measure,
+    check_entries,
+)
+
+# By the keys of the blocks.
+Features = Mapping[Any, Tensor]
+
+
+class Evaluation:
+    """The measures of some blocks of the same images.
+
+    ``first_pass`` takes all batches of images; where a measure needs it, ``second_pass`` takes
+    them again after ``start_second_pass``, and ``gradients`` takes gradients.
+
+    Args:
+        blocks: What is measured.
+        measures: Their classes.
+    """
+
+    def __init__(self, blocks: Mapping[Any, Block], measures: Sequence[type[Measure]]) -> None:
+        self._keys = list(blocks)
+        self._zero_tokens = dict.fromkeys(blocks, 0)
+        self._about = {
+            key: dict(num_tokens=block.num_tokens, embed_dims=block.embed_dims)
+            for key, block in blocks.items()
+        }
+        # In the order of the measures; those that compare blocks are one for all blocks.
+        self._measures: list[tuple[type[Measure], dict[Key, Measure] | Measure]] = [
+            (
+                measure,
+                measure(list(blocks.values()))
+                if measure.needs == BLOCKS
+                else {key: measure(block) for key, block in blocks.items()},
+            )
+            for measure in measures
+        ]
+
+    def first_pass(self, features: Features, places: Sequence[int]) -> None:
+        """Add the patch tokens (B, N, D) of images at these places among all."""
+        batches = {key: Batch(tokens, places) for key, tokens in features.items()}
+        for key, batch in batches.items():
+            self._zero_tokens[key] += int((~batch.tokens.any(2)).sum())
+            for measure in self._of_block(key, FEATURES):
+                measure.update(batch)
+            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
+                measure.prepare(batch)
+            batch.forget()
+        for _, joint in self._measures:
+            if isinstance(joint, Measure):
+                joint.update(batches)
+
+    def start_second_pass(self, num_images: int) -> None:
+        """Begin the second pass, after so many images in the first."""
+        for key in self._keys:
+            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
+                measure.start(num_images)
+
+    def second_pass(self, features: Features, places: Sequence[int]) -> None:
+        """Add the same again."""
+        for key, tokens in features.items():
+            batch = Batch(tokens, places)
+            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
+                measure.update(batch)
+
+    def gradients(self, gradients: Features, places: Sequence[int], score: str) -> None:
+        """Add the gradients (B, N, D) of a score, 'labels' or 'predictions'."""
+        for key, gradient in gradients.items():
+            for measure in self._of_block(key, GRADIENTS):
+                measure.update(Batch(gradient, places, score))
+
+    def result(self) -> dict[Key, dict[str, Any]]:
+        """Return the blocks' entries of the report.
+
+        Raises:
+            ValueError: If a measure has no value; names the measure and the block.
+            TypeError: If a measure does not return what it announces; likewise.
+        """
+        entries: dict[Key, dict[str, Any]] = {
+            key: {**self._about[key], 'zero_tokens': self._zero_tokens[key]}
+            for key in self._keys
+        }
+        for kind, measure in self._measures:
+            if isinstance(measure, Measure):
+                found = _named_result(measure, kind.name)
+                if not isinstance(found, dict) or list(found) != self._keys:
+                    raise TypeError(
+                        f'measure {kind.name!r}: result() has the keys {list(found)!r}, wanted '
+                        f'those of the blocks, {self._keys}.'
+                    )
+            else:
+                found = {
+                    key: _named_result(own, f'block {key}: {kind.name}')
+                    for key, own in measure.items()
+                }
+            for key, entry in found.items():
+                _merge(entries[key], check_entries(kind, entry, f'block {key}'))
+        return entries
+
+    def _of_block(self, key: Key, *needs: str) -> list[Measure]:
+        return [
+            measures[key]
+            for kind, measures in self._measures
+            if not isinstance(measures, Measure) and kind.needs in needs
+        ]
+
+
+def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
+    try:
+        return measure.result()
+    except ValueError as error:
+        raise ValueError(f'{where}: {error}') from error
+
+
+def _merge(entry: dict[str, Any], found: Mapping[str, Any]) -> None:
+    """Add what a measure found; a dict that is there gets its keys."""
+    for name, value in found.items():
+        if isinstance(value, dict) and isinstance(entry.get(name), dict):
+            entry[name] = {**entry[name], **value}
+        else:
+            entry[name] = value
