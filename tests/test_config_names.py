@@ -51,7 +51,7 @@ def test_a_name_agrees_with_the_file(path):
         assert path.parent.name == folder_of(said)
 
 
-def test_the_headline_configs_alone_have_short_names():
+def test_only_the_headline_configs_have_short_names():
     assert {path.stem for path in HEADLINES} == set(SHORT)
     assert not any(list((ROOT / 'configs').rglob(f'{name}.py')) for name in SHORT.values())
 

@@ -1,4 +1,4 @@
-"""Every config trains, and so do the configs that the documents show."""
+"""Every config trains, and so do the configs in the documents."""
 
 import re
 from pathlib import Path
@@ -48,14 +48,14 @@ WIDTHS = ('embed_dims', 'feedforward_channels', 'in_channels', 'out_channels', '
 
 
 def smaller(config):
-    """The options that make a config's models small: widths / 8, images of 32 or 64 px."""
+    """Return options that make a config's models small: widths / 8, images of 32 or 64 px."""
     if 'mnist5k' in config.filename:
         return {}
     return dict(_smaller('model', config.model.to_dict()))
 
 
 def _smaller(key, node):
-    """What `--cfg-options` would be given for a part of a config."""
+    """Yield the `--cfg-options` for a part of a config."""
     name = key.rpartition('.')[2]
     if isinstance(node, dict):
         kind = str(node.get('type'))
@@ -78,7 +78,7 @@ def _smaller(key, node):
 
 
 def build(config):
-    """Build a config's model without the weights of its teacher, which are not here."""
+    """Build a config's model without the weights of its teacher."""
     model = config.model
     if 'teacher' in model:
         model.teacher_ckpt, model.allow_random_teacher = None, True
@@ -91,7 +91,7 @@ def build(config):
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)
 def test_it_trains_one_step(path):
-    """At a fraction of its width and image size, and all of its depth."""
+    """At a fraction of its width and image size, and at full depth."""
     config = Config.fromfile(path)
     config.merge_from_dict(smaller(config))
     model = build(config)
@@ -126,7 +126,7 @@ def test_it_trains_one_step(path):
         ('controls/cait_s24_deit_tiny_w219_softkd_mse_300e', {'pos_embed', 'cls_token'}),
     ],
 )
-def test_what_is_decayed_is_the_released_codes_choice(name, decayed):
+def test_weight_decay_is_as_in_the_released_code(name, decayed):
     """Matrices are, 1-D parameters are not; tokens and positions of Lift and WideLast are."""
     config = Config.fromfile(ROOT / f'configs/{name}.py')
     config.merge_from_dict(smaller(config))
@@ -157,7 +157,7 @@ def test_no_config_is_more_than_three_files_deep():
 
 
 def depth(path):
-    """How many files are read one after the other, the first included."""
+    """Return the number of files in a chain of bases, the first included."""
     found = Config._get_base_files(str(path))
     bases = [path.parent / b for b in found]
     return 1 + max(map(depth, bases), default=0)
@@ -197,7 +197,7 @@ def test_documents_show_pairs():
         ('cait_s24_deit_tiny_widelast', 7_313_896, 3.089),
     ],
 )
-def test_headline_students_cost_what_is_published(name, parameters, gflops):
+def test_headline_students_have_the_published_cost(name, parameters, gflops):
     student = MODELS.build(Config.fromfile(ROOT / f'configs/{name}.py').model.architecture)
     cost = cost_of(student, (224, 224))
     assert cost.parameters == parameters

@@ -47,7 +47,7 @@ def test_the_images_are_like_photographs(folder):
     assert 0.4 < len(content.getvalue()) / 512**2 < 0.6  # of ImageNet: about 0.6
 
 
-def test_all_make_an_image_of_the_same_size(candidates):
+def test_all_candidates_make_images_of_the_same_size(candidates):
     for name, candidate in candidates.items():
         batch = candidate.collate([candidate.dataset[i] for i in range(2)])
         images = batch[0] if name.startswith('timm') else batch['inputs']

@@ -1,4 +1,4 @@
-"""What the tests of the data share: the benchmarks' images, which look like photographs."""
+"""Put the benchmarks' folder on the path, for its generated photographs."""
 
 import sys
 from pathlib import Path

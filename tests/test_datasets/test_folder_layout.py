@@ -96,7 +96,7 @@ def test_nested_and_hidden_and_linked(tmp_path):
     assert found.ignored == []
 
 
-def test_the_home_folder_is_known(tmp_path, monkeypatch):
+def test_a_path_in_the_home_folder(tmp_path, monkeypatch):
     touch(tmp_path / 'images', *NAMES)
     monkeypatch.setenv('HOME', str(tmp_path))
     assert find_files('~/images', 'val').folder == str(tmp_path / 'images')

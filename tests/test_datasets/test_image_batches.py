@@ -82,7 +82,7 @@ def test_different_sizes(tmp_path):
         list(ImageBatches(find_images(str(tmp_path)), preprocess))
 
 
-def test_only_what_cannot_be_read_is_left_out(folder):
+def test_only_unreadable_images_are_left_out(folder):
     def broken(path):
         raise KeyError(path)
 

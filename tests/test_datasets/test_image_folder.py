@@ -157,7 +157,7 @@ def break_images(root, *names):
     return [str(root / name) for name in names]
 
 
-def test_whole_folders_have_no_marks(root):
+def test_without_broken_images_there_are_no_marks(root):
     for split in ('train', 'val'):
         assert not any('unreadable' in sample['data_samples'] for sample in build(root, split))
 
@@ -176,7 +176,7 @@ def test_training_replaces_a_broken_image(root):
             assert sample.img_path == own and 'unreadable' not in sample
 
 
-def test_what_replaces_it_is_decided_by_the_workers_seed(root):
+def test_the_replacement_depends_on_the_workers_seed(root):
     break_images(root / 'train', 'cat/1.png')
     dataset = build(root)
 
@@ -188,7 +188,7 @@ def test_what_replaces_it_is_decided_by_the_workers_seed(root):
     assert len(set(replacements(0))) > 2
 
 
-def test_all_that_failed_on_the_way_is_named(root):
+def test_every_failed_replacement_is_named(root):
     names = [name for name in NAMES if name != 'dog/4.png']
     broken = break_images(root / 'train', *names)
     dataset = build(root)
@@ -243,7 +243,7 @@ def test_mmpretrains_loader_returns_none(root):
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_marks_come_through_a_loader(root, workers):
+def test_marks_pass_through_a_loader(root, workers):
     broken = break_images(root / 'train', 'cat/1.png', 'dog/1.png')
     loader = DataLoader(build(root), 5, num_workers=workers, collate_fn=default_collate)
     marks = {}

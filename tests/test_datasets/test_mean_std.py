@@ -72,7 +72,7 @@ def test_unreadable_images_are_skipped_and_counted(root):
     assert found[:2] == measure_mean_std(rest)[:2]
 
 
-def test_no_numbers(root):
+def test_images_that_cannot_be_measured(root):
     with pytest.raises(ValueError, match='none of 0 images can be read'):
         measure_mean_std([])
     paths = paths_of(touch(root, *NAMES))

@@ -130,7 +130,7 @@ def test_contrast_differs_by_rounding(difference):
     assert np.abs(found).max() <= 1
 
 
-def test_sharpness_differs_at_the_border_which_pillow_leaves_alone(difference):
+def test_sharpness_differs_at_the_border(difference):
     found = np.stack([difference(SHARPNESS, m, n) for m in MAGNITUDES for n in (False, True)])
     assert np.abs(found[:, 1:-1, 1:-1]).max() <= 1
     assert np.abs(found).max() > 3
@@ -145,8 +145,8 @@ def test_geometry_differs_by_the_kernel(difference, index):
         assert found.max() > 5
 
 
-def test_random_erasing_is_not_quite_the_published_one():
-    """Of 8 bits, before the mean is taken off: the noise is cut, and narrower."""
+def test_random_erasing_differs_slightly_from_timms():
+    """On 8-bit images, before normalisation: the noise is clipped, and narrower."""
     path = Path(__file__).parents[2] / 'configs/_base_/datasets/imagenet_bs256.py'
     pipeline = Config.fromfile(path).train_pipeline
     (erasing,) = [TRANSFORMS.build(t) for t in pipeline if t.type == 'RandomErasing']

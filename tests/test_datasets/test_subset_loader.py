@@ -26,7 +26,7 @@ def test_the_same_images_in_batches_collated_as_there():
     assert found != indices(subset_loader(loader(100), 10, 4, seed=4))
 
 
-def test_all_where_there_are_no_more():
+def test_a_subset_larger_than_the_data_set():
     assert indices(subset_loader(loader(5), 10, 2, seed=0)) == [0, 1, 2, 3, 4]
 
 

@@ -51,12 +51,12 @@ def warnings():
     'options', [{}, dict(topk=(1, 2)), dict(thrs=(0.0, 0.55, None)), dict(prefix='p')], ids=str
 )
 @pytest.mark.parametrize('score', [True, False])
-def test_mmpretrains_where_all_can_be_read(options, score):
+def test_it_equals_mmpretrains_if_all_can_be_read(options, score):
     found = measure(dict(type='mmvitkd.Accuracy', **options), samples(score=score))
     assert found == measure(Theirs(**options), samples(score=score))
 
 
-def test_unreadable_counts_as_wrong_whatever_the_model_says():
+def test_an_unreadable_image_counts_as_wrong():
     found = measure(Accuracy(topk=(1, 2, 3), thrs=(0.0, 0.55)), samples({0, 3}))
     wanted = {
         'accuracy/top1_thr-0.00': 60,  # 1, 2 and 4
@@ -76,13 +76,13 @@ def test_labels_without_scores():
     assert found == pytest.approx({'accuracy/top1': 60, 'accuracy/unreadable': 1})
 
 
-def test_the_last_class_is_not_mistaken_for_it():
+def test_the_last_class_is_no_unreadable_image():
     """Were the label -1 an index, it would be the last class."""
     found = measure(Accuracy(), samples({2, 4}))
     assert found == pytest.approx({'accuracy/top1': 40, 'accuracy/unreadable': 2})
 
 
-def test_what_fills_up_the_last_batch_does_not_count():
+def test_padding_of_the_last_batch_does_not_count():
     """In several processes MMEngine's sampler repeats the first images."""
     data_samples = samples({0, 4})
     found = measure(Accuracy(), [*data_samples, data_samples[0]], size=5)

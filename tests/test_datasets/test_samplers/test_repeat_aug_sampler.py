@@ -76,7 +76,7 @@ def test_deits_epoch_is_the_start_of_the_repeated_order(build, world):
 
 
 @pytest.mark.parametrize(('world', 'ranks_of_an_image'), [(1, 1), (4, 3), (8, 3)])
-def test_copies_lie_on_different_ranks(build, world, ranks_of_an_image):
+def test_copies_are_on_different_ranks(build, world, ranks_of_an_image):
     ranks = {}
     for rank in range(world):
         for index in build(rank, world, seed=0, length='deit'):
@@ -84,7 +84,7 @@ def test_copies_lie_on_different_ranks(build, world, ranks_of_an_image):
     assert {len(found) for found in ranks.values()} == {ranks_of_an_image}
 
 
-def test_an_epoch_depends_on_seed_and_epoch_alone(build):
+def test_an_epoch_depends_only_on_seed_and_epoch(build):
     def epoch(seed, number):
         sampler = build(2, 4, seed=seed, length='deit')
         sampler.set_epoch(number)

@@ -1,4 +1,4 @@
-"""OpenCV's pixels of JPEG files are Pillow's, whole and reduced; other files are Pillow's."""
+"""OpenCV decodes JPEG files to Pillow's pixels, in full and reduced."""
 
 from io import BytesIO
 
@@ -66,16 +66,16 @@ def turned():
     ],
     ids=['PNG', 'WebP', 'CMYK', 'turned', 'no end', 'truncated', 'more after the end', 'empty'],
 )
-def test_what_is_left_to_pillow(content):
+def test_files_that_pillow_decodes(content):
     assert jpeg_shape(content) is None
 
 
-def test_what_pillow_raises_is_raised():
+def test_pillows_errors_are_raised():
     with pytest.raises(OSError):
         jpeg_shape(b'\xff\xd8' + np.random.default_rng(0).bytes(500) + b'\xff\xd9')
 
 
-def test_what_opencv_cannot_decode():
+def test_files_that_opencv_cannot_decode():
     content = encoded()
     start = content.index(b'\xff\xc4')  # the tables of codes
     assert decode_jpeg(content[:start] + b'\xff\xd9') is None

@@ -1,4 +1,4 @@
-"""Images of every kind are read alike; what cannot be read says why."""
+"""Images of every kind are read as 8-bit BGR, or the error names the reason."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets import LoadImage
@@ -224,7 +224,7 @@ def test_pixels_without_a_known_range(save, kind, name):
     assert name in reason(save(WIDE.astype(kind), 'image.tif'))
 
 
-def test_too_little_memory_is_not_the_images_fault(save, monkeypatch):
+def test_a_memory_error_is_not_an_unreadable_image(save, monkeypatch):
     def full(*args, **kwargs):
         raise MemoryError
 

@@ -52,7 +52,7 @@ def in_two(path, seed=0, **settings):
 
 
 def of_pillow(path, box, size=(224, 224)):
-    """Decoded whole, cropped and resized."""
+    """Decode in full, crop and resize."""
     with Image.open(path) as image:
         crop = image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
         return np.asarray(crop.resize(size, Image.Resampling.BICUBIC))[..., ::-1]
@@ -67,7 +67,7 @@ def psnr(image, wanted):
 
 
 @pytest.mark.parametrize('seed', range(8))
-def test_with_pillow_and_whole_decoding_it_is_mmpretrains_to_the_bit(photo, seed):
+def test_with_pillow_it_equals_mmpretrain_to_the_bit(photo, seed):
     ours, _ = in_one(photo, seed, backend='pillow', draft_decode=False)
     drawn = np.random.rand()
     theirs = in_two(photo, seed)
@@ -99,7 +99,7 @@ def test_reduced_crops_are_pillows_within_40_db(photos):
 
 
 def test_without_the_reserve_they_would_not_be(photos, monkeypatch):
-    """What keeps the crops within 40 dB, and that the measure can tell."""
+    """The reserve keeps crops within 40 dB; a smaller one does not."""
     monkeypatch.setattr('mmvitkd.datasets.transforms.load_random_resized_crop.RESERVE', 1)
     results, box = in_one(photos[1], crop_ratio_range=(0.2, 0.2))
     assert box.reduction == 2
@@ -192,7 +192,7 @@ def test_pixels_that_opencv_cannot_decode_are_pillows(photo, monkeypatch):
     assert np.array_equal(ours['img'], wanted)
 
 
-def test_a_black_image_stands_in(photo):
+def test_a_black_image_replaces_a_broken_one(photo):
     results = LoadRandomResizedCrop(64)(dict(img_path='gone.jpg', blank_like=photo))
     assert results['img'].shape == (64, 64, 3) and not results['img'].any()
     assert (results['img_path'], results['ori_shape']) == ('gone.jpg', (375, 500))

@@ -1,4 +1,4 @@
-"""RandAugment: timm's own, and each of its operations against its definition."""
+"""RandAugment equals timm's, and each operation its definition."""
 
 import random
 from collections import Counter
@@ -80,7 +80,7 @@ def seed(number):
     np.random.seed(number)
 
 
-def test_seed_for_seed_it_is_what_timm_trains_with():
+def test_it_equals_timms_for_the_same_seed():
     theirs = timm.data.create_transform(
         224, is_training=True, auto_augment='rand-m9-mstd0.5-inc1', interpolation='bicubic'
     )
@@ -182,7 +182,7 @@ def test_the_fill_is_given_as_rgb():
 @pytest.mark.parametrize(
     'wrong', [dict(policy='v0'), dict(policy='rand-x5'), dict(interpolation='cubic')]
 )
-def test_what_timm_does_not_know(wrong):
+def test_unknown_policies(wrong):
     ((key, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"TimmRandAugment: .*{key}='{value}'"):
         TimmRandAugment(**wrong)

@@ -215,7 +215,7 @@ def test_the_best_so_far_is_remembered(make_runner):
 
 
 @pytest.mark.parametrize('then', [(60.0, 90.0), (60.0, 65.0)], ids=['better', 'worse'])
-def test_another_folder_leaves_the_old_one_alone(make_runner, then):
+def test_a_run_in_another_folder_keeps_the_old_files(make_runner, then):
     published = dict(published_keys=['state_dict'], max_keep_ckpts=1)
     old, new, before = _resume_best(make_runner, 'new', then=then, **published)
     assert _contents(old.work_dir) == before
@@ -226,7 +226,7 @@ def test_another_folder_leaves_the_old_one_alone(make_runner, then):
 
 
 @pytest.mark.parametrize('folder', ['old', 'new'])
-def test_a_folder_of_its_own_for_checkpoints(make_runner, tmp_path, folder):
+def test_a_separate_folder_for_checkpoints(make_runner, tmp_path, folder):
     """MMEngine composes it of out_dir and the name of the work dir."""
     out_dir = str(tmp_path / 'out')
     _, new, _ = _resume_best(make_runner, folder, out_dir=out_dir)
@@ -264,7 +264,7 @@ def test_old_ones_are_deleted(make_runner):
 
 
 def test_no_more_epochs_are_saved_than_asked_for(make_runner):
-    """MMEngine alone would also save the epochs that validation found to be the best."""
+    """MMEngine's hook would also save every best epoch."""
     runner = make_runner(
         epochs=4,
         scores=[10.0, 20.0, 30.0, 25.0],

@@ -109,7 +109,7 @@ def test_it_checks_at_the_end_of_an_epoch(make_runner):
     assert steps.steps == 8
 
 
-def test_loss_terms_may_come(make_runner):
+def test_a_loss_term_may_appear_later(make_runner):
     make_runner(model=dict(type='ToyStudent', extra_from=6), log_interval=100).train()
     late = dict(type='ToyStudent', extra_from=6, bad_from=7)
     assert 'since iteration 7 (' in (message := _stopped(make_runner('late', model=late)))
@@ -170,7 +170,7 @@ def test_it_reads_nothing_between_two_checks():
         hook.after_train_iter(runner, 9, outputs=outputs)
 
 
-def test_holds_no_graph():
+def test_it_keeps_no_graph():
     hook = FiniteLossHook(interval=10)
     weight = torch.ones((), requires_grad=True)
     hook.after_train_iter(SimpleNamespace(iter=0), 0, outputs=dict(loss=2 * weight))

@@ -65,7 +65,7 @@ def test_without_the_hook_a_resumed_run_differs(make_runner, scalars):
     assert scalars(resumed)['train/loss'] != scalars(whole)['train/loss']
 
 
-def test_weights_alone_start_the_stream_anew(make_runner, scalars):
+def test_a_run_from_weights_is_seeded(make_runner, scalars):
     first = make_runner('first')
     first.train()
     second = make_runner('second', load_from=f'{first.work_dir}/epoch_1.pth')
@@ -133,7 +133,7 @@ def _drawn(runner) -> list[list[float]]:
 
 
 @pytest.mark.parametrize('workers', [0, 2])
-def test_every_sample_of_every_epoch_is_drawn_anew(make_runner, workers):
+def test_every_epoch_has_other_augmentations(make_runner, workers):
     for numbers in _drawn(make_runner(epochs=3, workers=workers)):
         assert len(set(numbers)) == 3 * 8
 
@@ -143,7 +143,7 @@ def test_every_pass_of_a_run_by_iterations_too(make_runner):
         assert len(set(numbers)) == 3 * 8
 
 
-def test_a_loader_whose_sampler_knows_no_epoch():
+def test_a_sampler_without_epochs():
     loader = SimpleNamespace(batch_sampler=None)
     drawn = []
     for epoch in (0, 1):

@@ -140,7 +140,7 @@ def test_an_interrupted_run_logs_the_same(make_runner, ticking):
 
 
 def outputs_of(step):
-    """What a model might give at a step: keys come and go, and not all are tensors."""
+    """Outputs of a model at a step: keys vary, and not all values are tensors."""
     values = OrderedDict(
         loss=torch.tensor(1 / (step + 1)),
         one_value=torch.full((1, 1), step / 3),
@@ -159,7 +159,7 @@ def outputs_of(step):
     return values
 
 
-def test_values_of_any_kind_that_come_and_go():
+def test_values_of_any_kind_in_some_steps_only():
     hubs = []
     for i, hook in enumerate((MMEngines(), RuntimeInfoHook())):
         hub = MessageHub.get_instance(f'kinds_{i}_{id(hook)}')

@@ -212,7 +212,7 @@ def test_a_resumed_average_continues(make_runner):
         assert torch.equal(found[name], value), name
 
 
-def test_weights_alone_start_a_new_average(make_runner):
+def test_a_run_from_weights_starts_a_new_average(make_runner):
     first = make_runner('first', custom_hooks=[EMA])
     first.train()
     second = make_runner(

@@ -92,7 +92,7 @@ def test_a_resumed_run_continues_the_count():
 
 
 @pytest.mark.parametrize('when', ['after_train_epoch', 'before_checkpoint', 'after_train'])
-def test_two_processes_exchange_what_they_found(monkeypatch, when):
+def test_two_processes_exchange_their_findings(monkeypatch, when):
     """Both then know all, and the first one's log names each path once."""
     hooks = [UnreadableImagesHook(), UnreadableImagesHook()]
     runners = [make_runner(2), make_runner(2)]

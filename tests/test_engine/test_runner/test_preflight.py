@@ -15,7 +15,7 @@ from PIL import Image
 
 @pytest.fixture
 def root(tmp_path):
-    """Two classes in ImageNet's layout, whose files end in .JPEG."""
+    """Two classes in ImageNet's layout, with .JPEG files."""
     for split in ('train', 'val'):
         for name in ('n01', 'n02'):
             folder = tmp_path / 'imagenet' / split / name
@@ -57,7 +57,7 @@ def test_a_fine_folder_passes(root, kind, architecture):
 
 
 def test_other_classes_need_another_data_set(root):
-    """MMPretrain would assert it once the model is built, whatever the head has."""
+    """MMPretrain would assert it only once the model is built."""
     cfg = _cfg(root)
     del cfg.train_dataloader.dataset['metainfo']
     message = _message(ValueError, cfg)
@@ -75,7 +75,7 @@ def test_a_custom_dataset_passes(root):
     check_data(cfg, ['train'])
 
 
-def test_the_home_folder_is_known(root, monkeypatch):
+def test_a_path_in_the_home_folder(root, monkeypatch):
     monkeypatch.setenv('HOME', str(root.parent))
     check_data(_cfg('~/imagenet'), ['train'])
 
