@@ -65,7 +65,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     'mmrazor': Entry(
         partial(mmrazor, name='mmrazor'),
-        "stock SingleTeacherDistill, MMEngine's hooks; TokensToMap and FeatureMSELoss are ours",
+        "stock SingleTeacherDistill, MMEngine's hooks; PatchTokens and FeatureMSELoss are ours",
     ),
     'timm-logits': Entry(
         TimmTask,
@@ -95,7 +95,7 @@ ENTRIES: dict[str, Entry] = {
     **_ours(
         'ours-cuda-stream',
         'the teacher on its own stream (CUDA)',
-        model__teacher_options__own_stream=True,
+        model__teacher_options__cuda_stream=True,
     ),
     **_ours('ours-fast', 'all of these: fast=True', BF16_TEACHER, fast=True),
     **_ours(

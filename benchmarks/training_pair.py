@@ -10,7 +10,7 @@ from mmvitkd.config.shortcuts import apply_shortcuts
 from mmvitkd.models.algorithms.pair_config import expand_pairs
 from mmvitkd.models.teachers import build_teacher
 from mmvitkd.models.teachers.config import teacher_config
-from mmvitkd.models.utils.input_size import input_size_of
+from mmvitkd.models.utils.adapters import adapter_for, input_size_of
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -135,7 +135,8 @@ def training_pair(
     student = MODELS.build(deepcopy(model.architecture))
     student.init_weights()
     pairs, loss = model.get('pairs') or [], model.get('pair_loss') or {}
-    distiller = expand_pairs(model.get('distiller'), pairs, loss, student, teacher)
+    layers = adapter_for(student), adapter_for(teacher)
+    distiller = expand_pairs(model.get('distiller'), pairs, loss, *layers)
     height, width = input_size_of(student) or (image_size or SIDE,) * 2
     return TrainingPair(
         cfg=cfg,
