@@ -111,6 +111,7 @@ def main() -> None:
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
+    from mmvitkd.utils.cli import exit_on_error
 
     import mmengine
     from mmengine.evaluator import DumpResults
@@ -118,12 +119,14 @@ def main() -> None:
     from mmengine.runner import Runner
 
     launch.set_local_rank(args.local_rank)
-    cfg = merge_args(Config.fromfile(args.config), args)
-    check_data(cfg, ['test'])
+    with exit_on_error('test'):
+        cfg = merge_args(Config.fromfile(args.config), args)
+        check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
-    load_into_runner(runner, args.checkpoint, args.ema)
+    with exit_on_error('test'):
+        load_into_runner(runner, args.checkpoint, args.ema)
     if args.out and args.out_item in ('pred', None):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
     metrics = runner.test()

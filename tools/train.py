@@ -80,15 +80,17 @@ def main() -> None:
 
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+    from mmvitkd.utils.cli import exit_on_error
 
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
 
     launch.set_local_rank(args.local_rank)
-    cfg = merge_args(Config.fromfile(args.config), args)
-    check_data(cfg, ['train', 'val'])
-    check_checkpoint(cfg)
-    check_schedule(cfg)
+    with exit_on_error('train'):
+        cfg = merge_args(Config.fromfile(args.config), args)
+        check_data(cfg, ['train', 'val'])
+        check_checkpoint(cfg)
+        check_schedule(cfg)
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     build(cfg).train()

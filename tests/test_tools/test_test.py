@@ -71,11 +71,11 @@ def test_two_processes_agree_with_one(run_tool, run_distributed, checkpoint, opt
 
 
 def test_ema_must_be_in_the_file(run_tool, checkpoint, options, tmp_path):
-    with pytest.raises(ValueError, match=r'ema: .*student\.pth.*holds no EMA weights'):
+    with pytest.raises(SystemExit, match=r'ema: .*student\.pth.*holds no EMA weights'):
         run_tool('test', CONFIG, checkpoint, '--work-dir', tmp_path, '--ema', options=options)
 
 
 def test_weights_of_another_model_are_refused(run_tool, checkpoint, options, tmp_path):
     other = 'configs/mnist5k/vit_32.py'
-    with pytest.raises(ValueError, match=r'(?s)student\.pth.*does not fit.*neck\.proj\.weight'):
+    with pytest.raises(SystemExit, match=r'(?s)student\.pth.*does not fit.*neck\.proj\.weight'):
         run_tool('test', other, checkpoint, '--work-dir', tmp_path, options=options)
