@@ -60,10 +60,10 @@ demo: env
 
 bench: env
 	@echo '==> benchmarks/train_step.py'
-	@$(RUN) benchmarks/train_step.py --iterations 7 --warm-up 2 --contestants \
-	  limit limit-again mmrazor timm-logits ours ours-bf16-teacher ours-fast
+	@$(RUN) benchmarks/train_step.py --iterations 7 --warm-up 2 --candidates \
+	  baseline baseline-again mmrazor timm-logits ours ours-bf16-teacher ours-fast
 	@echo '==> benchmarks/train_step.py --first-block'
-	@$(RUN) benchmarks/train_step.py --first-block --iterations 7 --warm-up 2 --contestants \
+	@$(RUN) benchmarks/train_step.py --first-block --iterations 7 --warm-up 2 --candidates \
 	  alone-again ours
 	@echo '==> benchmarks/data_pipeline.py'
 	@$(RUN) benchmarks/data_pipeline.py
