@@ -97,7 +97,7 @@ STUDENTS = dict(
 
 
 def shaken(model: nn.Module) -> nn.Module:
-    """Every parameter away from its initial value, so that each one matters."""
+    """Move every parameter away from its initial value, so that each one matters."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.1)

@@ -1,4 +1,4 @@
-"""Small trainings of each kind of student, and checkpoints as they would leave them."""
+"""Small trainings of each kind of student, and the checkpoints of such trainings."""
 
 from copy import deepcopy
 

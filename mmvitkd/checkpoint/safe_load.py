@@ -79,8 +79,8 @@ def safe_load(path: str) -> Any:
         Exception: What PyTorch raises for a file that it cannot read.
     """
     left_out: list[str] = []
-    # A file in today's format lists all its names at once; in the one before PyTorch 1.6 each
-    # attempt tells the next.
+    # All names of a file are known at once, except in the format before PyTorch 1.6, where
+    # each attempt fails at the next one.
     while True:
         stand_ins = [
             (PlaceholderDict if DICT.fullmatch(name) else Placeholder, name)

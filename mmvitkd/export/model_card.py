@@ -32,8 +32,8 @@ TERMS = (
     'these; nobody has checked them here.'
 )
 DIFFERS = (
-    "The run's model config differs from {config}: what is said here of teacher and losses may "
-    'not hold; export with the config that the run wrote into its work dir.'
+    "The run's model config differs from {config}: the teacher and losses given here may be "
+    'wrong; export with the config in the work dir of the run.'
 )
 
 

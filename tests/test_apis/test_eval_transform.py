@@ -1,4 +1,4 @@
-"""How a file becomes a model's input, against Pillow and numpy."""
+"""Image files as a model's input, against Pillow and numpy."""
 
 import pickle
 
@@ -61,7 +61,7 @@ def test_a_pipeline(file, split, loader):
     check(transform(file), with_pillow(file, 40, 32), MEAN, STD)
 
 
-def test_a_model_that_wants_bgr(file):
+def test_a_model_for_bgr(file):
     model = vit()
     model['data_preprocessor'].update(to_rgb=False)
     transform = PipelineTransform(config(), MODELS.build(model))
@@ -74,7 +74,7 @@ def test_another_preprocessor(file):
     check(transform(file), with_pillow(file, 40, 32)[::-1], [1] * 3, [2] * 3)
 
 
-def test_another_size_as_a_teacher_gets_it(file):
+def test_another_size_is_resized_as_for_a_teacher(file):
     large = vit()
     large['backbone'].update(img_size=64)
     large = build(large)

@@ -87,7 +87,7 @@ def test_the_model_or_the_student_of_a_config(training, kind, warnings):
     assert averaged.provenance == f'{config}, EMA weights of {checkpoint}'
 
 
-def test_images_become_what_the_test_makes_of_them(training, export, pictures):
+def test_images_are_prepared_as_in_the_test(training, export, pictures):
     config, _, _ = training('ours')
     folder, _ = export('ours')  # of the same config
     loaded = load_model(config, allow_random=True)
@@ -112,7 +112,7 @@ def test_batches_of_a_folder_with_workers(training, pictures, tmp_path):
     assert logits(raw, batch.images).shape == (3, 5)
 
 
-def test_random_weights_are_said_loudly_and_start_as_a_training_does(training, warnings):
+def test_random_weights_are_logged_and_initialised(training, warnings):
     config, _, _ = training('ours')
     with pytest.raises(ValueError, match=r'none is given for .*its weights would be random'):
         load_model(config)
@@ -251,7 +251,7 @@ def test_a_folder_that_timm_wrote(tmp_path):
     assert not loaded.is_random
 
 
-def test_timms_own_weights_are_asked_for(monkeypatch):
+def test_timms_own_weights_are_requested(monkeypatch):
     asked = []
     create = timm.create_model
     monkeypatch.setattr(
@@ -299,13 +299,13 @@ def test_timms_own_weights_are_asked_for(monkeypatch):
         ('gone', {}, r"model='gone': wanted 'timm:NAME'.*'mmpretrain::PATH'\.$"),
     ],
 )
-def test_what_does_not_go(model, arguments, message):
+def test_unsupported_requests_are_refused(model, arguments, message):
     with pytest.raises(ValueError, match=message):
         load_model(model, **arguments)
 
 
 @pytest.mark.parametrize('model', ['gone.py', 'mmvitkd::gone.py', '.'])
-def test_what_is_not_there(model, tmp_path, monkeypatch):
+def test_missing_files(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r'gone\.py|no exported student'):
         load_model(model, allow_random=True)
@@ -321,7 +321,7 @@ def test_a_checkpoint_that_does_not_fit(training, tmp_path):
             load_model(model, str(tmp_path / 'gone.pth'))
 
 
-def test_a_teachers_weights_are_called_what_they_were_given_as(training, tmp_path):
+def test_errors_about_weights_name_the_right_argument(training, tmp_path):
     config, _, _ = training('ours', teacher_ckpt=str(tmp_path / 'gone.pth'))
     with pytest.raises(FileNotFoundError, match=r'^teacher_ckpt=.*gone\.pth'):
         load_model(config, teacher=True)

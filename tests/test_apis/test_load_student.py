@@ -27,7 +27,7 @@ def test_a_renamed_pair_is_loaded_too(export, tmp_path):
 
 
 @pytest.mark.parametrize('what', ['gone', 'another folder', 'no checkpoint', 'a file'])
-def test_what_is_no_export_is_named(export, tmp_path, what):
+def test_a_folder_without_an_export_is_named(export, tmp_path, what):
     folder, _ = export('ours')
     path = folder
     if what == 'gone':

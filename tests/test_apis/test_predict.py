@@ -1,4 +1,4 @@
-"""What a student says of images, against a forward that is written out."""
+"""Predictions, against a forward pass that is written out."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student, predict
@@ -24,7 +24,7 @@ def by_hand(model, array):
 
 
 @pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast'])
-def test_scores_are_those_of_a_forward_by_hand(export, pictures, kind):
+def test_scores_equal_a_forward_pass(export, pictures, kind):
     folder, wanted = export(kind)
     arrays, files = pictures
     found = predict(load_student(folder), files, batch_size=2)
@@ -39,7 +39,7 @@ def test_scores_are_those_of_a_forward_by_hand(export, pictures, kind):
     assert not np.allclose(found[0]['scores'], by_hand(wanted, arrays[0][..., ::-1]), atol=1e-3)
 
 
-def test_all_kinds_of_images_are_the_same_to_it(export, pictures):
+def test_all_kinds_of_images_give_equal_scores(export, pictures):
     model = load_student(export('lift')[0])
     arrays, files = pictures
     forms = [files, [str(f) for f in files], arrays, [Image.fromarray(a) for a in arrays]]
@@ -63,7 +63,7 @@ def test_images_of_other_modes_are_converted(export, pictures, tmp_path):
         np.testing.assert_array_equal(from_image['scores'], from_array['scores'])
 
 
-def test_the_reader_is_the_one_of_the_test(export, pictures):
+def test_images_are_read_as_in_the_test(export, pictures):
     """OpenCV and Pillow decode a JPEG differently by a grey level or so."""
     file = pictures[1][0].with_suffix('.jpg')
     Image.fromarray(pictures[0][0]).save(file, quality=30)
@@ -94,12 +94,12 @@ def test_unknown_names_are_none(export, pictures):
         (Image.new('I;16', (8, 8)), ValueError, r"mode 'I;16'; convert"),
     ],
 )
-def test_what_is_no_image_is_named(export, images, error, message):
+def test_other_arguments_are_named(export, images, error, message):
     with pytest.raises(error, match=message):
         predict(load_student(export('lift')[0]), images)
 
 
-def test_a_file_that_is_no_image_is_named(export, pictures):
+def test_an_unreadable_file_is_named(export, pictures):
     pictures[1][1].write_bytes(b'not an image')
     with pytest.raises(ValueError, match=r'1\.png.*cannot be read as an image'):
         predict(load_student(export('lift')[0]), pictures[1])

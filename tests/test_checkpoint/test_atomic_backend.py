@@ -62,5 +62,5 @@ def test_it_is_the_backend_of_local_files(arguments):
     assert type(fileio.get_file_backend(**arguments)) is AtomicLocalBackend
 
 
-def test_other_places_keep_their_backend():
+def test_remote_files_keep_their_backend():
     assert not isinstance(fileio.get_file_backend('http://a/b'), AtomicLocalBackend)

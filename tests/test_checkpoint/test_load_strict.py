@@ -1,4 +1,4 @@
-"""Strict loading: every key, and a message that says how much fits and what does not."""
+"""Strict loading: every key must fit, and the error lists those that do not."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.converters.vit import mmpretrain_to_timm
@@ -32,7 +32,7 @@ def test_what_does_not_fit_is_listed():
     ]
 
 
-def test_other_names_for_the_same_are_told():
+def test_other_names_of_the_same_tensors_are_explained():
     model = MODELS.build(vit())
     with pytest.raises(ValueError, match=r'names of timm, .*of mmpretrain: .*convert_checkpo'):
         load_strict(model, mmpretrain_to_timm(model.state_dict()), 'ckpt')

@@ -46,7 +46,7 @@ def test_a_missing_file_is_named_with_its_key(tmp_path):
     assert str(error.value) == f'load_from={path!r}: there is no such file.'
 
 
-def test_the_home_folder_is_known(tmp_path, monkeypatch):
+def test_the_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path))
     _saved(WEIGHTS, tmp_path)
     _assert_equal(read_checkpoint('~/file.pth'), WEIGHTS)
@@ -113,13 +113,13 @@ def test_half_of_an_old_file_is_truncated_not_dangerous(tmp_path, share):
 
 
 @pytest.mark.filterwarnings('ignore::DeprecationWarning')
-def test_a_program_is_no_checkpoint(tmp_path):
+def test_a_torchscript_program_is_refused(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / 'clip.pt')
     with pytest.raises(ValueError, match=r'TorchScript archive.*program.*state_dict.*timm'):
         read_checkpoint(str(tmp_path / 'clip.pt'))
 
 
-def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+def test_a_file_without_permission(tmp_path, monkeypatch):
     path = _saved(WEIGHTS, tmp_path)
 
     def denied(*args):
@@ -130,7 +130,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         read_checkpoint(path)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match='no such file'):
         read_checkpoint(str(tmp_path))
 
@@ -172,7 +172,7 @@ def test_weights_alone_or_in_a_checkpoint(wrap, prefix):
     _assert_equal(weights_of(checkpoint, 'file.pth'), WEIGHTS)
 
 
-def test_a_layer_may_be_called_model():
+def test_a_layer_may_have_the_name_model():
     weights = {'model.fc.weight': torch.ones(2), 'state_dict.bias': torch.zeros(1)}
     _assert_equal(weights_of(weights, 'file.pth'), weights)
 

@@ -1,4 +1,4 @@
-"""Checkpoints that hold more than weights: the harmless is left out, the rest is refused."""
+"""Objects in checkpoints: harmless ones are left out, all others refused."""
 
 import argparse
 import collections
@@ -72,7 +72,7 @@ def allowed():
 
 @pytest.mark.parametrize('how', ['torch', 'before 1.6'])
 @pytest.mark.parametrize('kind', ALL_KINDS)
-def test_weights_are_read_beside(kind, how, tmp_path):
+def test_weights_are_read_next_to_each_kind(kind, how, tmp_path):
     content = dict(model=WEIGHTS, other=ALL_KINDS[kind], epoch=3)
     found = safe_load(_save(content, tmp_path / 'file.pth', how))
     assert found.keys() == content.keys()
@@ -81,7 +81,7 @@ def test_weights_are_read_beside(kind, how, tmp_path):
 
 
 @pytest.mark.parametrize('how', ['torch', 'before 1.6'])
-def test_weights_are_read_beside_all_of_it_together(how, tmp_path):
+def test_weights_are_read_next_to_all_kinds_together(how, tmp_path):
     content = dict(model=WEIGHTS, args=argparse.Namespace(**ALL_KINDS), **ALL_KINDS)
     found = safe_load(_save(content, tmp_path / 'file.pth', how))
     _assert_equal(found['model'], WEIGHTS)
@@ -234,7 +234,7 @@ def test_a_whole_model_is_not_unpickled(tmp_path):
         'torch.hub.load',
     ],
 )
-def test_neighbours_of_the_harmless(name, tmp_path):
+def test_names_similar_to_allowed_ones_are_refused(name, tmp_path):
     module, function = name.rsplit('.', 1)
     pickled = f'\x80\x02}}X\x01\x00\x00\x00xc{module}\n{function}\n)Rs.'.encode('latin1')
     (tmp_path / 'file.pkl').write_bytes(pickled)
@@ -242,7 +242,7 @@ def test_neighbours_of_the_harmless(name, tmp_path):
         _load_bare(tmp_path / 'file.pkl')
 
 
-def test_what_torch_says_of_a_broken_file_is_kept(tmp_path):
+def test_torchs_error_about_a_broken_file_is_kept(tmp_path):
     path = tmp_path / 'file.pth'
     path.write_bytes(b'')
     with pytest.raises(EOFError):

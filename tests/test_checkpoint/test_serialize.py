@@ -1,4 +1,4 @@
-"""What a checkpoint may hold, and what becomes of the rest."""
+"""Plain data for checkpoints, and what is refused."""
 
 from collections import OrderedDict
 from enum import IntEnum
@@ -46,7 +46,7 @@ def _through_a_file(value, tmp_path):
     ],
     ids=repr,
 )
-def test_becomes_pythons_own(value, wanted, tmp_path):
+def test_scalars_become_python_scalars(value, wanted, tmp_path):
     found = to_plain(value)
     assert found == wanted
     assert type(found) is type(wanted)
@@ -68,13 +68,13 @@ def test_a_tensor_is_a_copy_of_its_array():
     assert tensor.tolist() == [0, 0]
 
 
-def test_tensors_stay_what_they_are():
+def test_tensors_are_unchanged():
     weight = torch.nn.Parameter(torch.ones(2))
     assert to_plain([weight])[0] is weight
 
 
 @pytest.mark.parametrize('logged', [[0.1, 1e-30, float('nan'), 3e8], [1, 2, 3], []])
-def test_log_buffers_survive_a_file(logged, tmp_path):
+def test_log_buffers_round_trip_through_a_file(logged, tmp_path):
     buffer = HistoryBuffer(logged, [1] * len(logged))
     plain = _through_a_file({'loss': to_plain(buffer)}, tmp_path)
     found = history_buffers(plain)['loss']
@@ -83,7 +83,7 @@ def test_log_buffers_survive_a_file(logged, tmp_path):
         np.testing.assert_array_equal(ours, wanted, strict=True)
 
 
-def test_a_log_buffer_goes_on_after_a_file(tmp_path):
+def test_a_restored_log_buffer_can_be_updated(tmp_path):
     plain = _through_a_file({'loss': to_plain(HistoryBuffer([1, 2], [4, 4]))}, tmp_path)
     buffer = history_buffers(plain)['loss']
     buffer.update(6.5, 8)
@@ -92,7 +92,7 @@ def test_a_log_buffer_goes_on_after_a_file(tmp_path):
     assert buffer.mean() == pytest.approx((1 + 2 + 6.5) / 16)
 
 
-def test_log_buffers_that_are_there_already_are_kept():
+def test_existing_log_buffers_are_kept():
     buffer = HistoryBuffer([1.0], [1])
     assert history_buffers({'loss': buffer})['loss'] is buffer
 

@@ -44,7 +44,7 @@ def test_torchs_format(to, wrap, tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_nothing_is_kept_apart_where_there_is_nothing(tmp_path):
+def test_no_key_for_unused_weights_without_any(tmp_path):
     write(CONVERTED._replace(unused={}), 'mmpretrain', tmp_path / 'file.pth')
     assert torch.load(tmp_path / 'file.pth', weights_only=True).keys() == {'state_dict'}
 
@@ -59,7 +59,7 @@ def test_safetensors(to, tmp_path):
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
-def test_what_was_there_stays_until_the_end(suffix, tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(suffix, tmp_path, monkeypatch):
     path = tmp_path / f'file{suffix}'
     path.write_text('old')
 

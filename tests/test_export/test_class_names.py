@@ -1,4 +1,4 @@
-"""The names of the classes that a student tells apart."""
+"""The names of a student's classes."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.class_names import class_names
@@ -12,14 +12,14 @@ def trained_on(*names):
     return dict(meta=dict(dataset_meta=dict(classes=list(names))))
 
 
-def test_the_checkpoint_says_them():
+def test_names_from_the_checkpoint():
     cfg = training('plain')
     cfg.test_dataloader.dataset.classes = ['other'] * 5
     assert class_names(cfg, trained_on(*NAMES), 5) == NAMES
 
 
 @pytest.mark.parametrize('form', ['classes', 'file', 'metainfo'])
-def test_else_the_data_set_of_the_config(tmp_path, form):
+def test_names_from_the_data_set_of_the_config(tmp_path, form):
     cfg = training('plain', tmp_path / 'gone')
     if form == 'metainfo':
         cfg.test_dataloader.dataset.metainfo = dict(classes=NAMES)
@@ -31,13 +31,13 @@ def test_else_the_data_set_of_the_config(tmp_path, form):
     assert class_names(cfg, dict(state_dict={}), 5) == NAMES
 
 
-def test_imagenet_has_its_own_and_needs_no_images():
+def test_names_of_imagenet_need_no_images():
     cfg = training('plain')
     cfg.test_dataloader.dataset = dict(type='ImageNet', data_root='gone', split='val')
     assert class_names(cfg, {}, 1000) == tuple(IMAGENET_CATEGORIES)
 
 
-def test_none_where_nothing_says_them():
+def test_no_names_where_they_are_not_known():
     assert class_names(training('plain'), {}, 5) is None
 
 

@@ -20,13 +20,13 @@ def names(folder):
     return sorted(p.name for p in folder.iterdir())
 
 
-def test_it_is_there_when_it_is_whole(tmp_path):
+def test_it_appears_when_it_is_complete(tmp_path):
     write(tmp_path / 'deep' / 'student')
     assert names(tmp_path / 'deep') == ['student']
     assert names(tmp_path / 'deep' / 'student') == ['README.md', 'timm']
 
 
-def test_nothing_is_left_of_one_that_failed(tmp_path):
+def test_a_failed_export_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / 'student') as folder:
         (folder / 'student.py').write_text('half')
         raise KeyboardInterrupt
@@ -42,7 +42,7 @@ def test_an_export_is_replaced_only_if_asked(tmp_path):
     assert 'new' in (out / 'README.md').read_text() and names(tmp_path) == ['student']
 
 
-def test_a_failure_leaves_the_export_that_was_there(tmp_path, monkeypatch):
+def test_a_failure_keeps_the_existing_export(tmp_path, monkeypatch):
     out = tmp_path / 'student'
     write(out, 'old')
     with pytest.raises(ValueError), new_folder(out, overwrite=True):
@@ -61,7 +61,7 @@ def test_a_failure_leaves_the_export_that_was_there(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('kind', ['own project', 'file', 'empty', 'link', 'with a note'])
-def test_what_is_not_an_export_is_never_deleted(tmp_path, kind):
+def test_other_folders_are_never_replaced(tmp_path, kind):
     out = tmp_path / 'student'
     message = 'not written by export_student.py'
     if kind == 'file':

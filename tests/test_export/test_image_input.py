@@ -1,4 +1,4 @@
-"""What a student wants as its input."""
+"""A student's input, by its test pipeline."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.image_input import image_input_of
@@ -78,7 +78,7 @@ def test_without_normalisation_pixels_are_the_input():
     assert (wanted.mean, wanted.std) == ((0.0,) * 3, (1.0,) * 3)
 
 
-def test_a_size_that_nothing_says_is_an_error():
+def test_an_unknown_size_is_an_error():
     model = dict(
         type='ImageClassifier',
         backbone=dict(type='ResNet', depth=18),

@@ -31,7 +31,7 @@ def test_the_checkpoint_holds_the_weights_and_the_names_only(tmp_path, read):
     assert content['state_dict'].keys() == student.model.state_dict().keys()
 
 
-def test_the_config_says_what_it_takes_to_test_it(tmp_path, read):
+def test_the_config_notes_what_testing_needs(tmp_path, read):
     write_mmpretrain(read('ours'), tmp_path)
     text = (tmp_path / 'student.py').read_text()
     comments = [line for line in text.splitlines() if line.startswith('#')]

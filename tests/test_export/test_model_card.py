@@ -32,7 +32,7 @@ def card(read, tmp_path):
     return make
 
 
-def test_what_it_is_costs_and_scores(card):
+def test_properties_cost_and_score(card):
     text = card()
     assert text.startswith(f'{MARK}\n\n# tiny\n')
     for line in (
@@ -56,7 +56,7 @@ def test_what_it_is_costs_and_scores(card):
     assert 'inherit the terms' in text and 'torch ' in text.splitlines()[-1]
 
 
-def test_what_is_not_known_is_not_made_up(card):
+def test_unknown_facts(card):
     text = card(
         changes=dict(classes=None), score=None, provenance=Provenance(None, None, ['labels'])
     )
@@ -65,20 +65,20 @@ def test_what_is_not_known_is_not_made_up(card):
     assert 'trained without a teacher' in text and 'Teacher: none.' in text
 
 
-def test_what_it_started_from_is_said(card):
+def test_the_start_is_named(card):
     provenance = Provenance('cait', None, ['labels'], 'deit_tiny.pth')
     assert 'Teacher: cait. The student started from deit_tiny.pth.' in card(
         provenance=provenance
     )
 
 
-def test_many_classes_are_not_all_named(card):
+def test_only_a_few_of_many_classes_are_named(card):
     text = card(changes=dict(classes=tuple(f'c{i}' for i in range(37)), num_classes=37))
     assert '| classes | 37: c0; c1; c2; c3; c4; ... |' in text
 
 
 @pytest.mark.parametrize('formats', [['mmpretrain'], ['timm'], ['onnx'], ['timm', 'onnx']])
-def test_it_says_how_to_use_what_is_there(card, formats):
+def test_usage_of_the_written_formats(card, formats):
     text = card(formats=formats)
     calls = dict(
         mmpretrain='load_student(', timm='timm.create_model(', onnx='InferenceSession('
@@ -94,8 +94,8 @@ def test_only_accuracies_are_percentages(card):
     ) in card(score=Score(metrics, 'a test of its own'))
 
 
-def test_a_config_that_is_not_the_runs_is_said(card):
-    line = "The run's model config differs from `tiny_from_vit.py`: what is said here of teach"
+def test_a_config_of_another_run_is_noted(card):
+    line = "The run's model config differs from `tiny_from_vit.py`: the teacher and losses"
     assert line in card(differs=True) and line not in card()
 
 
@@ -107,14 +107,14 @@ def test_a_config_that_is_not_the_runs_is_said(card):
         ('lift', ['my_blocks'], 'With MMPretrain (mmvitkd and my_blocks must be installed):'),
     ],
 )
-def test_what_has_to_be_installed_is_said(card, read, kind, imports, heading):
+def test_required_packages_are_named(card, read, kind, imports, heading):
     config = read(kind).config
     if imports:
         config = {**config, 'custom_imports': dict(imports=['mmvitkd', *imports])}
     assert heading in card(kind, changes=dict(config=config)).splitlines()
 
 
-def test_onnx_is_fed_in_the_order_of_its_channels(card, read):
+def test_the_onnx_snippet_uses_the_channel_order(card, read):
     reversed_input = read('lift').image_input._replace(channel_order='BGR')
     text = card(changes=dict(image_input=reversed_input), formats=['onnx'])
     assert 'numpy.float32(image)[..., ::-1]' in text

@@ -17,7 +17,7 @@ onnx = pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
 
 
-def test_one_quiet_file_for_any_batch_that_says_what_it_wants(tmp_path, read, capfd):
+def test_one_file_for_any_batch_size_with_its_metadata(tmp_path, read, capfd):
     student = read('lift')
     file = tmp_path / 'student.onnx'
     capfd.readouterr()
@@ -74,7 +74,7 @@ def test_a_missing_package_is_named_with_its_pip_line(tmp_path, monkeypatch, rea
         write_onnx(read('lift'), tmp_path / 'student.onnx')
 
 
-def test_what_torch_cannot_export_is_said(tmp_path, monkeypatch, read):
+def test_a_model_that_torch_cannot_export_is_refused(tmp_path, monkeypatch, read):
     def fail(*args, **kwargs):
         raise RuntimeError('no such operator\nand a long trace')
 

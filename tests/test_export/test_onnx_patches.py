@@ -1,4 +1,4 @@
-"""Swin's windows are merged as MMPretrain merges them."""
+"""Swin's windows are merged as by MMPretrain."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.onnx_patches import patch_swin_windows
@@ -7,7 +7,7 @@ import torch
 from mmpretrain.models.utils import ShiftWindowMSA
 
 
-def test_the_numbers_and_afterwards_the_function_are_mmpretrains():
+def test_equal_windows_and_the_patch_is_undone():
     image = torch.randn(3, 8, 12, 5)
     windows = ShiftWindowMSA.window_partition(image, 4)
     original = ShiftWindowMSA.window_reverse

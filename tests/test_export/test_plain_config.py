@@ -11,7 +11,7 @@ from toy import ARCH, PREPROCESSOR
 from toy_students import NAMES, student, training, write_images
 
 
-def test_a_plain_student_needs_nothing_of_ours():
+def test_a_plain_student_needs_no_mmvitkd():
     parts = plain_config(training('ours'))
     assert 'custom_imports' not in parts
     backbone = dict(type='VisionTransformer', arch=ARCH, img_size=32, patch_size=8)
@@ -30,7 +30,7 @@ def test_our_modules_import_mmvitkd(kind):
     assert next(iter(parts)) == 'custom_imports'
 
 
-def test_the_users_own_imports_stay():
+def test_the_users_own_imports_are_kept():
     cfg = training('plain')
     cfg.custom_imports = dict(imports=['mmvitkd', 'my_blocks'])
     assert plain_config(cfg)['custom_imports']['imports'] == ['my_blocks']
@@ -43,7 +43,7 @@ def test_nothing_of_the_training_is_left():
         assert word not in text, word
 
 
-def test_where_weights_started_from_is_dropped_at_any_depth():
+def test_pretrained_starts_are_dropped_at_any_depth():
     start = dict(type='Pretrained', checkpoint='imagenet.pth')
     normal = dict(type='TruncNormal', layer='Linear', std=0.02)
     model = student('widelast')
@@ -56,7 +56,7 @@ def test_where_weights_started_from_is_dropped_at_any_depth():
     assert found['backbone']['base']['arch'] == ARCH
 
 
-def test_mixing_images_is_dropped():
+def test_batch_augmentation_is_dropped():
     mixup = dict(augments=dict(type='Mixup', alpha=0.8))
     cfg = training('lift')
     cfg.model.architecture.train_cfg = mixup
@@ -69,7 +69,7 @@ def test_a_timm_student_is_not_downloaded():
 
 
 @pytest.mark.parametrize('place', ['student', 'algorithm', 'config'])
-def test_the_preprocessor_is_the_one_the_runner_would_take(place):
+def test_the_preprocessor_is_the_runners(place):
     given = dict(PREPROCESSOR, mean=[1.0, 2.0, 3.0])
     cfg = training('lift')
     del cfg.model.architecture['data_preprocessor']
@@ -83,7 +83,7 @@ def test_the_preprocessor_is_the_one_the_runner_would_take(place):
     assert plain_config(cfg)['model']['data_preprocessor'] == given
 
 
-def test_the_given_config_stays_as_it_is():
+def test_the_given_config_is_unchanged():
     cfg = training('lift')
     before = deepcopy(cfg.to_dict())
     plain_config(cfg)
@@ -97,7 +97,7 @@ def test_the_text_reads_back_as_the_same_config(tmp_path):
     assert 'pipeline=test_pipeline' in config_text(parts)
 
 
-def test_a_folder_of_test_images_becomes_mmpretrains(tmp_path):
+def test_a_test_folder_becomes_mmpretrains_data_set(tmp_path):
     cfg = training('plain', write_images(tmp_path))
     dataset = plain_config(cfg, NAMES)['test_dataloader']['dataset']
     assert dataset['type'] == 'CustomDataset'
@@ -109,7 +109,7 @@ def test_a_folder_of_test_images_becomes_mmpretrains(tmp_path):
 
 
 @pytest.mark.parametrize('why', ['no val', 'a class lacks', 'not sorted', 'names not known'])
-def test_other_folders_stay_ours(tmp_path, why):
+def test_other_folders_keep_our_data_set(tmp_path, why):
     write_images(tmp_path)
     names = NAMES
     if why == 'no val':
@@ -125,7 +125,7 @@ def test_other_folders_stay_ours(tmp_path, why):
     assert dataset['type'] == 'mmvitkd.ImageFolder' and dataset['split'] == 'val'
 
 
-def test_the_validation_set_stands_in_for_a_test_set():
+def test_the_validation_set_replaces_a_missing_test_set():
     cfg = training('plain')
     cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, cfg.test_evaluator
     wanted = plain_config(cfg)

@@ -1,4 +1,4 @@
-"""How an image gets to the size of the input; the lines are run in test_usage.py."""
+"""Resizing in words and in code; the whole snippet runs in test_snippets.py."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.image_input import ImageInput
@@ -54,7 +54,7 @@ def test_code_gives_the_pixels_of_mmpretrains_transforms(shape, interpolation):
     np.testing.assert_array_equal(np.asarray(names['image']), wanted)
 
 
-def test_an_image_that_must_have_the_size_stays():
+def test_an_image_of_a_fixed_size_is_unchanged():
     assert in_code(image_input(crop_pct=1.0, resizes=False, crops=False)) == []
     area = image_input((8, 8), 1.0, 'squash', crops=False)._replace(interpolation='area')
     assert in_code(area) == ['image = image.resize((8, 8), Image.BOX)']

@@ -1,4 +1,4 @@
-"""Whether a checkpoint's run had the model of a config."""
+"""Compare a config with the run of a checkpoint."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.run_match import is_of_another_run
@@ -47,7 +47,7 @@ def test_a_run_with_other_options(change):
         noted('max_epochs = 3'),
     ],
 )
-def test_nothing_is_said_without_a_config_that_can_be_read(checkpoint):
+def test_an_unreadable_config_never_differs(checkpoint):
     assert not is_of_another_run(training('lift'), checkpoint)
 
 

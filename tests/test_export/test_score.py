@@ -26,7 +26,7 @@ def test_the_last_validation_of_the_weights_and_of_the_average(checkpoint):
 @pytest.mark.parametrize(
     ('epoch', 'when'), [(2, 'of epoch 2'), (3, 'of epoch 3'), (1, 'before epoch 1')]
 )
-def test_which_epoch_it_is_of(checkpoint, epoch, when):
+def test_the_epoch_of_the_validation(checkpoint, epoch, when):
     """Validated after every second epoch and after the last, the third."""
     assert recorded_score(checkpoint(epoch), training('plain')).source == (
         f'the validation {when}'

@@ -31,7 +31,7 @@ def run(student):
     return names['scores']
 
 
-def test_the_onnx_snippet_predicts_as_we_do(tmp_path, monkeypatch, capsys):
+def test_the_onnx_snippet_predicts_like_predict(tmp_path, monkeypatch, capsys):
     """One export serves all pipelines: what is not in the snippet is equal in them."""
     monkeypatch.chdir(tmp_path)
     cfg = training('lift')

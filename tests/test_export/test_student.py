@@ -22,7 +22,7 @@ def test_it_has_the_weights_of_the_training(tmp_path, kind):
     assert (student.num_classes, student.classes) == (5, NAMES)
 
 
-def test_a_published_checkpoint_and_the_student_alone_do(tmp_path):
+def test_a_published_checkpoint_or_the_student_alone(tmp_path):
     cfg, path = training('lift'), str(tmp_path / 'c.pth')
     wanted, _ = save_training(cfg, path)
     content = torch.load(path, weights_only=True)

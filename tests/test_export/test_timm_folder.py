@@ -43,7 +43,7 @@ def test_timm_gives_the_same_logits(tmp_path, read, kind, parts):
     assert wanted.std() > 0.1
 
 
-def test_timm_makes_the_same_input_of_an_image(tmp_path, read):
+def test_timm_prepares_an_image_equally(tmp_path, read):
     student = read('ours')
     write_timm(student, tmp_path)
     grid = np.mgrid[0:70, 0:50].sum(0)
@@ -62,7 +62,7 @@ def test_timm_makes_the_same_input_of_an_image(tmp_path, read):
     assert (found - wanted).abs().max() < 3 * grey_level and wanted.std() > 0.5
 
 
-def test_the_config_says_nothing_of_the_weights_timm_has(tmp_path, read):
+def test_the_config_does_not_mention_timms_own_weights(tmp_path, read):
     write_timm(read('distilled'), tmp_path)
     text = (tmp_path / 'config.json').read_text()
     for word in ('apache', 'http', 'hf_hub', 'augreg', 'in1k', 'in21k', 'paper'):
@@ -91,7 +91,7 @@ def test_the_config_says_nothing_of_the_weights_timm_has(tmp_path, read):
         ),
     ],
 )
-def test_what_timm_does_not_have(tmp_path, read, kind, parts, reason):
+def test_students_that_timm_lacks_are_refused(tmp_path, read, kind, parts, reason):
     with pytest.raises(FormatUnavailableError, match=reason):
         write_timm(read(kind, **parts), tmp_path / 'timm')
     assert not (tmp_path / 'timm').exists()

@@ -58,7 +58,7 @@ def measure(run_tool, tmp_path, data, config, checkpoint):
     return json.loads(out.read_text())
 
 
-def test_what_is_published_is_the_student_and_enough(run_tool, published, tmp_path, data):
+def test_published_checkpoints_feed_the_other_tools(run_tool, published, tmp_path, data):
     assert published.keys() == {'best', 'last'}
     for kind, file in sorted(published.items()):
         content = torch.load(file, weights_only=True)

@@ -38,8 +38,8 @@ def missing_keys(keys: Iterable[str], rules: KeyRules = PLAIN, depth: int = 0) -
 def missing_between_widths(weights: Mapping[str, Tensor], rules: KeyRules = PLAIN) -> list[str]:
     """Return the keys without which neighbouring parts have different widths.
 
-    A block that is wider than what is before it needs WideLast's projection; a last norm, or
-    Lift's projection, that differs from the last block tells of blocks that are not there.
+    A block that is wider than its input needs the projection of its remedy. If a last norm, or
+    Lift's projection, has another width than the last block, blocks are missing.
 
     Args:
         weights: With MMPretrain's names, and nothing that :func:`missing_keys` finds missing.

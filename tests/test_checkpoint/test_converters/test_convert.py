@@ -1,4 +1,4 @@
-"""From any layout to any: what goes, what does not and why, and what must be there."""
+"""Conversions between all layouts: which work, which are refused, which keys are needed."""
 
 import re
 
@@ -50,7 +50,7 @@ SOURCES = dict(
         ('our_widelast', 'released', 'mmpretrain', 'WideLast', ()),
     ],
 )
-def test_what_goes(source, to, layout, kind, unused):
+def test_conversions(source, to, layout, kind, unused):
     weights = SOURCES[source]()
     converted = convert(weights, to)
     assert converted[:2] == (layout, kind)
@@ -59,7 +59,7 @@ def test_what_goes(source, to, layout, kind, unused):
     assert {v.data_ptr() for k, v in weights.items() if k not in unused} <= shared
 
 
-def test_what_was_kept_apart_comes_back():
+def test_unused_weights_are_restored():
     weights = released('lift').state_dict()
     converted = convert(weights, 'mmpretrain')
     back = convert(converted.weights, 'released', converted.unused).weights
@@ -82,7 +82,7 @@ def test_what_was_kept_apart_comes_back():
         ('backbone', 'released', '^this is a ViT, .* Lift or WideLast'),
     ],
 )
-def test_what_does_not_go(source, to, message):
+def test_unsupported_requests_are_refused(source, to, message):
     with pytest.raises(ValueError, match=message):
         convert(SOURCES[source](), to)
 
@@ -100,7 +100,7 @@ def test_what_does_not_go(source, to, message):
         ('our_lift', 'released', ['neck.norm.weight', 'backbone.pos_embed']),
     ],
 )
-def test_missing_keys_are_listed_as_the_source_would_have_them(source, to, lost):
+def test_missing_keys_have_the_names_of_the_source(source, to, lost):
     weights = SOURCES[source]()
     for key in lost:
         del weights[key]
@@ -112,7 +112,7 @@ def test_missing_keys_are_listed_as_the_source_would_have_them(source, to, lost)
 
 
 @pytest.mark.parametrize('part', ['', 'proj_'])
-def test_a_wide_block_that_lost_itself_or_its_projection_is_missed(part):
+def test_a_missing_wide_block_or_projection_is_found(part):
     weights = released('widelast').state_dict()
     lost = [key for key in weights if key.startswith(f'blocks.{DEPTH - 1}.{part}')]
     for key in lost:
@@ -121,7 +121,7 @@ def test_a_wide_block_that_lost_itself_or_its_projection_is_missed(part):
         convert(weights, 'mmpretrain')
 
 
-def test_the_last_block_of_a_released_lift_is_missed():
+def test_a_missing_last_block_of_a_released_lift_is_found():
     weights = released('lift').state_dict()
     lost = [key for key in weights if key.startswith(f'base_model.blocks.{DEPTH - 1}.')]
     for key in lost:

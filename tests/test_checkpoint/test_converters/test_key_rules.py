@@ -37,7 +37,7 @@ def _assert_same(found, wanted):
 
 
 @pytest.mark.parametrize('name', RELEASED)
-def test_there_and_back(name):
+def test_a_round_trip_is_equal_to_the_bit(name):
     model = released(name)
     weights = model.state_dict()
     ours, unused = to_ours(weights)
@@ -80,7 +80,7 @@ def test_a_student_of_our_own(name):
     assert list(unused) == (list(UNUSED) if name == 'lift' else [])
 
 
-def test_what_lift_never_uses_starts_at_one_and_zero():
+def test_unused_weights_of_lift_are_filled_with_one_and_zero():
     student = shaken(MODELS.build(STUDENTS['lift'])).double().state_dict()
     weights = to_released(student)
     unused = {key: weights[key] for key in UNUSED}

@@ -1,4 +1,4 @@
-"""Missing keys: every single one of a whole model is missed."""
+"""Every missing key of a whole model is found."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.converters.key_rules import rules_of
@@ -42,14 +42,14 @@ def test_a_whole_model_lacks_nothing(name):
 
 
 @pytest.mark.parametrize('name', MODELS_OF_ALL_KINDS)
-def test_each_key_is_missed(name):
+def test_each_missing_key_is_found(name):
     keys, rules = _model(name)
     for lost in set(keys) - CHOICES.get(name, set()):
         assert missing_keys([key for key in keys if key != lost], rules) == [lost]
 
 
 @pytest.mark.parametrize('name', MODELS_OF_ALL_KINDS)
-def test_a_whole_block_is_missed(name):
+def test_a_missing_block_is_found(name):
     keys, rules = _model(name)
     lost = {key for key in keys if key.startswith('backbone.layers.1.')}
     assert set(missing_keys(set(keys) - lost, rules)) == lost
@@ -68,21 +68,21 @@ def test_a_whole_block_is_missed(name):
         ('lift', 'backbone.layers.2.', 0),  # a shorter model
     ],
 )
-def test_weight_and_bias_are_missed_together(name, prefix, missed):
+def test_a_missing_weight_and_its_bias_are_found(name, prefix, missed):
     keys, rules = _model(name)
     lost = {key for key in keys if key.startswith(prefix)}
     assert set(missing_keys(set(keys) - lost, rules)) == (lost if missed else set())
     assert not missed or len(lost) == missed
 
 
-def test_the_last_block_is_missed_where_the_depth_is_known():
+def test_a_missing_last_block_is_found_by_the_depth():
     keys, rules = _model('lift')
     lost = {key for key in keys if key.startswith('backbone.layers.2.')}
     assert set(missing_keys(set(keys) - lost, rules, depth=3)) == lost
     assert missing_keys(keys, rules, depth=3) == []
 
 
-def test_a_norm_is_a_choice_of_a_backbone_alone():
+def test_a_backbone_alone_may_lack_its_norm():
     keys = [key for key in _model('vit')[0] if 'head' not in key and '.ln1' not in key[:13]]
     assert 'backbone.ln1.weight' not in keys
     assert missing_keys(keys) == []

@@ -38,7 +38,7 @@ def test_many_unknown_keys_are_counted():
         rename(weights, NAMES, 'mine')
 
 
-def test_two_keys_may_not_become_one():
+def test_two_keys_cannot_become_one():
     weights = {'x': torch.ones(1), 'z': torch.ones(1)}
     with pytest.raises(ValueError, match="'z' is the second key that becomes 'y'"):
         rename(weights, [*NAMES, ('z', 'y')], '')

@@ -1,4 +1,4 @@
-"""timm's ViTs and MMPretrain's: equal logits either way, equal weights there and back."""
+"""timm's ViTs and MMPretrain's: equal logits, and round trips equal to the bit."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.converters.key_rules import layout_of
@@ -155,13 +155,13 @@ def test_another_architecture_has_no_layout(name):
         (dict(qk_norm=True), r'8 of 40 .*: blocks\.0\.attn\.q_norm\.weight, blocks\.0\.'),
     ],
 )
-def test_what_mmpretrain_has_no_place_for(arguments, unknown):
+def test_keys_that_mmpretrain_lacks(arguments, unknown):
     weights = timm.create_model('vit_tiny_patch16_224', **TIMM | arguments).state_dict()
     with pytest.raises(ValueError, match=f"{unknown}.* Wanted the keys of timm's Vision"):
         timm_to_mmpretrain(weights)
 
 
-def test_what_timm_has_no_place_for():
+def test_keys_that_timm_lacks():
     weights = MODELS.build(STUDENTS['lift']).state_dict()
     unknown = 'neck.proj.weight, neck.norm.weight, neck.norm.bias'
     with pytest.raises(ValueError, match=f"^3 .*: {unknown}. Wanted the keys of MMPretrain's"):

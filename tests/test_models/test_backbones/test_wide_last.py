@@ -482,7 +482,7 @@ def test_self_supervised_backbones_are_refused_as_such(name):
 
 
 @pytest.mark.parametrize('name', ['NoSuchViT', 'mmvitkd.VisionTransformer', 'x.DeiT3'])
-def test_what_is_not_mmpretrains_is_refused(name):
+def test_classes_outside_mmpretrain_are_refused(name):
     assert _is_refused(name)
 
 

@@ -1,4 +1,4 @@
-"""A pretrained start: what is filled, what is new, and which files do not fit."""
+"""Students from a pretrained model: which tensors are filled, which new, what is refused."""
 
 import copy
 import re
@@ -96,7 +96,7 @@ def _blocks_of(model, blocks) -> list[torch.Tensor]:
 # From timm ----------------------------------------------------------------------------
 
 
-def test_a_plain_student_computes_what_timms_model_does(tmp_path, said):
+def test_a_plain_student_equals_timms_model(tmp_path, said):
     theirs, student = _timm(), _plain()
     path = _save(tmp_path / 'deit_tiny.pth', theirs.state_dict())
     narrow_start(student, path).load(student)
@@ -111,7 +111,7 @@ def test_a_plain_student_computes_what_timms_model_does(tmp_path, said):
 
 
 @pytest.mark.parametrize('wrapped', ['plain', 'deit', 'safetensors', 'parallel'])
-def test_the_blocks_before_the_wide_one_compute_what_timms_do(tmp_path, said, wrapped):
+def test_the_blocks_before_the_wide_one_equal_timms(tmp_path, said, wrapped):
     theirs, student = _timm(), _wide()
     state = theirs.state_dict()
     if wrapped == 'safetensors':
@@ -171,7 +171,7 @@ def test_another_kind_of_head_is_new(tmp_path):
     assert narrow_start(student, path).new == ['head.*']
 
 
-def test_a_distilled_model_gives_up_its_second_token(tmp_path):
+def test_a_distilled_model_loses_its_second_token(tmp_path):
     theirs, student = _timm('deit_tiny_distilled_patch16_224'), _plain()
     path = _save(tmp_path / 'distilled.pth', theirs.state_dict())
     start = narrow_start(student, path)
@@ -317,7 +317,7 @@ def test_timms_swin_is_refused_by_name(tmp_path):
 # What does not fit --------------------------------------------------------------------
 
 
-def test_another_width_is_said_first_and_then_listed(tmp_path):
+def test_another_width_is_an_error(tmp_path):
     wider = dict(ARCH, embed_dims=32, feedforward_channels=128)
     other = _classifier(VIT | dict(arch=wider), 32)
     path = _save(tmp_path / 'vit_32.pth', other.state_dict())
@@ -333,7 +333,7 @@ def test_another_width_is_said_first_and_then_listed(tmp_path):
     assert len(lines) == 13
 
 
-def test_a_swin_is_no_vit(tmp_path):
+def test_a_swin_for_a_vit_is_refused(tmp_path):
     path = _save(tmp_path / 'swin.pth', _swin().state_dict())
     message = r'54 tensors .* fill, 1 fit.(.|\n)*cls_token: wanted \(1, 1, 16\), found not in'
     with pytest.raises(ValueError, match=message) as info:
@@ -341,7 +341,7 @@ def test_a_swin_is_no_vit(tmp_path):
     assert 'The file also has: backbone.norm1.*, backbone.patch_embed.*,' in str(info.value)
 
 
-def test_what_is_missing_is_listed(tmp_path):
+def test_missing_tensors_are_listed(tmp_path):
     state = _timm().state_dict()
     del state['blocks.1.mlp.fc1.bias']
     path = _save(tmp_path / 'deit.pth', state)
@@ -364,7 +364,7 @@ def test_fewer_blocks_in_the_file_are_missing(tmp_path):
         ('deit_tiny_patch16_224', dict(depth=6), r'backbone\.layers\.4\.\*'),
     ],
 )
-def test_what_would_be_another_function_is_refused(name, change, extra, tmp_path):
+def test_a_file_of_another_function_is_refused(name, change, extra, tmp_path):
     """All that the student has is in the file, and more that it would need."""
     sizes = dict(img_size=32, patch_size=8, embed_dim=16, depth=4, num_heads=2, num_classes=5)
     theirs = _shaken(timm.create_model(name, **{**sizes, **change}))
@@ -400,7 +400,7 @@ def test_timms_weights_are_not_mmpretrains_deit3(tmp_path):
     assert narrow_start(student, path).new == []
 
 
-def test_the_released_names_ask_for_a_conversion(tmp_path):
+def test_released_names_must_be_converted_first(tmp_path):
     state = {f'base_model.{k}': v for k, v in _timm().state_dict().items()}
     path = _save(tmp_path / 'lift.pth', state)
     with pytest.raises(ValueError, match=r'^student_ckpt=.*names of released_lift; convert'):

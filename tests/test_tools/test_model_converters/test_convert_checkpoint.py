@@ -1,4 +1,4 @@
-"""convert_checkpoint: whole files there and back, what it prints, what it refuses."""
+"""convert_checkpoint: round trips of files, what it prints, what it refuses."""
 
 import re
 import sys
@@ -136,7 +136,7 @@ def test_the_student_of_a_distillation(ema, convert, tmp_path):
 # What it prints -----------------------------------------------------------------------
 
 
-def test_what_was_found_and_written(convert, tmp_path):
+def test_the_printed_summary(convert, tmp_path):
     weights = released('lift').state_dict()
     torch.save(dict(model=weights), tmp_path / 'a.pth')
     used = {k: v for k, v in weights.items() if not re.match(r'base_model\.(norm|head)', k)}
@@ -186,11 +186,11 @@ def test_a_target_that_exists(deit, convert, refused, tmp_path):
         ('released', r"'deit\.pth': this is a ViT, .* Lift or WideLast"),
     ],
 )
-def test_a_layout_that_makes_no_sense(to, message, deit, refused):
+def test_unsupported_layouts(to, message, deit, refused):
     assert re.match(f'convert_checkpoint: {message}', refused('deit.pth', 'b.pth', '--to', to))
 
 
-def test_no_average(deit, refused):
+def test_no_ema_weights(deit, refused):
     found = refused('deit.pth', 'b.pth', '--to', 'mmpretrain', '--ema')
     assert re.search(r'holds no EMA weights .*model_ema.*; found the keys model, epoch', found)
 
@@ -213,7 +213,7 @@ def test_another_architecture(refused, tmp_path):
     assert 'conv1.weight' in found
 
 
-def test_a_file_that_is_missing_or_cut_short(deit, refused, tmp_path):
+def test_a_missing_or_truncated_file(deit, refused, tmp_path):
     assert "SOURCE='no.pth': there is no such" in refused('no.pth', 'b.pth', '--to', 'timm')
     content = (tmp_path / 'deit.pth').read_bytes()
     (tmp_path / 'deit.pth').write_bytes(content[: len(content) // 2])

@@ -1,4 +1,4 @@
-"""tools/model_converters/export_student.py: from a training to a folder that stands alone."""
+"""tools/model_converters/export_student.py: from a training to a self-contained folder."""
 
 import importlib.util
 import json
@@ -100,7 +100,7 @@ def test_a_plain_student_in_all_formats(
 
 
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])
-def test_it_predicts_as_the_training_does(run_tool, trained, tmp_path, kind, capsys):
+def test_the_export_predicts_like_the_training(run_tool, trained, tmp_path, kind, capsys):
     """By tools/test.py on the training's config, on the export, and by MMPretrain's own."""
     config, checkpoint, *_ = trained(kind)
     out = tmp_path / 'student'
@@ -123,7 +123,7 @@ def exported(out):
     return out / 'student.py', out / 'student.pth'
 
 
-def test_mmpretrains_own_tool_tests_it(run_tool, trained, tmp_path, monkeypatch):
+def test_mmpretrains_own_test_tool(run_tool, trained, tmp_path, monkeypatch):
     config, checkpoint, *_ = trained('ours')
     out = tmp_path / 'student'
     run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
@@ -180,7 +180,7 @@ print('FOUND', json.dumps([found['pred_class'], *map(float, found['pred_scores']
     assert name == NAMES[wanted['pred_label']]
 
 
-def test_the_average_and_a_given_score(run_tool, trained, tmp_path):
+def test_ema_weights_and_a_given_score(run_tool, trained, tmp_path):
     config, checkpoint, raw, average = trained('lift')
     where = ['--out', tmp_path / 'student', '--formats', 'mmpretrain', '--ema']
     run_tool(TOOL, config, checkpoint, *where)
@@ -198,7 +198,7 @@ def test_the_average_and_a_given_score(run_tool, trained, tmp_path):
     assert 'top-1 77.50 %, top-5 93.00 % (a test of its own)' in card
 
 
-def test_one_keys_of_the_config_are_applied(run_tool, trained, tmp_path):
+def test_shortcuts_of_the_config_are_applied(run_tool, trained, tmp_path):
     config, checkpoint, *_ = trained('lift')
     config.write_text(config.read_text().replace('num_classes=5', 'num_classes=9'))
     where = [TOOL, config, checkpoint, '--out', tmp_path / 'student', '--formats', 'mmpretrain']
@@ -210,7 +210,7 @@ def test_one_keys_of_the_config_are_applied(run_tool, trained, tmp_path):
     assert 'num_classes=5' in text and "data_root='data/elsewhere'" in text
 
 
-def test_a_config_without_the_options_of_the_run_is_named(run_tool, tmp_path, images, capsys):
+def test_a_config_without_the_runs_options_is_noted(run_tool, tmp_path, images, capsys):
     """A real run: whatever it changes in its config, the one in its work dir is its own."""
     cfg = training('lift')
     cfg.model.teacher_ckpt = None
@@ -229,8 +229,8 @@ def test_a_config_without_the_options_of_the_run_is_named(run_tool, tmp_path, im
         return capsys.readouterr().out, card_of(tmp_path / 'student')
 
     said, card = export(tmp_path / 'bare.py', *options)
-    assert "The run's model config differs from bare.py: what is said here of" in said
-    assert "The run's model config differs from `bare.py`: what is said here of" in card
+    assert "The run's model config differs from bare.py: the teacher" in said
+    assert "The run's model config differs from `bare.py`: the teacher" in card
     for arguments in ([run / 'bare.py'], [tmp_path / 'bare.py', *options, teacher]):
         said, card = export(*arguments)
         assert 'differs' not in said + card and 'weights from teacher.pth' in card
@@ -246,9 +246,7 @@ def test_a_config_without_the_options_of_the_run_is_named(run_tool, tmp_path, im
         ('ema', r'^export_student: --ema: .*holds no EMA weights'),
     ],
 )
-def test_errors_say_what_is_wrong_and_leave_nothing(
-    run_tool, trained, tmp_path, change, message
-):
+def test_errors_name_the_option_and_leave_nothing(run_tool, trained, tmp_path, change, message):
     config, checkpoint, *_ = trained('lift')
     out, extra = tmp_path / 'out' / 'student', ['--formats', 'mmpretrain']
     out.parent.mkdir()
