@@ -90,27 +90,28 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
     config = teacher_config(teacher, allow_random)
     if checkpoint and config.get('pretrained'):
         config['pretrained'] = False  # timm would download it first
-    built = _build(config)
+    try:
+        built = MODELS.build(config)
+    except Exception as error:
+        if not config.get('pretrained'):
+            raise
+        stated = isinstance(teacher, Mapping) and 'pretrained' in teacher
+        raise _no_download(config, stated, error) from error
     if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
         load_teacher(built, config, checkpoint, allow_random)
     return built
 
 
-def _build(config: dict[str, Any]) -> Any:
-    """Build a config; where timm cannot download its weights, say what else to give."""
-    try:
-        return MODELS.build(config)
-    except Exception as error:
-        if not config.get('pretrained'):
-            raise
-        raise KeyedValueError(
-            f'{{teacher}}: {config.get("model_name", config["type"])} with pretrained='
-            f'{config["pretrained"]!r} cannot be built. Without a connection give '
-            '{teacher_ckpt}="FILE", or {teacher.pretrained}=False and '
-            '{allow_random_teacher}=True for a trial. '
-            f'({type(error).__name__}: {str(error).splitlines()[0]})',
-            'teacher',
-            'teacher_ckpt',
-            'teacher.pretrained',
-            'allow_random_teacher',
-        ) from error
+def _no_download(config: dict[str, Any], stated: bool, error: Exception) -> KeyedValueError:
+    """Return the error of a model whose weights timm cannot download: what else to give."""
+    off = ' and {teacher.pretrained}=False' if stated else ''
+    return KeyedValueError(
+        f'{{teacher}}: {config.get("model_name", config["type"])} with pretrained='
+        f'{config["pretrained"]!r} cannot be built. Without a connection give '
+        f'{{teacher_ckpt}}="FILE", or {{allow_random_teacher}}=True{off} for a trial. '
+        f'({type(error).__name__}: {next(iter(str(error).splitlines()), "")})',
+        'teacher',
+        'teacher_ckpt',
+        'allow_random_teacher',
+        'teacher.pretrained',
+    )

@@ -52,7 +52,8 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
         if hooked and name and not ISOLATED:
             continue
         forward = block.forward
-        if isinstance(forward, MethodType) and forward.__self__ is block:
+        is_method = isinstance(forward, MethodType) and forward.__self__ is block
+        if is_method:
             key = (name if hooked else '', repr(block), forward.__func__)
             if key not in functions:
                 functions[key] = _compile(forward.__func__)
