@@ -135,6 +135,11 @@ class Block:
         return self.num_tokens * self.embed_dims * DOUBLE
 
     @property
+    def gram_bytes(self) -> int:
+        """Bytes of the smaller Gram matrix of an image's tokens in float64."""
+        return min(self.num_tokens, self.embed_dims) ** 2 * DOUBLE
+
+    @property
     def square_bytes(self) -> int:
         """Bytes of a D x D matrix in float64."""
         return self.embed_dims**2 * DOUBLE

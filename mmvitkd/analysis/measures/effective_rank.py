@@ -7,7 +7,6 @@ from ..functional.singular_values import SVDDimensions, singular_values
 from ..plotting.depth import IN_USE
 from . import shared_tables as shared
 from .base import Batch, Block, Measure
-from .svd import SVDMeasure
 
 
 @MEASURES.register_module()
@@ -26,7 +25,10 @@ class EffectiveRankMeasure(Measure):
         super().__init__(block)
         self._dimensions = SVDDimensions()
 
-    workspace_bytes = SVDMeasure.workspace_bytes
+    @classmethod
+    def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
+        """Tokens and Gram matrices."""
+        return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def update(self, batch: Batch) -> None:
         """Add the singular values of a batch, which ``svd`` may have computed."""

@@ -221,8 +221,7 @@ class RotationMeasure(Measure):
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
         """Tokens and Gram matrices."""
-        gram = DOUBLE * min(block.num_tokens, block.embed_dims) ** 2
-        return 8 * block.double_bytes + 4 * gram
+        return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def prepare(self, batch: Batch) -> None:
         """Add a batch to the second moment."""

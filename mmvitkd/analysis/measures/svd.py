@@ -6,7 +6,7 @@ from ...registry import MEASURES
 from ..functional.singular_values import SVDDimensions, singular_values
 from ..plotting.directions import DIMENSIONS, ENERGY, LAYERS
 from . import shared_tables as shared
-from .base import DOUBLE, Batch, Block, Measure
+from .base import Batch, Block, Measure
 
 
 @MEASURES.register_module()
@@ -37,8 +37,7 @@ class SVDMeasure(Measure):
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
         """Tokens and Gram matrices."""
-        gram = DOUBLE * min(block.num_tokens, block.embed_dims) ** 2
-        return 8 * block.double_bytes + 4 * gram
+        return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def update(self, batch: Batch) -> None:
         """Add the singular values of a batch."""

@@ -103,7 +103,8 @@ class LayerMonitor:
             if self._teacher_tokens is None:
                 tokens = self.layers.teacher_tokens(images)
                 teacher.update(tokens)
-                kept.append({name: features.cpu() for name, features in tokens.items()})
+                compared = tokens.items() if self._joint else ()
+                kept.append({name: features.cpu() for name, features in compared})
             tokens = self.layers.student_tokens(images)
             student.update(tokens)
             for name, other in kept[index].items():
@@ -141,6 +142,7 @@ class _LayerEvaluation:
         self._evaluation: Evaluation | None = None
         self._kept: list[dict[str, Tensor]] = []  # for the second pass, on the CPU
         self._count = 0
+        self._device = torch.device('cpu')
 
     def update(self, tokens: Mapping[str, Tensor]) -> None:
         """Add the patch tokens (B, N, D) of some images at all layers.
@@ -149,6 +151,7 @@ class _LayerEvaluation:
             ValueError: If they are not finite; names the layer.
         """
         for name, features in tokens.items():
+            self._device = features.device
             if not features.isfinite().all():
                 raise ValueError(f'{self._where}, {name}: features: some are NaN or infinite.')
         if not tokens:
@@ -184,4 +187,5 @@ class _LayerEvaluation:
         for tokens in self._kept:
             places = range(start, start + len(next(iter(tokens.values()))))
             start = places.stop
-            evaluation.second_pass(tokens, places)
+            on_device = {name: features.to(self._device) for name, features in tokens.items()}
+            evaluation.second_pass(on_device, places)

@@ -185,7 +185,8 @@ def _measures_named(names: Sequence[str]) -> list[type[Measure]]:
         ValueError: If there is none, no such one, or one needs gradients; names the key.
     """
     try:
-        measures = [measure_named(name) for name in names]
+        chosen = [names] if isinstance(names, str) else names
+        measures = [measure_named(name) for name in chosen]
     except ValueError as error:
         raise ValueError(f'SEPHook.{error}') from error
     if not measures:
