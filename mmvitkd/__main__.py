@@ -17,9 +17,13 @@ USAGE = 'usage: python -m mmvitkd TOOL [ARGUMENTS]   (TOOL --help: the arguments
 
 
 def find_tools() -> dict[str, Path]:
-    """Return the tools by the names of their files, sorted by folder and name."""
+    """Return the tools by the names of their files, sorted by folder and name.
+
+    A Python file without a ``main()`` is no tool, but a part of others.
+    """
     tools = data_folder() / 'tools'
-    files = [path for path in tools.rglob('*') if path.suffix in ('.py', '.sh')]
+    files = [path for path in tools.rglob('*.py') if 'def main(' in path.read_text('utf-8')]
+    files += tools.rglob('*.sh')
     return {path.stem: path for path in sorted(files, key=lambda p: (len(p.parts), p))}
 
 
@@ -35,6 +39,7 @@ def run_python(tool: Path, arguments: Sequence[str]) -> None:
     """Call the ``main()`` of a Python tool."""
     # The usage line of a tool starts with this.
     sys.argv = [f'python -m mmvitkd {tool.stem}', *arguments]
+    sys.path.insert(0, str(tool.parent))  # as Python does for a script
     spec = importlib.util.spec_from_file_location(f'mmvitkd_tool_{tool.stem}', tool)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

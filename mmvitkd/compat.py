@@ -293,7 +293,7 @@ def imported_later(*modules: str) -> Iterator[None]:
     classes and imports them for all: half a second of the start of every process.
 
     Args:
-        modules: Their names. A module that is imported already is no stand-in.
+        modules: Their names. One that is imported already stays as it is.
     """
     stand_ins = {name: _LaterModule(name) for name in modules if name not in sys.modules}
     sys.modules.update(stand_ins)

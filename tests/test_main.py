@@ -14,8 +14,9 @@ TOOLS = data_folder() / 'tools'
 
 @pytest.fixture(autouse=True)
 def command_line(monkeypatch):
-    """Give back the command line, which a tool gets in its place."""
+    """Give back the command line and the path, which a tool gets in their place."""
     monkeypatch.setattr(sys, 'argv', sys.argv)
+    monkeypatch.setattr(sys, 'path', [*sys.path])
 
 
 @pytest.fixture
@@ -34,7 +35,8 @@ def test_without_a_tool_it_lists_all_with_their_first_lines(arguments, capsys, m
     printed = capsys.readouterr().out
     assert printed.startswith('usage: python -m mmvitkd TOOL [ARGUMENTS]')
     rows = [line.split(maxsplit=1) for line in printed.splitlines()[2:]]
-    files = [path for path in TOOLS.rglob('*') if path.suffix in ('.py', '.sh')]
+    files = [*TOOLS.rglob('*.py'), *TOOLS.rglob('*.sh')]
+    files = [path for path in files if path.suffix == '.sh' or 'main()' in path.read_text()]
     assert sorted(name for name, _ in rows) == sorted(path.stem for path in files)
     said = dict(rows)
     docstring = ast.get_docstring(ast.parse((TOOLS / 'train.py').read_text()))

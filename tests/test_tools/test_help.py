@@ -7,20 +7,22 @@ import sys
 from pathlib import Path
 
 import mmvitkd
+from mmvitkd.__main__ import find_tools
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = sorted(path.relative_to(ROOT) for path in (ROOT / 'tools').rglob('*.py'))
+TOOLS = [path for path in find_tools().values() if path.suffix == '.py']
 
 # Ends at the first tool that imports torch: after it every tool would seem to.
 HELP_OF_ALL = """
-import contextlib, importlib.util, io, json, sys
+import contextlib, importlib.util, io, json, pathlib, sys
 texts = {}
 for path in sys.argv[1:]:
     spec = importlib.util.spec_from_file_location('tool', path)
     tool = importlib.util.module_from_spec(spec)
     sys.argv = [path, '--help']
+    sys.path[0] = str(pathlib.Path(path).parent)
     with contextlib.redirect_stdout(io.StringIO()) as text, contextlib.suppress(SystemExit):
         spec.loader.exec_module(tool)
         tool.main()

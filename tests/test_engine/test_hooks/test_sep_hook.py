@@ -7,7 +7,6 @@ from itertools import count
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.runner.layer_monitor import LayerMonitor
 from mmvitkd.engine.hooks import SEPHook
-from mmvitkd.models import BaseTeacher
 
 import cv2
 import numpy as np
