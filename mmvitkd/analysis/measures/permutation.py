@@ -8,7 +8,8 @@ from ...utils.tables import markdown_table
 from ..functional.sep_permutation import SEPPermutation
 from ..plotting.panels import named
 from . import shared_tables as shared
-from .base import DOUBLE, Batch, Block, Measure
+from .base import Measure
+from .block import DOUBLE, Batch, Block
 from .sep import SEP_FIGURE
 
 KINDS = {'sep.permuted': 'sep_permuted'}
