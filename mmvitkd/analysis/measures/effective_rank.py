@@ -15,7 +15,7 @@ class EffectiveRankMeasure(Measure):
     """Effective rank of each image's tokens (Roy and Vetterli, EUSIPCO 2007)."""
 
     name = 'effective_rank'
-    meaning = "of an image's singular values"
+    meaning = "effective number of an image's directions"
     entries = ('effective_rank',)
     columns = {'effective rank': shared.mean('effective_rank')}
     tables = {shared.SUMMARIES: shared.summary_rows('effective_rank')}

@@ -50,7 +50,7 @@ class PermutationMeasure(Measure):
     """Whether the order of the channels matters to SEP: a permutation test."""
 
     name = 'permutation'
-    meaning = 'the same in 100 random channel orders: 100 FFTs a token'
+    meaning = 'SEP in 100 random channel orders: 100 FFTs a token'
     entries = ('sep',)
     columns = {'permuted b90': lambda block: block['sep']['permuted']['bandwidth']['0.90']}
     column_note = shared.B90_NOTE
