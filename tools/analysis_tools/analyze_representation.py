@@ -200,8 +200,8 @@ def measure(
     from mmvitkd.analysis.features.extractor import FeatureExtractor
     from mmvitkd.analysis.report.build_report import build_report
     from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureWriter
+    from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.measure_runner import MeasureRunner
-    from mmvitkd.analysis.runner.progress import image_bars
     from mmvitkd.models.utils.blocks import blocks_of
 
     from rich.console import Console

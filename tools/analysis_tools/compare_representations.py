@@ -178,8 +178,8 @@ def read(reports: dict[str, str], block: str) -> dict[str, 'Compared']:
 
 def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
     """Compute CKA between the models."""
+    from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.model_cka import cka_matrix
-    from mmvitkd.analysis.runner.progress import image_bars
     from mmvitkd.datasets.image_list import find_images
     from mmvitkd.utils.devices import device_of
 

@@ -1,7 +1,8 @@
 """Measures, each in a file of its own; reports list them in the order of these lines."""
 
 from ..plotting.figure import ReportFigure
-from .base import ALL_FEATURES, BLOCKS, FEATURES, GRADIENTS, PAIRS, Batch, Block, Measure, Table
+from .base import ALL_FEATURES, BLOCKS, FEATURES, GRADIENTS, PAIRS, Measure, Table
+from .block import Batch, Block
 
 # isort: off
 from .svd import SVDMeasure

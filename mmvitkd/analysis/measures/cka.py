@@ -9,7 +9,8 @@ from ...utils.tables import markdown_table
 from ..features.extractor import Key
 from ..functional.linear_cka import LinearCKA
 from ..plotting.panels import named
-from .base import BLOCKS, Batch, Block, Entry, Measure, Table
+from .base import BLOCKS, Entry, Measure, Table
+from .block import Batch, Block
 from .shared_tables import in_digits
 
 ALIGNMENT = Table('alignment', ('other', 'cka', 'null', 'rows', 'num_rows'))

@@ -6,7 +6,8 @@ from ...registry import MEASURES
 from ..functional.singular_values import SVDDimensions, singular_values
 from ..plotting.depth import IN_USE
 from . import shared_tables as shared
-from .base import Batch, Block, Measure
+from .base import Measure
+from .block import Batch, Block
 
 
 @MEASURES.register_module()
@@ -14,7 +15,7 @@ class EffectiveRankMeasure(Measure):
     """Effective rank of each image's tokens (Roy and Vetterli, EUSIPCO 2007)."""
 
     name = 'effective_rank'
-    meaning = "of an image's singular values"
+    meaning = "effective number of an image's directions"
     entries = ('effective_rank',)
     columns = {'effective rank': shared.mean('effective_rank')}
     tables = {shared.SUMMARIES: shared.summary_rows('effective_rank')}

@@ -14,7 +14,8 @@ from ..plotting.figure import Blocks, ReportFigure
 from ..plotting.model_overlays import model_lines
 from ..plotting.panels import NULL, coloured, having, legend_below, named, one_panel, shown
 from . import shared_tables as shared
-from .base import Batch, Block, Measure
+from .base import Measure
+from .block import Batch, Block
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,8 @@ from ...registry import MEASURES
 from ..functional.token_entropy import TokenEntropy, ValueRange
 from ..plotting.depth import U_SHAPE
 from . import shared_tables as shared
-from .base import ALL_FEATURES, Batch, Block, Measure
+from .base import ALL_FEATURES, Measure
+from .block import Batch, Block
 
 
 @MEASURES.register_module()

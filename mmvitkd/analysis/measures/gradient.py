@@ -7,7 +7,8 @@ from ...registry import MEASURES
 from ..functional.mean_magnitude import Magnitude
 from ..plotting.depth import U_SHAPE
 from . import shared_tables as shared
-from .base import GRADIENTS, Batch, Block, Measure
+from .base import GRADIENTS, Measure
+from .block import Batch, Block
 
 SCORES = {'labels': "an image's label", 'predictions': 'the class that the model predicts'}
 

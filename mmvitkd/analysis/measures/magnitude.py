@@ -6,7 +6,8 @@ from ...registry import MEASURES
 from ..functional.mean_magnitude import Magnitude
 from ..plotting.depth import U_SHAPE
 from . import shared_tables as shared
-from .base import Batch, Block, Measure
+from .base import Measure
+from .block import Batch, Block
 
 
 @MEASURES.register_module()

@@ -7,7 +7,8 @@ from ...registry import MEASURES
 from ..functional.principal_components import PCADimensions
 from ..plotting.directions import DIMENSIONS, ENERGY, LAYERS
 from . import shared_tables as shared
-from .base import ALL_FEATURES, Batch, Block, Entry, Measure, Table
+from .base import ALL_FEATURES, Entry, Measure, Table
+from .block import Batch, Block
 from .settings import Settings
 from .shared_basis import SharedBasis, held_out_warnings, min_images
 

@@ -8,7 +8,8 @@ from ...utils.tables import markdown_table
 from ..functional.sep_permutation import SEPPermutation
 from ..plotting.panels import named
 from . import shared_tables as shared
-from .base import DOUBLE, Batch, Block, Measure
+from .base import Measure
+from .block import DOUBLE, Batch, Block
 from .sep import SEP_FIGURE
 
 KINDS = {'sep.permuted': 'sep_permuted'}
@@ -49,7 +50,7 @@ class PermutationMeasure(Measure):
     """Whether the order of the channels matters to SEP: a permutation test."""
 
     name = 'permutation'
-    meaning = 'the same in 100 random channel orders: 100 FFTs a token'
+    meaning = 'SEP in 100 random channel orders: 100 FFTs a token'
     entries = ('sep',)
     columns = {'permuted b90': lambda block: block['sep']['permuted']['bandwidth']['0.90']}
     column_note = shared.B90_NOTE

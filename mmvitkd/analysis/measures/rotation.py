@@ -25,7 +25,8 @@ from ..plotting.panels import (
     shown,
     title,
 )
-from .base import DOUBLE, PAIRS, Batch, Block, Entry, Measure, Table
+from .base import PAIRS, Entry, Measure, Table
+from .block import DOUBLE, Batch, Block
 from .settings import Settings
 from .shared_basis import SharedBasis, held_out_warnings, min_images
 from .shared_tables import SUMMARY, numbered

@@ -28,7 +28,8 @@ from ..plotting.panels import (
     title,
 )
 from . import shared_tables as shared
-from .base import DOUBLE, Batch, Block, Entry, Measure, Number
+from .base import Entry, Measure, Number
+from .block import DOUBLE, Batch, Block
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

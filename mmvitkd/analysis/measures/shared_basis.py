@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ..functional.principal_components import PCABasis, SecondMoment
-from .base import Batch
+from .block import Batch
 from .settings import Settings
 
 

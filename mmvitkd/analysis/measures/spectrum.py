@@ -21,7 +21,8 @@ from ..plotting.panels import (
     one_panel,
     shown,
 )
-from .base import Batch, Block, Entry, Measure, Table
+from .base import Entry, Measure, Table
+from .block import Batch, Block
 from .shared_tables import SUMMARIES, SUMMARY
 
 if TYPE_CHECKING:

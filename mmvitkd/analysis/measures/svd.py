@@ -6,7 +6,8 @@ from ...registry import MEASURES
 from ..functional.singular_values import SVDDimensions, singular_values
 from ..plotting.directions import DIMENSIONS, ENERGY, LAYERS
 from . import shared_tables as shared
-from .base import Batch, Block, Measure
+from .base import Measure
+from .block import Batch, Block
 
 
 @MEASURES.register_module()

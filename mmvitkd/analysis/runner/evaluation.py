@@ -12,11 +12,10 @@ from ..measures.base import (
     FEATURES,
     GRADIENTS,
     PAIRS,
-    Batch,
-    Block,
     Measure,
     check_entries,
 )
+from ..measures.block import Batch, Block
 
 # By the keys of the blocks.
 Features = Mapping[Any, Tensor]

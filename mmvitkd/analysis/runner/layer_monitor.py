@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader
 
 from ..features.distilled_layers import DistilledLayers
 from ..features.extractor import Key
-from ..measures.base import BLOCKS, Block, Entry, Measure
+from ..measures.base import BLOCKS, Entry, Measure
+from ..measures.block import Block
 from ..measures.settings import Settings
 from .evaluation import Evaluation
 from .memory import has_second_pass

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from ...datasets.image_batches import ImageBatch
 from ..features.extractor import FeatureExtractor, Key
-from ..measures.base import GRADIENTS, Block
+from ..measures.base import GRADIENTS
+from ..measures.block import Block
 from ..measures.selection import measure_named
 from ..measures.settings import Settings
 from .evaluation import Evaluation

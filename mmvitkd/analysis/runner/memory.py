@@ -6,7 +6,8 @@ from typing import NamedTuple
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ..features.extractor import Key
-from ..measures.base import ALL_FEATURES, GRADIENTS, PAIRS, Block, Measure
+from ..measures.base import ALL_FEATURES, GRADIENTS, PAIRS, Measure
+from ..measures.block import Block
 
 # Of the limit, what backward passes may take.
 GRADIENT_SHARE = 0.5

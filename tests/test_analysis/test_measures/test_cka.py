@@ -2,7 +2,7 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.linear_cka import LinearCKA
-from mmvitkd.analysis.measures.base import Batch, Block
+from mmvitkd.analysis.measures.block import Batch, Block
 from mmvitkd.analysis.measures.cka import CKAMeasure
 from mmvitkd.analysis.measures.settings import Settings
 

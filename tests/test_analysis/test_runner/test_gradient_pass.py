@@ -3,7 +3,7 @@
 import re
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.measures.base import Block
+from mmvitkd.analysis.measures.block import Block
 from mmvitkd.analysis.measures.gradient import GradientMeasure
 from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.runner import gradient_pass

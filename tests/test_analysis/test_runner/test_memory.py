@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.measures.base import Block
+from mmvitkd.analysis.measures.block import Block
 from mmvitkd.analysis.measures.selection import measure_named, select_measures
 from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.runner.memory import plan_memory

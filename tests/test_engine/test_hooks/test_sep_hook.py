@@ -380,12 +380,18 @@ def test_a_layer_that_is_not_there_is_refused_before_the_first_step(make):
 
 
 def test_what_cannot_be_measured_is_a_warning_and_no_end_of_the_run(make):
-    runner = make()
-    layer = runner.model.student.backbone.layers[2]
-    layer.register_forward_hook(lambda module, inputs, output: 0 * output)
+    class Blank:
+        def __call__(self, images):
+            return {'pair_0': torch.zeros(len(images), 17, 32)}
+
+        def apply(self, function):
+            pass
+
+    model = distillation(teacher=Blank(), pairs=[('backbone.layers.2', 'any')])
+    runner = make(model=model)
     runner.train()
     assert runner.iter == 4
-    reason = 'student: block pair_0: sep: nothing measured'
+    reason = 'teacher: block pair_0: sep: nothing measured'
     assert f'Epoch(sep) [1]  not measured: {reason}' in log(runner)
     assert scalars(runner) == {}
 

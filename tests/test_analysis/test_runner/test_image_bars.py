@@ -4,7 +4,7 @@ import io
 from typing import NamedTuple
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.runner.progress import image_bars
+from mmvitkd.analysis.runner.image_bars import image_bars
 
 import torch
 from rich.console import Console
