@@ -125,7 +125,7 @@ def main() -> None:
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
-    with exit_on_error('test'):
+    with exit_on_error('test', {'ema': '--ema'}):
         load_into_runner(runner, args.checkpoint, args.ema)
     if args.out and args.out_item in ('pred', None):
         runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))

@@ -71,7 +71,7 @@ def test_two_processes_agree_with_one(run_tool, run_distributed, checkpoint, opt
 
 
 def test_ema_must_be_in_the_file(run_tool, checkpoint, options, tmp_path):
-    with pytest.raises(SystemExit, match=r'ema: .*student\.pth.*holds no EMA weights'):
+    with pytest.raises(SystemExit, match=r'--ema: .*student\.pth.*holds no EMA weights'):
         run_tool('test', CONFIG, checkpoint, '--work-dir', tmp_path, '--ema', options=options)
 
 
