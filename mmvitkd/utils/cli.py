@@ -1,6 +1,5 @@
 """End a tool with one line that names the option to change, instead of a traceback."""
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,20 +46,4 @@ def format_error(error: Exception, options: Mapping[str, str]) -> str:
     """
     if isinstance(error, KeyedError):
         return error.worded(options)
-    return _replace_keys(str(error), options)
-
-
-def _replace_keys(message: str, options: Mapping[str, str]) -> str:
-    """Word an error that is not a ``KeyedError`` yet; remove this with the last of them."""
-    if not options:
-        return message
-
-    def advice(found: re.Match[str]) -> str:
-        option = options[found[1]]
-        return f'{option} FILE' if found[2] == '"FILE"' and option.startswith('--') else option
-
-    keys = '|'.join(options)
-    message = re.sub(rf'(?<= )({keys})=(True|"FILE")', advice, message)
-    return re.sub(
-        rf'^({keys})(?=[=:])|(?<= )({keys})(?==)', lambda found: options[found[0]], message
-    )
+    return str(error)

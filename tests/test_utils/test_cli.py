@@ -34,21 +34,6 @@ def test_settings_become_options(error, typed):
 
 
 @pytest.mark.parametrize(
-    ('message', 'typed'),
-    [
-        ('memory_limit: found 1 KiB', '--memory-limit: found 1 KiB'),
-        ("checkpoint='a' is not for model='b'.", "--checkpoint='a' is not for MODEL='b'."),
-        (
-            'give checkpoint="FILE", or allow_random=True for a trial',
-            'give --checkpoint FILE, or --allow-random for a trial',
-        ),
-    ],
-)
-def test_errors_that_are_not_keyed_yet(message, typed):
-    assert format_error(ValueError(message), OPTIONS) == typed
-
-
-@pytest.mark.parametrize(
     ('error', 'line'),
     [
         (KeyboardInterrupt(), 'tool: interrupted'),
