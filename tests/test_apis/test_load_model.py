@@ -293,7 +293,7 @@ def test_timms_own_weights_are_requested(monkeypatch):
         (
             'timm:test_vt',
             dict(allow_random=True),
-            "^(model|teacher): timm .* has no model 'test_vt'. Close to it: test_vi",
+            "^(model|teacher)='timm:test_vt': timm .* has no model 'test_vt'.*test_vi",
         ),
         ('test_vit', {}, r"wanted 'timm:NAME', the folder .*did you mean 'timm:test_vit'\?"),
         ('gone', {}, r"model='gone': wanted 'timm:NAME'.*'mmpretrain::PATH'\.$"),

@@ -9,11 +9,10 @@ is executed; of a training checkpoint the weights are taken.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmvitkd.checkpoint.converters.convert import TARGETS, Converted, convert
-from mmvitkd.checkpoint.read import read_checkpoint, student_of
-from mmvitkd.checkpoint.write import UNUSED_KEY, write
-from mmvitkd.utils.cli import exit_on_error
+if TYPE_CHECKING:
+    from mmvitkd.checkpoint.converters.convert import Converted
 
 
 def parse_args() -> argparse.Namespace:
@@ -23,7 +22,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('source', help='checkpoint: .safetensors, or written by torch.save')
     parser.add_argument('target', type=Path, help='file to write: .safetensors or .pth')
-    parser.add_argument('--to', choices=TARGETS, required=True, help='layout to write')
+    parser.add_argument(
+        '--to',
+        choices=('mmpretrain', 'timm', 'released'),
+        required=True,
+        help='layout to write',
+    )
     parser.add_argument('--ema', action='store_true', help='take the EMA weights of SOURCE')
     parser.add_argument('--overwrite', action='store_true', help='replace TARGET')
     return parser.parse_args()
@@ -31,6 +35,10 @@ def parse_args() -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Convert, and print what was found and written."""
+    from mmvitkd.checkpoint.converters.convert import convert
+    from mmvitkd.checkpoint.read import read_checkpoint, student_of
+    from mmvitkd.checkpoint.write import UNUSED_KEY, write
+
     if args.target.exists() and not args.overwrite:
         raise FileExistsError(f'{args.target} exists; --overwrite replaces it.')
     checkpoint = read_checkpoint(args.source, 'SOURCE')
@@ -48,8 +56,10 @@ def run(args: argparse.Namespace) -> None:
     print(f'{args.target}: the layout {args.to}, {size_of(converted.weights)}')
 
 
-def notes(converted: Converted, args: argparse.Namespace) -> list[str]:
+def notes(converted: 'Converted', args: argparse.Namespace) -> list[str]:
     """Say what became of the weights that released code has and never uses."""
+    from mmvitkd.checkpoint.write import UNUSED_KEY
+
     if converted.unused:
         kept = f'kept next to the state dict, under {UNUSED_KEY}, for the way back'
         if args.target.suffix == '.safetensors':
@@ -69,6 +79,9 @@ def size_of(weights: dict) -> str:
 def main() -> None:
     """Convert, or exit with an error of one line."""
     args = parse_args()
+
+    from mmvitkd.utils.cli import exit_on_error
+
     with exit_on_error('convert_checkpoint', {'ema': '--ema'}):
         run(args)
 

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ...datasets.image_batches import ImageBatch
+from ...utils.errors import KeyedValueError
 from ..features.extractor import FeatureExtractor, Key
 from ..measures.base import GRADIENTS
 from ..measures.block import Block
@@ -160,8 +161,10 @@ class MeasureRunner:
         for measure in self._measures:
             least = measure.min_images(self._settings)
             if found < least:
-                key = 'held_out: ' if self._settings.held_out and least > 2 else ''
-                raise ValueError(
-                    f'{key}of {len(self._paths)} images {found} can be read; wanted {least} or '
-                    f'more for {measure.name}.'
+                message = (
+                    f'of {len(self._paths)} images {found} can be read; wanted {least} or more '
+                    f'for {measure.name}.'
                 )
+                if self._settings.held_out and least > 2:
+                    raise KeyedValueError(f'{{held_out}}: {message}', 'held_out')
+                raise ValueError(message)

@@ -68,7 +68,8 @@ def _check_timm_name(name: Any) -> None:
         if not tag or name in tagged:
             return
         raise KeyedValueError(
-            f'{{teacher}}: timm {timm.__version__} has no weights {name!r}. It has: '
+            f"{{teacher}}='{TIMM}{name}': timm {timm.__version__} has no weights "
+            f'{name!r}. It has: '
             f'{", ".join(tagged) or "none of this model"}.',
             'teacher',
         )
@@ -76,7 +77,8 @@ def _check_timm_name(name: Any) -> None:
     beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
     close = [beginnings[x] for x in close_names(name, beginnings, cutoff=0.6)]
     raise KeyedValueError(
-        f'{{teacher}}: timm {timm.__version__} has no model {name!r}. Close to it: '
+        f"{{teacher}}='{TIMM}{name}': timm {timm.__version__} has no model "
+        f'{name!r}. Close to it: '
         f'{", ".join(close) or "none"}.',
         'teacher',
     )

@@ -1,0 +1,136 @@
+"""Export a student in several formats, checked against the model of its training."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..checkpoint.read import read_checkpoint
+from ..config.load_config import load_config
+from ..config.provenance import provenance_of
+from ..models.utils.cost import cost_of
+from .export_dir import CARD, check_target, new_folder
+from .mmpretrain_files import write_mmpretrain
+from .model_card import DIFFERS, FILES, Facts, model_card
+from .onnx_file import write_onnx
+from .run_match import is_of_another_run
+from .score import Score, recorded_score
+from .student import FormatUnavailableError, Student, read_student
+from .timm_folder import write_timm
+
+FORMATS = ('mmpretrain', 'timm', 'onnx')
+ADVICE = (
+    'If the run had --cfg-options, export with the config in its work dir '
+    '(work_dirs/NAME/NAME.py).'
+)
+
+
+def export_student(
+    config: str,
+    checkpoint: str,
+    out: Path,
+    *,
+    ema: bool = False,
+    formats: Sequence[str] | None = None,
+    score: Path | None = None,
+    overwrite: bool = False,
+    options: dict[str, Any] | None = None,
+) -> list[str]:
+    """Write a student into a folder, whole or not at all; print what is left out.
+
+    Args:
+        config: The config of the training.
+        checkpoint: A checkpoint of the training.
+        out: The folder to create.
+        ema: Whether to export the moving average of the weights.
+        formats: Some of ``FORMATS``; by default all that are possible.
+        score: A JSON file with metrics for the model card; by default the last validation in
+            the checkpoint.
+        overwrite: Whether an export that is there is replaced.
+        options: Settings that override the config's.
+
+    Returns:
+        The names of the files and folders written, the model card last.
+
+    Raises:
+        FileExistsError: If ``out`` is in use.
+        FileNotFoundError: If a file does not exist.
+        ValueError: If config and checkpoint do not fit each other, or a requested format is not
+            possible.
+    """
+    out = out.expanduser()
+    check_target(out, overwrite)
+    cfg = load_config(config, options)
+    given = _given_score(score) if score is not None else None
+    content = read_checkpoint(checkpoint)
+    student = _read_fitting_student(cfg, checkpoint, ema)
+    name, differs = Path(config).name, is_of_another_run(cfg, content)
+    if differs:
+        print(f'{CARD}: {DIFFERS.format(config=name)}')
+    with new_folder(out, overwrite) as folder:
+        written = _write_formats(student, folder, formats)
+        facts = Facts(
+            name=out.resolve().name,
+            config=name,
+            differs=differs,
+            ema=ema,
+            cost=cost_of(student.model, student.image_input.size),
+            provenance=provenance_of(cfg.model),
+            score=given or recorded_score(content, cfg, ema),
+            formats=written,
+        )
+        (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
+        return [*(file for file in FILES if (folder / file).exists()), CARD]
+
+
+def _given_score(file: Path) -> Score:
+    """Read metrics from a JSON file.
+
+    Raises:
+        ValueError: If it does not hold numbers by name.
+    """
+    try:
+        metrics = {k: float(v) for k, v in json.loads(file.read_text()).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
+        ) from None
+    return Score(metrics, 'a test of its own')
+
+
+def _read_fitting_student(cfg: Config, checkpoint: str, ema: bool) -> Student:
+    """Read the student, and say the usual reason where the checkpoint does not fit.
+
+    Raises:
+        ValueError: If config and checkpoint do not fit each other.
+    """
+    try:
+        return read_student(cfg, checkpoint, ema)
+    except ValueError as error:
+        if 'does not fit the model' not in str(error):
+            raise
+        raise ValueError(f'{error}\n{ADVICE}') from None
+
+
+def _write_formats(student: Student, folder: Path, formats: Sequence[str] | None) -> list[str]:
+    """Write the requested formats, or all that are possible, and return their names."""
+    writers = dict(
+        mmpretrain=lambda: write_mmpretrain(student, folder),
+        timm=lambda: write_timm(student, folder / 'timm'),
+        onnx=lambda: write_onnx(student, folder / 'student.onnx'),
+    )
+    written = []
+    for name in FORMATS:
+        if name not in (formats or FORMATS):
+            continue
+        try:
+            writers[name]()
+        except FormatUnavailableError as error:
+            if formats:
+                raise FormatUnavailableError(f'--formats {name}: {error}') from None
+            print(f'{name}: skipped, {error}')
+        else:
+            written.append(name)
+    return written
