@@ -7,7 +7,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.analysis import cost_of
 from mmvitkd.config.load_config import load_config
 from mmvitkd.config.shortcuts import apply_shortcuts
-from mmvitkd.models.utils.input_size import input_size_of
+from mmvitkd.models.utils.adapters import input_size_of
 
 import pytest
 import torch

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..datasets.transforms.load_image import UnreadableImageError, read_image
 from ..export.image_input import image_input_of
-from ..models.utils.input_size import input_size_of
+from ..models.utils.adapters import input_size_of
 
 
 class PipelineTransform:

@@ -19,7 +19,7 @@ from ..export.mmpretrain_files import CONFIG
 from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
-from ..models.teachers.normalization import normalization_by
+from ..models.utils.normalization import normalization_by
 from ..utils.errors import KeyedError, KeyedValueError
 from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student

@@ -9,13 +9,14 @@ from .converters.key_rules import layout_of
 from .read import student_weights
 
 
-def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
+def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path: str) -> None:
     """Load a state dict whose keys must be exactly the model's.
 
     Args:
         model: The model.
         weights: A state dict.
-        what: The setting that names the weights, and its value: ``"checkpoint='x.pth'"``.
+        key: The setting that names the weights, such as 'checkpoint', for the message.
+        path: Its value.
 
     Raises:
         KeyedValueError: Says how many tensors fit, and lists a few that do not.
@@ -23,8 +24,7 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], what: str) -> N
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        key, equals, value = what.partition('=')
-        message = _misfit(model, weights, f'{{{key}}}{equals}{value}', error)
+        message = _misfit(model, weights, f'{{{key}}}={path!r}', error)
         raise KeyedValueError(message, key) from None
 
 
@@ -40,7 +40,7 @@ def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, or its weights do not fit the student.
     """
-    load_strict(model, student_weights(path, ema), f'checkpoint={path!r}')
+    load_strict(model, student_weights(path, ema), 'checkpoint', path)
 
 
 def _misfit(

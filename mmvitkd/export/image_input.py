@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from ..models.teachers.normalization import normalization_by
-from ..models.utils.input_size import input_size_of
+from ..models.utils.adapters import input_size_of
+from ..models.utils.normalization import normalization_by
 
 
 class ImageInput(NamedTuple):

@@ -3,7 +3,7 @@
 import os
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine import AtomicLocalBackend
+from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 
 import pytest
 import torch

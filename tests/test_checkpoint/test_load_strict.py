@@ -14,7 +14,7 @@ from toy import vit
 def test_weights_that_fit_are_loaded():
     model = nn.Linear(2, 3)
     weights = dict(weight=torch.randn(3, 2), bias=torch.randn(3))
-    load_strict(model, weights, 'ckpt')
+    load_strict(model, weights, 'checkpoint', 'a.pth')
     assert torch.equal(model.weight, weights['weight'])
     assert torch.equal(model.bias, weights['bias'])
 
@@ -23,7 +23,7 @@ def test_what_does_not_fit_is_listed():
     model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(4)))
     weights = {'0.weight': torch.zeros(2, 2), '0.bias': torch.zeros(3), 'x': torch.zeros(1)}
     with pytest.raises(ValueError) as error:
-        load_strict(model, weights, "checkpoint='a.pth'")
+        load_strict(model, weights, 'checkpoint', 'a.pth')
     assert str(error.value).splitlines() == [
         "checkpoint='a.pth' does not fit the model, a Sequential: 1 of its 8 tensors fit.",
         '  missing: 1.weight, 1.bias, 2.weight, 2.bias, 3.weight and 1 more',
@@ -35,4 +35,4 @@ def test_what_does_not_fit_is_listed():
 def test_other_names_of_the_same_tensors_are_explained():
     model = MODELS.build(vit())
     with pytest.raises(ValueError, match=r'names of timm, .*of mmpretrain: .*convert_checkpo'):
-        load_strict(model, mmpretrain_to_timm(model.state_dict()), 'ckpt')
+        load_strict(model, mmpretrain_to_timm(model.state_dict()), 'checkpoint', 'a.pth')

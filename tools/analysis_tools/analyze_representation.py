@@ -202,7 +202,7 @@ def measure(
     from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureWriter
     from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.measure_runner import MeasureRunner
-    from mmvitkd.models.utils.blocks import blocks_of
+    from mmvitkd.models.utils.adapters import blocks_of
 
     from rich.console import Console
 

@@ -78,8 +78,8 @@ class LayerMonitor:
         self._model, self._loader, self._measures = model, loader, measures
         self._own = [measure for measure in measures if measure.needs != BLOCKS]
         self._joint = [measure for measure in measures if measure.needs == BLOCKS]
-        first = loader.collate_fn([loader.dataset[0]])
-        self.layers = DistilledLayers(model, self._images(first), layers)
+        first = model.data_preprocessor(loader.collate_fn([loader.dataset[0]]), False)
+        self.layers = DistilledLayers(model, first['inputs'], layers)
         self._teacher: dict[Key, dict[str, Any]] = {}
         self._teacher_tokens: list[dict[str, Tensor]] | None = None  # batch by batch
 
@@ -100,9 +100,10 @@ class LayerMonitor:
         )
         pairs: dict[str, _LayerEvaluation] = {}
         for index, batch in enumerate(self._loader):
-            images = self._images(batch)
+            data = self._model.data_preprocessor(batch, False)
+            images = data['inputs']
             if self._teacher_tokens is None:
-                tokens = self.layers.teacher_tokens(images)
+                tokens = self.layers.teacher_tokens(images, data.get('data_samples'))
                 teacher.update(tokens)
                 compared = tokens.items() if self._joint else ()
                 kept.append({name: features.cpu() for name, features in compared})
@@ -122,11 +123,6 @@ class LayerMonitor:
             str(name): LayerReport(self._measures, entry, self._teacher.get(name))
             for name, entry in entries.items()
         }
-
-    def _images(self, batch: Any) -> Tensor:
-        """Return the images of a batch as the student takes them."""
-        images: Tensor = self._model.data_preprocessor(batch, False)['inputs']
-        return images
 
 
 class _LayerEvaluation:

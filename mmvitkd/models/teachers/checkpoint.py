@@ -6,7 +6,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ...checkpoint.read import student_weights
-from ...utils.errors import KeyedError, KeyedFileNotFoundError, KeyedValueError
+from ...utils.errors import KeyedValueError
 from ..utils.adapters import adapter_for
 
 
@@ -60,17 +60,5 @@ def load_file(model: nn.Module, checkpoint: str) -> None:
     itself would convert to its names, such as DINOv2's and CLIP's original files.
     """
     key = 'teacher_ckpt'
-    try:
-        weights = student_weights(checkpoint, key=key)
-        adapter_for(model).load_weights(weights, f'{key}={checkpoint!r}')
-    except KeyedError:
-        raise
-    except FileNotFoundError as error:
-        raise KeyedFileNotFoundError(_with_key(error, key), key) from error
-    except ValueError as error:
-        raise KeyedValueError(_with_key(error, key), key) from error
-
-
-def _with_key(error: Exception, key: str) -> str:
-    """Return an error's message with its key in braces, as a ``KeyedError`` wants it."""
-    return str(error).replace(f'{key}=', f'{{{key}}}=', 1)
+    weights = student_weights(checkpoint, key=key)
+    adapter_for(model).load_weights(weights, key, checkpoint)

@@ -7,6 +7,7 @@ from itertools import count
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.runner.layer_monitor import LayerMonitor
 from mmvitkd.engine.hooks import SEPHook
+from mmvitkd.models import BaseTeacher
 
 import cv2
 import numpy as np
@@ -380,12 +381,9 @@ def test_a_layer_that_is_not_there_is_refused_before_the_first_step(make):
 
 
 def test_what_cannot_be_measured_is_a_warning_and_no_end_of_the_run(make):
-    class Blank:
-        def __call__(self, images):
+    class Blank(BaseTeacher):
+        def forward(self, images, data_samples):
             return {'pair_0': torch.zeros(len(images), 17, 32)}
-
-        def apply(self, function):
-            pass
 
     model = distillation(teacher=Blank(), pairs=[('backbone.layers.2', 'any')])
     runner = make(model=model)

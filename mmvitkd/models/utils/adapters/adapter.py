@@ -93,17 +93,18 @@ class Adapter:
         """Return the logits (B, K) in what the model returns, or None if there are none."""
         return output if isinstance(output, Tensor) and output.dim() == 2 else None
 
-    def load_weights(self, weights: Mapping[str, Tensor], what: str) -> None:
+    def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly.
 
         Args:
             weights: A state dict.
-            what: What the user gave, for the message: a key and a file.
+            key: The setting that names the weights, such as 'teacher_ckpt', for the message.
+            path: Its value.
 
         Raises:
             ValueError: If a key is missing, unknown or of another shape.
         """
-        load_strict(self.model, weights, what)
+        load_strict(self.model, weights, key, path)
 
 
 def as_size(size: int | Sequence[int] | None) -> Grid | None:

@@ -9,6 +9,7 @@ from mmpretrain.models import TimmClassifier
 from torch import Tensor, nn
 
 from ....checkpoint.load_strict import load_strict
+from ....utils.errors import KeyedValueError
 from ..features import Grid
 from ..normalization import Normalization
 from .adapter import Adapter, as_size
@@ -118,7 +119,7 @@ class TimmAdapter(Adapter):
         """That of a ViT, CaiT or Swin."""
         return ['model.norm']
 
-    def load_weights(self, weights: Mapping[str, Tensor], what: str) -> None:
+    def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
 
         Such are the original files of DINOv2 and CLIP.
@@ -127,11 +128,12 @@ class TimmAdapter(Adapter):
         try:
             weights = convert(weights, self.trunk) if convert else weights
         except Exception as error:  # whatever it meets in another model's weights
-            raise ValueError(
-                f'{what} does not fit the model, a {type(self.trunk).__name__}: timm cannot '
-                f'make sense of it ({type(error).__name__}: {error}).'
+            raise KeyedValueError(
+                f'{{{key}}}={path!r} does not fit the model, a {type(self.trunk).__name__}: '
+                f'timm cannot make sense of it ({type(error).__name__}: {error}).',
+                key,
             ) from None
-        load_strict(self.model.model, weights, what)
+        load_strict(self.model.model, weights, key, path)
 
     @property
     def _embed(self) -> Any:

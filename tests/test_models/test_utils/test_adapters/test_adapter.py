@@ -104,6 +104,6 @@ def test_a_model_of_no_known_family():
     assert adapter.blocks == adapter.widths == adapter.grids == adapter.final_norms == []
     for name in ('input_size', 'normalization', 'token_grid', 'num_classes', 'trunk'):
         assert getattr(adapter, name) is None
-    adapter.load_weights(nn.Linear(3, 4).state_dict(), 'file')
-    with pytest.raises(ValueError, match='file does not fit the model, a Linear'):
-        adapter.load_weights(nn.Linear(3, 5).state_dict(), 'file')
+    adapter.load_weights(nn.Linear(3, 4).state_dict(), 'teacher_ckpt', 'file')
+    with pytest.raises(ValueError, match='does not fit the model, a Linear'):
+        adapter.load_weights(nn.Linear(3, 5).state_dict(), 'teacher_ckpt', 'file')
