@@ -7,12 +7,12 @@ from .version import __version__
 
 
 def _only_help() -> bool:
-    """Return whether this process is ``mmvitkd [TOOL] --help``, which is to answer at once."""
+    """Return whether this process only prints help, which should not wait for imports."""
     program, *arguments = sys.argv or ['']
     if program == '-m':  # while Python looks for the module that `python -m` names
         program = sys.orig_argv[-len(sys.argv)]
-    asks = not arguments or arguments[-1] in ('-h', '--help')
-    return asks and os.path.basename(program) == 'mmvitkd'
+    wants_help = not arguments or arguments[-1] in ('-h', '--help')
+    return wants_help and os.path.basename(program) == 'mmvitkd'
 
 
 # Importing the package patches OpenMMLab's packages and registers our types.

@@ -1,6 +1,6 @@
 """Run a tool without a clone: ``python -m mmvitkd TOOL [ARGUMENTS]``.
 
-An argument ``mmvitkd::mnist5k/vit_32.py`` becomes the path of that config of ours.
+An argument such as ``mmvitkd::mnist5k/vit_32.py`` is replaced by the path of that config.
 """
 
 import ast
@@ -19,7 +19,7 @@ USAGE = 'usage: python -m mmvitkd TOOL [ARGUMENTS]   (TOOL --help: the arguments
 def find_tools() -> dict[str, Path]:
     """Return the tools by the names of their files, sorted by folder and name.
 
-    A Python file without a ``main()`` is no tool, but a part of others.
+    Python files without a ``main()`` are helpers of other tools, and are left out.
     """
     tools = data_folder() / 'tools'
     files = [path for path in tools.rglob('*.py') if 'def main(' in path.read_text('utf-8')]
@@ -37,7 +37,7 @@ def summary(tool: Path) -> str:
 
 def run_python(tool: Path, arguments: Sequence[str]) -> None:
     """Call the ``main()`` of a Python tool."""
-    # The usage line of a tool starts with this.
+    # argparse begins the usage line with this.
     sys.argv = [f'python -m mmvitkd {tool.stem}', *arguments]
     sys.path.insert(0, str(tool.parent))  # as Python does for a script
     spec = importlib.util.spec_from_file_location(f'mmvitkd_tool_{tool.stem}', tool)
@@ -48,7 +48,7 @@ def run_python(tool: Path, arguments: Sequence[str]) -> None:
 
 
 def run_shell(tool: Path, arguments: Sequence[str]) -> None:
-    """Replace this process by a shell script, which is to use the same Python."""
+    """Replace this process with a shell script that uses the same Python."""
     os.environ.setdefault('PYTHON', sys.executable)
     os.execvp('bash', ['bash', str(tool), *arguments])
 

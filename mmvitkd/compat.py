@@ -2,8 +2,8 @@
 
 OpenMMLab stopped releasing in 2024; this module lets its last releases import and run on
 a current PyTorch. ``import mmvitkd`` runs :func:`apply` before anything else. Every patch
-names the versions it is for and the upstream issue it answers, and does nothing where the
-installed versions do not need it. No other module knows versions.
+names the versions it is for and the upstream issue it works around, and does nothing where
+the installed versions do not need it. No other module checks versions.
 """
 
 import gc
@@ -63,7 +63,7 @@ SUPPORTED = (
 
 
 def installed_version(package: Supported) -> str | None:
-    """Return the installed version of a package, or None where it is not installed."""
+    """Return the installed version of a package, or None if it is not installed."""
     for name in package.distributions:
         try:
             return metadata.version(name)
@@ -79,10 +79,13 @@ def check_versions(
 ) -> None:
     """Check that every package is installed in a supported version.
 
+    Args:
+        find: Returns the installed version of a package, or None.
+
     Raises:
-        RuntimeError: Names the first package out of range, what is installed, what is
-            supported and the pip line that fixes it. (An ImportError raised while MMEngine
-            imports ``mmvitkd.registry`` would be swallowed and reported as a missing scope.)
+        RuntimeError: If a package is not; the message names the first, the installed and the
+            supported version, and the pip line that fixes it. (An ImportError raised while
+            MMEngine imports ``mmvitkd.registry`` would be reported as a missing scope.)
     """
     for package in SUPPORTED:
         version = find(package)
@@ -122,9 +125,9 @@ def patch_torchvision() -> bool:
 
 
 def patch_mmrazor_quantization() -> bool:
-    """Put a stand-in for MMRazor's quantisation, which reads names that ``torch.ao`` lost.
+    """Replace MMRazor's quantisation, which uses names that ``torch.ao`` no longer has.
 
-    For mmrazor 1.0.0 on torch >= 2.0; MMRazor issue 632. Distillation needs none of it.
+    For mmrazor 1.0.0 on torch >= 2.0; MMRazor issue 632. Distillation does not use it.
     """
     name = 'mmrazor.structures.quantization'
     if name in sys.modules:
@@ -136,7 +139,7 @@ def patch_mmrazor_quantization() -> bool:
         pass
     for partial in [m for m in sys.modules if m.startswith('mmrazor.structures')]:
         del sys.modules[partial]
-    stand_in = types.ModuleType(name, 'Stands in for what does not import on torch >= 2.')
+    stand_in = types.ModuleType(name, 'Replaces a module that does not import on torch >= 2.')
     stand_in.BackendConfigs = {}  # type: ignore[attr-defined]
     stand_in.QConfigHandler = _NoQuantization  # type: ignore[attr-defined]
     sys.modules[name] = stand_in
@@ -144,7 +147,7 @@ def patch_mmrazor_quantization() -> bool:
 
 
 class _NoQuantization:
-    """Raise where quantisation is really asked for."""
+    """Raise an ImportError when quantisation is used."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise ImportError(
@@ -222,10 +225,10 @@ def _get_installed_path(package: str) -> str:
 def patch_config_prefix() -> bool:
     """Let ``_base_ = 'mmvitkd::...'`` find the configs that come with this package.
 
-    For mmengine and onedl-mmengine < 1; MMEngine issue 1410, PR 1411. MMEngine knows this
-    prefix for the projects on its list only, wants a file in a sub-folder of an installed
-    package, and makes the project the scope of everything inherited. Our configs write
-    MMPretrain's types without a prefix, and would no longer build in another scope.
+    For mmengine and onedl-mmengine < 1; MMEngine issue 1410, PR 1411. MMEngine accepts
+    this prefix only for the projects on its list, looks for the file in a sub-folder of an
+    installed package, and makes the project the scope of everything inherited. Our configs
+    write MMPretrain's types without a prefix, and would not build in another scope.
     """
     from mmengine.config import Config
     from mmengine.config.utils import MODULE2PACKAGE
@@ -237,13 +240,13 @@ def patch_config_prefix() -> bool:
     MODULE2PACKAGE['mmvitkd'] = 'mmvitkd'
     get_cfg_path = Config._get_cfg_path
 
-    def get_ours_too(cfg_path: str, filename: str) -> tuple[str, str | None]:
+    def get_cfg_path_or_packaged(cfg_path: str, filename: str) -> tuple[str, str | None]:
         if cfg_path.startswith(PREFIX):
             return str(packaged_config(cfg_path)), None
         path, scope = get_cfg_path(cfg_path, filename)
         return path, scope
 
-    Config._get_cfg_path = staticmethod(get_ours_too)
+    Config._get_cfg_path = staticmethod(get_cfg_path_or_packaged)
     return True
 
 
@@ -260,8 +263,8 @@ def quiet_ddp() -> bool:
     return needed
 
 
-class _Later:
-    """A name of a module, imported when it is called or one of its attributes is read."""
+class _LazyAttribute:
+    """An attribute of a module that is imported when it is called or read from."""
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self._name = module, name
@@ -276,26 +279,26 @@ class _Later:
         return self._import()(*args, **kwargs)
 
 
-class _LaterModule(types.ModuleType):
-    """A module that has any name, to be imported later."""
+class _LazyModule(types.ModuleType):
+    """A module that has every attribute, each imported on first use."""
 
-    def __getattr__(self, name: str) -> _Later:
-        if name.startswith('__'):  # what Python asks a module about itself
+    def __getattr__(self, name: str) -> _LazyAttribute:
+        if name.startswith('__'):  # Python itself reads these
             raise AttributeError(name)
-        return _Later(self.__name__, name)
+        return _LazyAttribute(self.__name__, name)
 
 
 @contextmanager
 def imported_later(*modules: str) -> Iterator[None]:
-    """Give out stand-ins for modules, which import them when something in them is used.
+    """Replace modules, within this context, by stand-ins that import them on first use.
 
     For mmrazor 1.0.0, which needs scikit-learn, SciPy's statistics and pyplot for a few of its
-    classes and imports them for all: half a second of the start of every process.
+    classes only: importing them adds half a second to the start of every process.
 
     Args:
-        modules: Their names. One that is imported already stays as it is.
+        modules: Their names. A module that is already imported is not replaced.
     """
-    stand_ins = {name: _LaterModule(name) for name in modules if name not in sys.modules}
+    stand_ins = {name: _LazyModule(name) for name in modules if name not in sys.modules}
     sys.modules.update(stand_ins)
     try:
         yield
@@ -306,7 +309,7 @@ def imported_later(*modules: str) -> Iterator[None]:
 
 @contextmanager
 def _same_recursion_limit() -> Iterator[None]:
-    """Keep Python's recursion limit, which importing MMRazor 1.0.0 raises to 1,048,576."""
+    """Restore Python's recursion limit, which importing MMRazor 1.0.0 raises to 1,048,576."""
     limit = sys.getrecursionlimit()
     try:
         yield
@@ -318,8 +321,8 @@ def _same_recursion_limit() -> Iterator[None]:
 def fast_import() -> Iterator[None]:
     """Import without garbage collection, which takes a third of the time and finds little.
 
-    What exists at the end is taken to stay: no later collection, nor the one when the process
-    ends, goes through its 500,000 objects again. ``gc.unfreeze()`` undoes that.
+    The 500,000 objects that exist at the end are frozen: later collections, and the one at
+    exit, skip them. ``gc.unfreeze()`` undoes that.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -341,7 +344,7 @@ def apply() -> tuple[str, ...]:
     check_versions()
     done = []
     with warnings.catch_warnings(), _same_recursion_limit():
-        # They are about other packages' code, and a user of this one cannot fix them:
+        # The warnings are about other packages' code, and a user cannot fix them:
         # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
         warnings.simplefilter('ignore')
         if patch_torchvision():

@@ -1,4 +1,4 @@
-"""Find what the package ships besides its code: configs, tools and the index of models.
+"""Find the configs, the tools and the model index that the package ships.
 
 Their folder is the clone's root, or ``mmvitkd/.mim`` once the package is installed.
 """
@@ -31,7 +31,7 @@ def data_folder(package: Path = PACKAGE) -> Path:
 
 
 def packaged_config(name: str) -> Path:
-    """Return the path of a config of ours.
+    """Return the path of a config that the package ships.
 
     Args:
         name: Such as ``mmvitkd::mnist5k/vit_32.py``, relative to ``configs``.

@@ -1,34 +1,34 @@
-"""Hold mmvitkd's registries: children of MMEngine's, scope ``mmvitkd``.
+"""Define mmvitkd's registries: children of MMEngine's with the scope ``mmvitkd``.
 
 A config with ``default_scope = 'mmpretrain'`` writes our types as ``mmvitkd.X`` and needs
 no ``custom_imports``: MMEngine imports this module when it meets the scope, and a
-registry imports its locations when it is first asked.
+registry imports its locations on first use.
 """
 
 from mmengine import registry as root
 from mmengine.registry import Registry
 
-# Backbones, necks, algorithms, connectors and losses.
+# Algorithms, backbones, necks, connectors, losses and teachers.
 MODELS = Registry('model', parent=root.MODELS, scope='mmvitkd', locations=['mmvitkd.models'])
-# Data sets and what their pipelines do to a sample.
+# Data sets, and the transforms of their pipelines.
 DATASETS = Registry(
     'dataset', parent=root.DATASETS, scope='mmvitkd', locations=['mmvitkd.datasets']
 )
 TRANSFORMS = Registry(
     'transform', parent=root.TRANSFORMS, scope='mmvitkd', locations=['mmvitkd.datasets']
 )
-# Which samples an epoch has, and in which order.
+# Samplers: which samples an epoch has, and in which order.
 DATA_SAMPLERS = Registry(
     'data sampler',
     parent=root.DATA_SAMPLERS,
     scope='mmvitkd',
     locations=['mmvitkd.datasets'],
 )
-# Scores of a validation or a test.
+# Metrics of a validation or a test.
 METRICS = Registry(
     'metric', parent=root.METRICS, scope='mmvitkd', locations=['mmvitkd.metrics']
 )
-# What runs at set points of training: checkpoints, random state, EMA, finite losses.
+# Hooks: checkpoints, random state, EMA, finite losses.
 HOOKS = Registry('hook', parent=root.HOOKS, scope='mmvitkd', locations=['mmvitkd.engine'])
 # Optimizer wrappers: bfloat16 autocast.
 OPTIM_WRAPPERS = Registry(
@@ -37,12 +37,12 @@ OPTIM_WRAPPERS = Registry(
     scope='mmvitkd',
     locations=['mmvitkd.engine'],
 )
-# Which options of the optimizer each parameter gets.
+# Optimizer constructors: which options each parameter gets.
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=root.OPTIM_WRAPPER_CONSTRUCTORS,
     scope='mmvitkd',
     locations=['mmvitkd.engine'],
 )
-# Measures of features: what a report, and SEPHook, say of a model's blocks.
+# Measures of a model's features, for reports and SEPHook.
 MEASURES = Registry('measure', scope='mmvitkd', locations=['mmvitkd.analysis.measures'])

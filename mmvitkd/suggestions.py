@@ -1,4 +1,4 @@
-"""Suggest the names that come close to a wrong one."""
+"""Suggest names that are close to a wrong one."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -12,6 +12,6 @@ def close_names(
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """Return ``'; did you mean X or Y?'``, or an empty string where nothing comes close."""
+    """Return ``'; did you mean X or Y?'``, or an empty string if nothing is close."""
     close = close_names(name, names, n=3, cutoff=0.5)
     return f'; did you mean {" or ".join(close)}?' if close else ''

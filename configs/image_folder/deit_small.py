@@ -14,6 +14,6 @@ model = dict(
     loss=dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
 )
 
-# A pretrained model wants a lower rate and fewer epochs.
+# A pretrained model needs a lower learning rate and fewer epochs.
 optim_wrapper = dict(optimizer=dict(lr=5e-5))
 train_cfg = dict(max_epochs=30)

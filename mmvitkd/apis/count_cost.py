@@ -16,7 +16,7 @@ from ..models.teachers.config import teacher_config
 from ..models.utils.adapters import input_size_of
 from ..models.utils.cost import Cost, cost_of, distillation_cost_of
 
-# What names weights, and what costs nothing.
+# Keys that name weights, and the preprocessor, which costs nothing here.
 LEFT_OUT = (
     'pretrained',
     'checkpoint_path',
@@ -36,11 +36,12 @@ def count_cost(path: str) -> dict[str, Any]:
     Returns:
         ``config``, ``student``, ``teacher``, ``losses`` (parameters and MACs for one image) and
         ``added_share``, what distillation adds to a training step of the student. The last
-        three are None where nothing is distilled, and the teacher's numbers where it has none.
+        three are None if nothing is distilled; the teacher's numbers are None if unknown.
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If it has no model, or its input size is not known.
+        ValueError: If it has no model, a distillation of another type than
+            ``mmvitkd.FeatureDistill``, or an unknown input size.
     """
     cfg = load_config(path, measure=False)
     if not cfg.get('model'):
@@ -84,7 +85,7 @@ def _build(model: dict[str, Any]) -> nn.Module:
     """Build a classifier or a distillation, with random weights.
 
     Raises:
-        ValueError: If it is a distillation of another type than ours.
+        ValueError: If it is a distillation of another type than ``mmvitkd.FeatureDistill``.
     """
     teacher = model.get('teacher')
     if teacher is not None:
@@ -100,7 +101,7 @@ def _build(model: dict[str, Any]) -> nn.Module:
 
 
 def _size_of(student: nn.Module, cfg: Config) -> tuple[int, int]:
-    """Return (H, W) that a student states, or else that of its test pipeline's images.
+    """Return the (H, W) that a student states, or else that of its test pipeline's images.
 
     Raises:
         ValueError: If neither states it.

@@ -24,8 +24,8 @@ class PipelineTransform:
         cfg: The config. The first transform of its test data reads the file, the last one
             packs. If the first uses Pillow, every image that ``mmvitkd.LoadImage`` can read is
             readable.
-        model: The model, for its size where the pipeline does not give it.
-        resize: Whether images are resized, as a ``Teacher`` does, where the pipeline makes
+        model: The model, for its size if the pipeline does not give it.
+        resize: Whether images are resized, as a ``Teacher`` does, if the pipeline produces
             another size than the model states.
         data_preprocessor: What normalises; by default the model's. A copy of it is kept on
             the CPU.
@@ -85,7 +85,7 @@ class PipelineTransform:
             results: dict[str, Any] | None = self._load({'img_path': path})
         except UnreadableImageError:
             raise
-        except Exception as error:  # each decoder raises another kind
+        except Exception as error:  # each decoder raises its own kind
             reason = str(error).replace(path, 'it') or type(error).__name__
             raise UnreadableImageError(path, reason) from error
         if results is None:  # MMPretrain's loader with ignore_empty=True
@@ -98,7 +98,7 @@ class TimmTransform:
 
     Args:
         model: A ``TimmClassifier``.
-        img_size: Image side in pixels where the model takes any; None takes timm's.
+        img_size: Image side in pixels for a model that takes any; None takes timm's.
 
     Attributes:
         size: (H, W) of its output, in pixels.

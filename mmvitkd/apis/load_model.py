@@ -38,7 +38,7 @@ def load_model(
     img_size: int | None = None,
     allow_random: bool = False,
 ) -> LoadedModel:
-    """Load a model strictly: every weight must be there and fit.
+    """Load a model strictly: every weight must be present and fit.
 
     Args:
         model: ``'timm:NAME'``; the folder of an exported student; or a config file, also
@@ -50,28 +50,28 @@ def load_model(
         img_size: Image side in pixels that a timm model is built for instead of its own, such
             as 224 for DINOv2.
         allow_random: Whether a model may have random weights, newly drawn from torch's
-            generator, where no file is given. timm's are not downloaded then.
+            generator, if no file is given. timm's are not downloaded then.
 
     Raises:
         FileNotFoundError: If a file or folder does not exist.
         ValueError: If an argument does not go with the model, something does not fit, or
             nothing would be loaded.
     """
-    of_timm = model.startswith(TIMM)
-    of_config = not of_timm and not Path(model).expanduser().is_dir()
+    is_timm = model.startswith(TIMM)
+    is_config = not is_timm and not Path(model).expanduser().is_dir()
     for key, given, fits, wanted in (
-        ('checkpoint', checkpoint, of_timm or of_config, 'timm:NAME or a config'),
-        ('teacher', teacher, of_config, 'the config of a distillation'),
-        ('ema', ema, of_config and checkpoint and not teacher, 'a config with a checkpoint'),
-        ('img_size', img_size, of_timm, 'timm:NAME'),
+        ('checkpoint', checkpoint, is_timm or is_config, 'timm:NAME or a config'),
+        ('teacher', teacher, is_config, 'the config of a distillation'),
+        ('ema', ema, is_config and checkpoint and not teacher, 'a config with a checkpoint'),
+        ('img_size', img_size, is_timm, 'timm:NAME'),
     ):
         if given and not fits:
             message = f'{{{key}}}={given!r} is for {wanted}, not for {{model}}={model!r}.'
             raise KeyedValueError(message, key, 'model')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
-        if of_timm:
+        if is_timm:
             loaded = _timm_model(model, checkpoint, img_size, allow_random)
-        elif not of_config:
+        elif not is_config:
             loaded = _export(model)
         elif teacher:
             loaded = _teacher(model, checkpoint, allow_random)
@@ -134,9 +134,9 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
     given = distillation.get('teacher')
     if given is None:
         raise KeyedValueError(
-            f'{{teacher}}=True: {path!r} is no distillation, it has no teacher.', 'teacher'
+            f'{{teacher}}=True: {path!r} is not a distillation: it has no teacher.', 'teacher'
         )
-    names = ARGUMENTS if checkpoint else {}  # else the config names it
+    names = ARGUMENTS if checkpoint else {}  # otherwise the config names the file
     checkpoint = checkpoint or distillation.get('teacher_ckpt')
     config = teacher_config(given, allow_random)
     try:
@@ -154,7 +154,7 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
 def _transform_of_teacher(
     given: Any, model: Any, cfg: Config
 ) -> PipelineTransform | TimmTransform:
-    """Return the transform of its own config, or timm's, or else the distillation's."""
+    """Return the transform of the teacher's own config, timm's, or the distillation's."""
     if isinstance(given, str) and not given.startswith(TIMM):
         return PipelineTransform(_config_of(given), model)
     if normalization_by(model.data_preprocessor) is not None:
@@ -166,7 +166,7 @@ def _transform_of_teacher(
 
 
 def _config_of(path: str) -> Config:
-    """Load a config as its run has it."""
+    """Load the config that a model is given by."""
     if not path.endswith('.py'):
         close = f"; did you mean '{TIMM}{path}'?" if timm.is_model(path.split('.')[0]) else '.'
         raise KeyedValueError(

@@ -18,7 +18,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     Args:
         path: The folder of an export, or a config file with its checkpoint next to it:
             ``student.py`` and ``student.pth``.
-        device: Where the model goes.
+        device: The device of the model.
 
     Returns:
         A classifier of MMPretrain in eval mode, as ``mmpretrain.get_model`` returns it:
@@ -46,7 +46,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     model = get_model(cfg, device=device)
     load_weights(model, str(checkpoint))
     meta = read_checkpoint(str(checkpoint)).get('meta') or {}
-    # Where get_model puts it when it loads a checkpoint; it would load one that does not fit.
+    # get_model sets this when it loads a checkpoint, but would load one that does not fit.
     model._dataset_meta = meta.get('dataset_meta') or {}
     return model
 
@@ -60,8 +60,8 @@ def _files(path: Path) -> tuple[Path, Path]:
     for file in (config, checkpoint):
         if not file.is_file():
             raise FileNotFoundError(
-                f'{str(path)!r} is no exported student: there is no {str(file)!r}. Wanted a '
-                f'folder with {CONFIG} and {CHECKPOINT}, which export_student.py writes with '
+                f'{str(path)!r} is not an exported student: there is no {str(file)!r}. Wanted '
+                f'a folder with {CONFIG} and {CHECKPOINT}, which export_student.py writes with '
                 'the format mmpretrain, or such a config with its checkpoint next to it.'
             )
     return config, checkpoint

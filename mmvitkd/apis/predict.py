@@ -29,15 +29,15 @@ def predict(
         batch_size: How many images go through the model together.
 
     Returns:
-        A dict for each image: ``label``, the index of its class; ``class_name``, None where
-        the names are not known; ``score``, the probability of that class; ``scores``, those of
+        A dict for each image: ``label``, the index of its class; ``class_name``, None if the
+        names are not known; ``score``, the probability of that class; ``scores``, those of
         all classes (K,), as an array.
 
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If something is not an image.
-        ValueError: If the list is empty, an array has another shape or type, or a file
-            cannot be read.
+        ValueError: If the list is empty, ``batch_size`` is below 1, an array has another
+            shape or type, or a file cannot be read.
 
     Example:
         >>> import mmvitkd, numpy
@@ -75,7 +75,7 @@ def predict(
 
 
 def _check_image(image: Any, name: str) -> None:
-    """Raise where something is not an image, before any work is done."""
+    """Check that something is an image, before any work is done."""
     if isinstance(image, str | os.PathLike):
         if not Path(image).is_file():
             raise FileNotFoundError(f'{name}={str(image)!r}: there is no such file.')
@@ -97,7 +97,7 @@ def _check_image(image: Any, name: str) -> None:
 
 
 def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
-    """Return the test's reader of files, to BGR; MMPretrain's inferencers always use OpenCV."""
+    """Return the test's reader of files to BGR; MMPretrain's inferencers always use OpenCV."""
     loader = dict(pipeline[0])
     if loader.get('imdecode_backend') == 'pillow':
         return read_image  # the same, and 16-bit images too
@@ -106,7 +106,7 @@ def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
 
 
 def _to_bgr(image: ImageLike, read: Callable[[str], np.ndarray]) -> np.ndarray:
-    """Return an image as MMPretrain's pipelines want it: (H, W, 3), uint8, BGR."""
+    """Return an image as MMPretrain's pipelines take it: (H, W, 3), uint8, BGR."""
     if isinstance(image, str | os.PathLike):
         try:
             return read(str(image))

@@ -1,4 +1,4 @@
-"""MMEngine's backend for local files, which writes them whole or not at all."""
+"""Make MMEngine write local files whole or not at all."""
 
 from pathlib import Path
 
@@ -8,18 +8,18 @@ from ..utils.atomic_file import atomic_file
 
 
 class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]  # MMEngine has no types
-    """MMEngine's local files, written under a temporary name and renamed.
+    """MMEngine's backend for local files, which writes a temporary file and renames it.
 
     MMEngine writes a checkpoint in place, and writes the newest one again when it turns out
     to be the best: an interruption there corrupts it.
     """
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write bytes; the file under this name is the old one or the new one, never half.
+        """Write bytes; the file has its old content or the new, never a part of it.
 
         Args:
             obj: The content.
-            filepath: The file to write; folders on the way are made.
+            filepath: The file to write; missing folders are created.
         """
         with atomic_file(filepath) as temporary, open(temporary, 'wb') as file:
             file.write(obj)

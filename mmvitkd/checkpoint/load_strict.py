@@ -1,11 +1,11 @@
-"""Load weights strictly, with an error short enough to read."""
+"""Load weights strictly, with a short error that names what does not fit."""
 
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
 from ..utils.errors import KeyedValueError, listed
-from .converters.key_rules import layout_of
+from .converters.key_rules import find_layout
 from .read import student_weights
 
 
@@ -19,7 +19,8 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path:
         path: Its value.
 
     Raises:
-        KeyedValueError: Says how many tensors fit, and lists a few that do not.
+        KeyedValueError: If they differ; the message counts the tensors that fit, and lists a
+            few that do not.
     """
     try:
         model.load_state_dict(weights, strict=True)
@@ -63,18 +64,11 @@ def _misfit(
 
 
 def _advice(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    """Say what to do where the two have different names for the same tensors."""
-    layouts = _layout(own), _layout(weights)
+    """Return a line of advice if model and file have different layouts."""
+    layouts = find_layout(own), find_layout(weights)
     if None in layouts or layouts[0] == layouts[1]:
         return []
     return [
         f'  The file has the names of {layouts[1]}, the model those of {layouts[0]}: '
         'tools/model_converters/convert_checkpoint.py converts some of them.'
     ]
-
-
-def _layout(weights: Mapping[str, Tensor]) -> str | None:
-    try:
-        return layout_of(weights)
-    except ValueError:
-        return None

@@ -19,7 +19,7 @@ GIT_LFS = (
     'it is a git-lfs pointer, not a checkpoint: the file itself was not downloaded (git lfs '
     'pull)'
 )
-WEB_PAGE = 'it is a web page, not a checkpoint: look at it in a browser for what went wrong'
+WEB_PAGE = 'it is a web page, not a checkpoint: open it in a browser to see what went wrong'
 TORCHSCRIPT = (
     "it is a TorchScript archive, as OpenAI's CLIP files are: it holds a program. Give a "
     'state dict, torch.save(torch.jit.load(FILE).state_dict(), ...) where you trust the '
@@ -30,8 +30,8 @@ TORCHSCRIPT = (
 def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     """Read a local checkpoint file (``torch.save`` or safetensors) to the CPU.
 
-    Whatever a training checkpoint holds other than tensors and plain data (log buffers, arrays,
-    the namespace of its arguments) is left out: a placeholder is in its place.
+    Everything but tensors and plain data in a training checkpoint (log buffers, arrays, the
+    namespace of its arguments) is replaced by a placeholder.
 
     Args:
         path: The file.
@@ -39,7 +39,7 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, no checkpoint, or names what could execute code.
+        ValueError: If it is truncated, not a checkpoint, or could execute code.
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
@@ -77,7 +77,7 @@ def _load(path: str) -> Any:
 
 
 def _refusal_reason(path: str) -> str | None:
-    """Say why a file cannot be loaded, where its first bytes or its table of contents tell."""
+    """Return why a file cannot be loaded, if its first bytes or its table of contents show."""
     with open(path, 'rb') as file:
         start = file.read(64)
     if start[8:9] == b'{':
@@ -97,7 +97,7 @@ def _refusal_reason(path: str) -> str | None:
 
 
 def _last_line(error: Exception) -> str:
-    """Return what the library says went wrong, without its advice to execute the file."""
+    """Return the last line of an error, without PyTorch's advice to load unsafely."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith('Check the documentation')]
     return lines[-1].strip() if lines else type(error).__name__

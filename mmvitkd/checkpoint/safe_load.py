@@ -1,9 +1,9 @@
-"""Load a ``torch.save`` file without executing anything, whatever it holds besides tensors.
+"""Load a ``torch.save`` file without executing anything in it.
 
 A training checkpoint of MMEngine holds pickled log buffers, one of DeiT or timm an
 ``argparse.Namespace``. PyTorch's restricted unpickler refuses both. Here it gets a placeholder
-for each name that is known to be harmless: the object of that name is neither imported nor
-called, and the tensors are read as usual.
+for each name that is known to be harmless: nothing of that name is imported or called, and the
+tensors are read as usual.
 """
 
 import re
@@ -34,10 +34,10 @@ DICT = re.compile(r'.*(Dict|dict|CfgNode)')
 
 
 class UnsafeCheckpointError(ValueError):
-    """A file that holds more than can be read without executing it.
+    """Raised for a file that cannot be read without executing code in it.
 
     Args:
-        names: What it names, such as ``posix.system``.
+        names: The names that it refers to, such as ``posix.system``.
     """
 
     def __init__(self, names: list[str]) -> None:
@@ -50,7 +50,7 @@ class UnsafeCheckpointError(ValueError):
 
 
 class Placeholder:
-    """Takes the place of an object that is not restored: accepts everything, does nothing."""
+    """Stand in for an object that is not restored: accept any state and do nothing."""
 
     def __init__(self, *args: Any) -> None:
         pass
@@ -60,10 +60,10 @@ class Placeholder:
 
 
 class PlaceholderDict:
-    """Takes the place of a dict subclass: makes a plain dict, which the file then fills."""
+    """Stand in for a dict subclass: create a plain dict, which the file then fills."""
 
     def __new__(cls, *args: Any) -> Any:
-        """Make a plain dict."""
+        """Create a plain dict."""
         return OrderedDict()
 
 
@@ -74,8 +74,8 @@ def safe_load(path: str) -> Any:
         path: A file written by ``torch.save``.
 
     Raises:
-        UnsafeCheckpointError: If it names anything that is not known to be harmless, or
-            needs a placeholder to be the real object.
+        UnsafeCheckpointError: If it refers to a name that is not known to be harmless, or
+            cannot be read with placeholders.
         Exception: What PyTorch raises for a file that it cannot read.
     """
     left_out: list[str] = []

@@ -9,7 +9,7 @@ from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
 HISTORY = ('log_history', 'count_history')
-# Not their subclasses, such as an IntEnum.
+# Instances of their subclasses, such as an IntEnum, are converted to these.
 SCALARS: tuple[type, ...] = (bool, int, float, str, bytes)
 
 
@@ -21,7 +21,7 @@ def to_plain(value: Any, where: str = 'checkpoint') -> Any:
         where: Its name, for the message.
 
     Raises:
-        TypeError: If it holds something else, named with its place.
+        TypeError: If it holds anything else; the message says where.
     """
     if isinstance(value, np.generic):
         value = value.item()

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..utils.atomic_file import atomic_file
 from .converters.convert import Converted
 
-# Next to the weights in our checkpoint; the way back reads it there.
+# The key of the unused tensors next to the weights, which converting back needs.
 UNUSED_KEY = 'released_unused'
 
 
@@ -18,12 +18,12 @@ def write(converted: Converted, to: str, path: Path) -> None:
     """Write plain data in the layout's own form, which ``weights_only=True`` reads.
 
     ``mmpretrain`` is a checkpoint with a 'state_dict', ``released`` one with a 'model', and
-    ``timm`` the state dict alone. So is every safetensors file, which holds nothing else.
+    ``timm`` the state dict alone. A safetensors file always holds the state dict alone.
 
     Args:
         converted: The weights.
         to: The layout they are in.
-        path: The file to write or replace; folders on the way are made.
+        path: The file to write or replace; missing folders are created.
     """
     weights = _plain(converted.weights)
     content: dict[str, Any] = weights

@@ -4,17 +4,17 @@ from typing import Any
 
 from mmengine.config import Config
 
-# Of mmvitkd.FeatureDistill.
+# For mmvitkd.FeatureDistill.
 MODEL = dict(compile_student=True, channels_last=True)
-# Of its teacher, if it has one.
+# For its teacher, if it has one.
 TEACHER = dict(precision='bf16', compile=True, cuda_stream=True)
-# Of the optimizers that know it.
+# For the optimizers that support it.
 OPTIMIZER = dict(fused=True)
 FUSED = ('Adam', 'AdamW', 'SGD')
 
 
 def apply_fast(cfg: Config) -> None:
-    """Switch on what makes training faster, without overriding what the config states.
+    """Set the options for speed that the config does not state itself.
 
     Args:
         cfg: The config of a run, changed in place.

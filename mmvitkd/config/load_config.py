@@ -23,8 +23,8 @@ def load_config(
         measure: See :func:`complete_config`.
 
     Raises:
-        FileNotFoundError: If there is no such config.
-        ValueError: If a shortcut has a wrong value, or no image can be measured.
+        FileNotFoundError: If there is no such config; see also :func:`complete_config`.
+        ValueError: See :func:`complete_config`.
     """
     if path.startswith(PREFIX):
         path = str(packaged_config(path))
@@ -36,7 +36,7 @@ def load_config(
 
 
 def complete_config(cfg: Config, measure: bool = True) -> None:
-    """Spread a config's shortcuts over what they stand for, in place.
+    """Expand a config's shortcuts and measure its mean and std, in place.
 
     Args:
         cfg: The config of a run.
@@ -44,13 +44,15 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
             deviation; if not, these stay ``'measured'``.
 
     Raises:
-        ValueError: If a shortcut has a wrong value, or no image can be measured.
+        FileNotFoundError: If the images to measure do not exist.
+        ValueError: If a shortcut has a wrong value, ``student`` is set, or no image can be
+            measured.
     """
     if cfg.get('student') is not None:
         raise KeyedValueError(
-            '{student}: nothing reads this key. Override model.architecture, or model where '
-            'there is no teacher; a config that inherits one of _base_/students takes it by '
-            "_base_.pop('student').",
+            '{student}: this key is not used. Override model.architecture, or model if there '
+            'is no teacher; a config that inherits one of _base_/students takes the student '
+            "by _base_.pop('student').",
             'student',
         )
     apply_shortcuts(cfg)

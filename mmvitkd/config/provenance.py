@@ -1,4 +1,4 @@
-"""Describe how a student was trained: its teacher, its losses and its start."""
+"""Describe how a student was trained: its teacher, its losses and its initial weights."""
 
 import os.path as osp
 from collections.abc import Mapping
@@ -73,7 +73,7 @@ def _records(mapping: Mapping[str, Any], distiller: Mapping[str, Any]) -> str:
     for record in mapping.values():
         side = 'student' if record.get('from_student') else 'teacher'
         recorder = (distiller.get(f'{side}_recorders') or {}).get(record.get('recorder')) or {}
-        # The empty name is the whole model's: its output.
+        # An empty source stands for the whole model.
         sources.append(f'{side} {recorder.get("source") or "output"}')
     return ' and '.join(sources)
 

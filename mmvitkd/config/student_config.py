@@ -4,6 +4,6 @@ from typing import Any
 
 
 def student_config(model: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of the student in a distillation's config, or of a plain model."""
+    """Return the student's config from that of a distillation or of a plain model."""
     student: dict[str, Any] = model.get('architecture', model)
     return student

@@ -1,4 +1,4 @@
-"""Data sets, samplers and transforms that MMPretrain lacks."""
+"""Data sets, samplers and transforms that MMPretrain does not have."""
 
 from .image_folder import ImageFolder
 from .samplers import RepeatAugSampler

@@ -1,4 +1,4 @@
-"""Find the images and classes of a folder, and those of a split."""
+"""Find the images and classes of a folder and of its splits."""
 
 import os
 import os.path as osp
@@ -14,7 +14,7 @@ from .hash_split import hash_split
 
 SPLITS = ('train', 'val', 'test')
 EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp')
-# Other names of folders that hold a split, and hardly ever a class.
+# Other names of split folders, which classes hardly ever have.
 VAL_NAMES = {'val', 'valid', 'validation'}
 SPLIT_NAMES = {*SPLITS, *VAL_NAMES, 'training', 'testing'}
 Files = dict[str, list[str]]  # sorted paths under their class
@@ -53,7 +53,7 @@ def find_files(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If an argument is wrong, or folders are not as training needs them; the
+        ValueError: If an argument is wrong, or the folders are not laid out as above; the
             message lists them.
     """
     if split not in SPLITS:
@@ -77,7 +77,7 @@ def find_files(
 
 
 def named(names: Iterable[str], limit: int = 10) -> str:
-    """Quote the first few names, and count the rest."""
+    """Return the first few names in quotes, and how many more there are."""
     return listed([repr(name) for name in names], limit)
 
 

@@ -26,16 +26,16 @@ class ImageBatch(NamedTuple):
 
 
 class ImageBatches:
-    """Iterate over the images of a list in its order; unreadable ones are left out.
+    """Iterate over the images of a list in its order; skip unreadable ones.
 
-    Random states do not change. Each iteration reads the files again.
+    Global random states do not change. Each iteration reads the files again.
 
     Args:
         images: The list.
         preprocess: Turns a file into (3, H, W), the same size for all, or raises
             :class:`~mmvitkd.datasets.transforms.load_image.UnreadableImageError`.
         batch_size: Images read for a batch; a batch with unreadable ones is smaller.
-        num_workers: Reading processes; 0 reads in this one.
+        num_workers: Number of reading processes; 0 reads in this one.
 
     Attributes:
         unreadable: The reason for each unreadable image, by its path below the folder.
@@ -71,8 +71,8 @@ class ImageBatches:
             for index, reason in failures.items():
                 self.unreadable[self._images.paths[index]] = reason
             if images is not None:
-                known = None if labels is None else torch.tensor([labels[i] for i in indices])
-                yield ImageBatch(images, known, torch.tensor(indices))
+                own = None if labels is None else torch.tensor([labels[i] for i in indices])
+                yield ImageBatch(images, own, torch.tensor(indices))
 
 
 class _Files:
@@ -96,8 +96,8 @@ def _collate(
     samples: list[tuple[int, Tensor | str]],
 ) -> tuple[Tensor | None, list[int], dict[int, str]]:
     """Stack the images; return them, their indices, and the reasons for the others."""
-    images = {index: found for index, found in samples if isinstance(found, Tensor)}
-    failures = {index: found for index, found in samples if isinstance(found, str)}
+    images = {index: result for index, result in samples if isinstance(result, Tensor)}
+    failures = {index: result for index, result in samples if isinstance(result, str)}
     sizes = {tuple(image.shape) for image in images.values()}
     if len(sizes) > 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Train on a folder of images, some of which may be unreadable."""
+"""Load images from class folders; replace those that cannot be read."""
 
 import os.path as osp
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class ImageFolder(BaseDataset):  # type: ignore[misc]  # MMPretrain is untyped
         split: 'train', 'val' or 'test'.
         val_ratio: The share of each class to hold out if there is no `val` folder.
         split_seed: Decides which images are held out.
-        extensions: File name extensions of images, in any case; other files are ignored.
+        extensions: File name extensions of images, case-insensitive; others are ignored.
         test_mode: Whether an unreadable image keeps its index; by default in 'val' and 'test'.
         classes: The names of the class folders, or a file that lists them, in the order of
             the labels; by default sorted.
@@ -97,8 +97,8 @@ class ImageFolder(BaseDataset):  # type: ignore[misc]  # MMPretrain is untyped
         )
         if found.ignored:
             logger.info(
-                f'{self.split}: files ignored, not images or in no class folder: '
-                f'{len(found.ignored)} ({named(found.ignored, 3)})'
+                f'{self.split}: ignored {len(found.ignored)} files that are not images or not '
+                f'in a class folder ({named(found.ignored, 3)})'
             )
         if empty := [name for name, paths in found.files.items() if not paths]:
             logger.warning(

@@ -45,8 +45,8 @@ def find_images(
         folder: The folder.
         first_per_class: Whether to take only the first image of each class, the subset of
             arXiv 2511.15572.
-        num_images: The most images to take: of T images those at ``i * T // num_images``,
-            which are spread over all classes.
+        num_images: The maximum number of images: of T images those at
+            ``i * T // num_images``, which are spread over all classes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -67,14 +67,14 @@ def find_images(
         found = [(p, label) for label, paths in enumerate(classes.values()) for p in paths]
     if first_per_class:
         if loose or not found:
-            raise ValueError(f'{folder!r}: there are no class folders to take the first of.')
+            raise ValueError(f'{folder!r}: first_per_class needs class folders, found none.')
         found = [(paths[0], i) for i, paths in enumerate(classes.values()) if paths]
     if num_images is not None and num_images < len(found):
         found = [found[i * len(found) // num_images] for i in range(num_images)]
     if len(found) < 2:
         raise ValueError(
-            f'{folder!r}: found {len(found) or "no"} image{"s"[: len(found) != 1]} '
-            f'({", ".join(EXTENSIONS)}); wanted two or more.'
+            f'{folder!r}: wanted two or more images ({", ".join(EXTENSIONS)}), found '
+            f'{len(found)}.'
         )
     paths, labels = zip(*found, strict=True)
     return ImageList(folder, paths, *((None, None) if loose else (labels, tuple(classes))))

@@ -60,9 +60,9 @@ def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0
     if not readable:
         raise ValueError(f'none of {len(paths)} images can be read: there is no mean and std.')
     shares = counts / counts.sum(1, keepdims=True)
-    grey = np.arange(256)
-    mean = shares @ grey
-    std = np.sqrt((shares * (grey - mean[:, None]) ** 2).sum(1))
+    levels = np.arange(256)
+    mean = shares @ levels
+    std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(1))
     if not std.all():
         raise ValueError(
             f'mean={mean.tolist()}, std={std.tolist()}: cannot divide by a std of 0.'
@@ -94,7 +94,7 @@ def fill_measured(cfg: Config) -> None:
     if not cfg.get('train_dataloader'):
         raise ValueError(
             f'{places[0][1]}={MEASURED!r}: the config has no train_dataloader to measure; '
-            'give the numbers.'
+            'state the numbers.'
         )
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.train_dataloader.dataset)
@@ -107,7 +107,7 @@ def fill_measured(cfg: Config) -> None:
 
 
 def describe(measured: MeanStd) -> str:
-    """Return the lines of a config, with a comment on what was measured."""
+    """Return the lines for a config, with a comment about the images."""
     unreadable = f', {measured.num_unreadable} unreadable' if measured.num_unreadable else ''
     return (
         f'# Measured on {measured.num_images} images of the training split{unreadable}.\n'

@@ -10,11 +10,11 @@ from mmpretrain.registry import DATASETS
 def class_names(
     cfg: Config, checkpoint: Mapping[str, Any], num_classes: int
 ) -> tuple[str, ...] | None:
-    """Return the class names in the order of the logits, or None where they are not known.
+    """Return the class names in the order of the logits, or None if they are not known.
 
     MMEngine saves those of the training set in the checkpoint. For weights without them, they
-    are read from the config's test or validation set: its ``classes`` or ``metainfo``, or what
-    its type always has, as ``ImageNet``. Its images need not exist.
+    are read from the config's test or validation set: its ``classes`` or ``metainfo``, or those
+    of its type, such as ``ImageNet``. Its images need not exist.
 
     Args:
         cfg: The config of the training.
@@ -22,7 +22,7 @@ def class_names(
         num_classes: How many classes the student has.
 
     Raises:
-        ValueError: If there is another number of names.
+        ValueError: If the number of names is another.
     """
     meta = checkpoint.get('meta') or {}
     names, source = _names_in(meta.get('dataset_meta')), 'the checkpoint'

@@ -9,7 +9,7 @@ from ..utils.atomic_dir import atomic_dir
 # What an export can hold. A folder with anything else in it is not replaced.
 CARD = 'README.md'
 NAMES = (CARD, 'student.py', 'student.pth', 'student.onnx', 'timm')
-# The first line of a card, by which a folder is known to be an export.
+# The first line of a card, which marks a folder as an export.
 MARK = '<!-- Written by mmvitkd, export_student.py -->'
 
 
@@ -43,7 +43,7 @@ def _has_card(folder: Path) -> bool:
 
 
 def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Path]:
-    """Give a folder to write an export into; it becomes ``out`` when the context ends.
+    """Provide a folder to write an export into; it becomes ``out`` when the context ends.
 
     Args:
         out: The folder to create.

@@ -48,7 +48,7 @@ def export_student(
         formats: Some of ``FORMATS``; by default all that are possible.
         score: A JSON file with metrics for the model card; by default the last validation in
             the checkpoint.
-        overwrite: Whether an export that is there is replaced.
+        overwrite: Whether to replace an existing export.
         options: Settings that override the config's.
 
     Returns:
@@ -97,11 +97,11 @@ def _given_score(file: Path) -> Score:
         raise ValueError(
             f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
         ) from None
-    return Score(metrics, 'a test of its own')
+    return Score(metrics, 'a separate test')
 
 
 def _read_fitting_student(cfg: Config, checkpoint: str, ema: bool) -> Student:
-    """Read the student, and say the usual reason where the checkpoint does not fit.
+    """Read the student; if the checkpoint does not fit, add the usual reason to the error.
 
     Raises:
         ValueError: If config and checkpoint do not fit each other.

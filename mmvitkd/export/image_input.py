@@ -18,9 +18,9 @@ class ImageInput(NamedTuple):
         std: The same.
         channel_order: 'RGB' or 'BGR'.
         interpolation: How an image is resized.
-        crop_pct: The cropped edge by the resized one.
-        crop_mode: timm's word: 'center', or 'squash' where the whole image is resized
-            without keeping its shape.
+        crop_pct: The edge of the crop divided by the resized edge.
+        crop_mode: timm's term: 'center', or 'squash' if the whole image is resized without
+            keeping its aspect ratio.
         resizes: Whether images are resized at all.
         crops: Whether they are cropped at all.
     """
@@ -42,7 +42,7 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
     Args:
         model: The student, with its data preprocessor.
         pipeline: The transforms of the test data. ``Resize``, ``ResizeEdge`` and
-            ``CenterCrop`` are understood; others that change the size are not seen.
+            ``CenterCrop`` are understood; others that change the size are ignored.
 
     Raises:
         ValueError: If neither the pipeline nor the model gives the size.
@@ -67,7 +67,7 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
     if size is None:
         raise ValueError(
             "The student's input size is not known: the test pipeline has no CenterCrop or "
-            'Resize(scale=...), and the model does not give it.'
+            'Resize(scale=...), and the model does not state it.'
         )
     mean: tuple[float, ...] = (0.0,) * 3
     std: tuple[float, ...] = (1.0,) * 3
@@ -86,7 +86,7 @@ def _numbers(values: Tensor) -> tuple[float, ...]:
 
 
 def _height_width(size: int | Sequence[int]) -> tuple[int, int]:
-    """Return (H, W) of a size that transforms take as one number, or as (W, H)."""
+    """Return (H, W) of a size in the form of MMPretrain: one number, or (W, H)."""
     width, height = (size, size) if isinstance(size, int) else size
     return height, width
 

@@ -18,9 +18,9 @@ HEADER = (
 )
 PILLOW = (
     '# Pillow reads the images, which must have 8 bits a channel (mmvitkd.LoadImage reads 16,\n'
-    '# too). One that cannot be read ends the test.\n'
+    '# too). An image that cannot be read stops the test.\n'
 )
-STAYS = (
+SEEDED_SPLIT = (
     "# The test images are a seeded part of the training folder, which mmvitkd's ImageFolder\n"
     '# picks: testing needs mmvitkd.\n'
 )
@@ -48,7 +48,7 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
 
 
 def _header(config: dict[str, Any]) -> str:
-    """Write what to know before testing, as comments."""
+    """Return what to know before testing, as comments."""
     reads_with_pillow = config['test_pipeline'][0].get('imdecode_backend') == 'pillow'
-    stays = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
-    return HEADER + (PILLOW if reads_with_pillow else '') + (STAYS if stays else '')
+    is_ours = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
+    return HEADER + (PILLOW if reads_with_pillow else '') + (SEEDED_SPLIT if is_ours else '')

@@ -66,7 +66,7 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
 
     Args:
         student: The student.
-        facts: Everything else.
+        facts: Everything else on the card.
         folder: The folder with its files.
     """
     sections = [

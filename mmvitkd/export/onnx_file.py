@@ -22,10 +22,10 @@ BATCH_SIZES = (1, 3, 8)
 
 
 def require_onnx() -> None:
-    """Check that the packages of the extra ``onnx`` are there.
+    """Check that the packages of the extra ``onnx`` are installed.
 
     Raises:
-        FormatUnavailableError: Names the first that is missing and the pip line for all.
+        FormatUnavailableError: If one is not; the message names it and the pip line for all.
     """
     for name in PACKAGES:
         if importlib.util.find_spec(name) is None:
@@ -69,7 +69,7 @@ def _export(student: Student) -> Any:
             output_names=['logits'],
             dynamic_shapes=({0: torch.export.Dim('batch')},),
         )
-    except Exception as error:  # all kinds, as deep as the exporter
+    except Exception as error:  # the exporter raises all kinds
         raise FormatUnavailableError(
             f'torch.onnx cannot export this {type(student.model).__name__}: '
             f'{type(error).__name__}: {str(error).splitlines()[0]}'
@@ -77,7 +77,7 @@ def _export(student: Student) -> Any:
 
 
 def metadata(student: Student) -> dict[str, str]:
-    """Return what a user of the file has to know, each value as JSON."""
+    """Return the metadata that a user of the file needs, each value as JSON."""
     wanted = student.image_input
     values = dict(
         mean=wanted.mean,
@@ -106,7 +106,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _strip_sources(model: Any) -> None:
-    """Drop the exporter's notes on the source code, such as paths of files."""
+    """Drop the exporter's metadata about source code, such as file paths."""
     graph = model.graph
     graph.metadata_props.clear()
     values = [*graph.inputs, *graph.initializers.values()]

@@ -22,7 +22,7 @@ def check_logits(
         classify: The exported model: normalised images (B, 3, H, W) to logits (B, classes).
         tolerance: The largest absolute and relative difference; 0 for equal logits.
         what: The exported model, for the message.
-        batch_sizes: How many images it is tried with, at a time.
+        batch_sizes: The batch sizes to try.
 
     Raises:
         ValueError: If logits differ.

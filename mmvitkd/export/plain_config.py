@@ -14,9 +14,9 @@ from ..datasets.folder_layout import EXTENSIONS
 from ..registry import METRICS, MODELS, TRANSFORMS
 
 OURS = 'mmvitkd.'
-# Where weights came from, or would be fetched from, before training.
+# Keys that name the weights before training.
 START = ('pretrained', 'checkpoint_path', 'init_cfg')
-# What `--show` and `--show-dir` of MMPretrain's tools/test.py ask for.
+# What `--show` and `--show-dir` of MMPretrain's tools/test.py need.
 SHOW = dict(
     default_hooks=dict(visualization=dict(type='VisualizationHook', enable=False)),
     visualizer=dict(type='UniversalVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
@@ -26,34 +26,35 @@ SHOW = dict(
 def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str, Any]:
     """Extract the student's part of a training config, with MMPretrain's types where possible.
 
-    The model keeps its data preprocessor and loses what only training needs: its loss, its
-    batch augmentation, and where its weights started from.
+    The model keeps its data preprocessor, without what only training needs: its loss, its
+    batch augmentation, and its initial weights.
 
     Args:
-        cfg: The config of a distillation, or of a plain model. Stays as it is.
+        cfg: The config of a distillation, or of a plain model; it is not changed.
         classes: The names of the classes, in the order of the logits, if they are known.
 
     Returns:
-        ``custom_imports`` where something needs it, ``default_scope``, ``model``,
-        ``test_pipeline``, ``test_dataloader``, ``test_evaluator``, ``test_cfg`` and what
-        shows pictures. The pipeline of the data set is ``test_pipeline``, the same object.
+        ``custom_imports`` if something needs it, ``default_scope``, ``model``,
+        ``test_pipeline``, ``test_dataloader``, ``test_evaluator``, ``test_cfg`` and the
+        settings that show images. The pipeline of the data set is the object ``test_pipeline``.
 
     Raises:
-        ValueError: If the config has no student, or neither a test nor a validation set.
+        ValueError: If the config has no student, neither a test nor a validation set, or no
+            pipeline in it.
     """
     model = _plain_student(cfg)
     split = next((s for s in ('test', 'val') if _is_complete(cfg, s)), None)
     if split is None:
         raise ValueError(
             f'{cfg.filename}: this config has neither a test_dataloader with a '
-            'test_evaluator nor those of val: its pipeline says how an image becomes an input.'
+            'test_evaluator nor those of val; their pipeline is needed to prepare images.'
         )
     whole = cfg.to_dict()
     loader = deepcopy(whole[f'{split}_dataloader'])
     if 'pipeline' not in loader['dataset']:
         raise ValueError(
             f'{split}_dataloader.dataset ({loader["dataset"].get("type")}) has no pipeline, '
-            'which says how an image becomes an input.'
+            'which is needed to prepare images.'
         )
     loader['dataset'] = dataset = _dataset(loader['dataset'], classes)
     dataset['pipeline'] = _replace(dataset['pipeline'], TRANSFORMS)
@@ -75,7 +76,7 @@ def _is_complete(cfg: Config, split: str) -> bool:
 
 
 def bare_student(cfg: Config) -> dict[str, Any]:
-    """Return the student as the runner builds it, without where its weights start from.
+    """Return the student as the runner builds it, without its initial weights.
 
     Raises:
         ValueError: If the config has no student.
@@ -101,7 +102,7 @@ def _plain_student(cfg: Config) -> dict[str, Any]:
 
 
 def _without_start(value: Any) -> Any:
-    """Drop, at any depth, which file weights are initialised from."""
+    """Drop, at any depth, the keys that name initial weights."""
     if isinstance(value, list | tuple):
         return type(value)(_without_start(v) for v in value)
     if not isinstance(value, dict):
@@ -114,10 +115,10 @@ def _without_start(value: Any) -> Any:
 
 
 def _replace(value: Any, registry: Registry) -> Any:
-    """Replace, at any depth, our types that MMPretrain has an equivalent of.
+    """Replace, at any depth, our types by their equivalents in MMPretrain.
 
-    A class of ours names it as its ``mmpretrain_equivalent``: a part of a config that builds
-    the same function, or the same on images that can be read. Subclasses do not inherit it.
+    A class of ours names its equivalent in ``mmpretrain_equivalent``: a part of a config that
+    builds the same function, or the same on readable images. Subclasses do not inherit it.
     """
     if isinstance(value, list | tuple):
         return type(value)(_replace(v, registry) for v in value)
@@ -130,7 +131,7 @@ def _replace(value: Any, registry: Registry) -> Any:
 
 
 def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
-    """Return MMPretrain's data set where the folders are as it wants them."""
+    """Return MMPretrain's data set if it finds the same classes in the folders."""
     if dataset['type'] != 'mmvitkd.ImageFolder' or classes is None:
         return dataset
     root, folder = osp.expanduser(dataset['data_root']), dataset.get('split', 'train')
@@ -153,7 +154,7 @@ def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str
 
 
 def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the ``custom_imports`` of the model: the user's, and mmvitkd for our types.
+    """Return the ``custom_imports`` that the model needs: the user's, and mmvitkd's.
 
     mmvitkd is named although MMEngine would find it by its prefix: importing it also patches
     what keeps MMPretrain from being imported on some builds of torch.

@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 
 def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
-    """Tell whether a checkpoint notes another ``model`` than this config's.
+    """Return whether a checkpoint records another ``model`` than this config's.
 
     MMEngine saves the text of a run's config in its checkpoints. It is parsed and never
     executed; its layout does not matter.
@@ -18,15 +18,15 @@ def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
         checkpoint: The content of the checkpoint file.
 
     Returns:
-        False where the checkpoint notes no config, or none that can be parsed.
+        False if the checkpoint records no config, or none that can be parsed.
     """
-    noted = (checkpoint.get('meta') or {}).get('cfg')
-    found = _model_in(noted) if isinstance(noted, str) else None
+    recorded = (checkpoint.get('meta') or {}).get('cfg')
+    found = _model_in(recorded) if isinstance(recorded, str) else None
     return found is not None and found != _model_in(Config({'model': cfg.model}).pretty_text)
 
 
 def _model_in(text: str) -> str | None:
-    """Return the syntax tree of the value of ``model`` in the text of a config."""
+    """Return the syntax tree of the value of ``model`` in a config's text, as a string."""
     try:
         statements = ast.parse(text).body
         for statement in statements:

@@ -24,7 +24,7 @@ def recorded_score(
     Args:
         checkpoint: The content of a checkpoint that mmvitkd's ``CheckpointHook`` wrote.
         cfg: The config of its training, for how often it was validated.
-        ema: Whether to return the metrics of the average, which end in ``_ema``.
+        ema: Whether to return the metrics of the moving average, which end in ``_ema``.
 
     Returns:
         None if there are none: the run was not validated, another hook wrote the
@@ -46,7 +46,7 @@ def recorded_score(
 
 
 def _source(meta: Mapping[str, Any], train_cfg: Mapping[str, Any]) -> str:
-    """Say which validation it was: an epoch's own, or the last one before it."""
+    """Describe which validation it was: an epoch's own, or the last one before it."""
     by_epoch = train_cfg.get('by_epoch', True)
     unit, last = ('epoch', 'max_epochs') if by_epoch else ('iteration', 'max_iters')
     step = meta.get('epoch' if by_epoch else 'iter')

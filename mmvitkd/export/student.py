@@ -1,4 +1,4 @@
-"""Read a trained student, and what its export needs to know about it."""
+"""Read a trained student, and what its export needs."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from .plain_config import bare_student, plain_config
 
 
 class FormatUnavailableError(ValueError):
-    """A student cannot be written in a format."""
+    """Raised when a student cannot be written in a format."""
 
 
 class Student(NamedTuple):
-    """A student that was read from its training.
+    """A trained student and its properties.
 
     Attributes:
         model: Built from the training's own config, loaded, in eval mode, on the CPU.
@@ -80,7 +80,7 @@ def _count_classes(model: nn.Module, image_input: ImageInput) -> int:
         logits = model(torch.zeros(1, 3, *image_input.size))
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise ValueError(
-            f'The student ({type(model).__name__}) gives no logits (B, classes): it has no '
+            f'The student ({type(model).__name__}) returns no logits (B, classes): it has no '
             'classification head.'
         )
     return int(logits.shape[1])

@@ -29,31 +29,33 @@ TOLERANCE = 1e-5
 NAMES = {192: 'vit_tiny_patch16_224', 384: 'vit_small_patch16_224', 768: 'vit_base_patch16_224'}
 DISTILLED = 'deit_tiny_distilled_patch16_224'
 HEADS = (VisionTransformerClsHead, DeiTClsHead, LinearClsHead)
-# What timm says of its own weights under that name.
+# Fields of timm's metadata that are about its own weights under that name.
 SOURCE = ('license', 'origin_url', 'paper_name', 'paper_ids', 'notes', 'description')
 # Arguments of MMPretrain's TimmClassifier that are not timm's.
 WRAPPER = ('type', '_scope_', 'model_name', 'loss', 'train_cfg', 'with_cp', 'data_preprocessor')
 
 
 def write_timm(student: Student, folder: Path) -> None:
-    """Write the student in timm's layout, read it back by timm and compare the logits.
+    """Write the student in timm's layout, read it back with timm and compare the logits.
 
     Args:
         student: A ViT or distilled DeiT of MMPretrain or ours, or a model of timm's own.
-        folder: Where ``config.json`` and ``model.safetensors`` go; gone if they are wrong.
+        folder: Where ``config.json`` and ``model.safetensors`` go; removed if logits differ.
 
     Raises:
-        FormatUnavailableError: If timm has no such architecture, or other logits.
+        FormatUnavailableError: If timm has no such architecture, or its logits differ.
     """
     if student.image_input.channel_order != 'RGB':
-        raise FormatUnavailableError('timm gives its models RGB images, this student wants BGR')
+        raise FormatUnavailableError(
+            'timm gives its models RGB images, and this student takes BGR'
+        )
     name, arguments, weights = _architecture(student)
     overlay = _pretrained_cfg(student)
     model = timm.create_model(name, pretrained_cfg_overlay=overlay, **arguments)
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        raise FormatUnavailableError(f"timm's {name} is another model. {error}") from None
+        raise FormatUnavailableError(f"timm's {name} does not fit. {error}") from None
     names = {'label_names': list(student.classes)} if student.classes is not None else {}
     save_for_hf(model, folder, names, arguments, safe_serialization=True)
     exported = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
@@ -105,7 +107,7 @@ def _plain_vit(model: nn.Module) -> Any:
 
 
 def _refusal_reason(model: nn.Module) -> str:
-    """Say what timm does not have; an empty string for a plain ViT."""
+    """Return what timm does not have; an empty string for a plain ViT."""
     for remedy in remedies_of(model).values():
         return remedy.timm_lacks or f'model with a {type(remedy).__name__}'
     backbone: Any = getattr(model, 'backbone', None)
@@ -123,7 +125,7 @@ def _refusal_reason(model: nn.Module) -> str:
 
 
 def _pretrained_cfg(student: Student) -> dict[str, Any]:
-    """Return how timm's transforms prepare an image; colours in [0, 1]."""
+    """Return how timm's transforms prepare an image, for pixels in [0, 1]."""
     wanted = student.image_input
     return dict(
         input_size=(3, *wanted.size),

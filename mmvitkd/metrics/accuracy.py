@@ -9,7 +9,7 @@ from mmpretrain.evaluation import Accuracy as _Accuracy
 
 from ..registry import METRICS
 
-NO_CLASS = -1  # equals no prediction
+NO_CLASS = -1  # a label that no prediction equals
 
 
 @METRICS.register_module()
@@ -34,7 +34,7 @@ class Accuracy(_Accuracy):  # type: ignore[misc]  # MMPretrain is untyped
         for result, sample in zip(self.results[start:], data_samples, strict=True):
             if unreadable := sample.get('unreadable'):
                 result['gt_label'] = torch.full_like(result['gt_label'], NO_CLASS)
-                # The first is its own; the others were tried in its place.
+                # The first is the sample's own image; the others were tried in its place.
                 result['unreadable'] = next(iter(unreadable.items()))
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:

@@ -217,7 +217,7 @@ def test_a_random_teacher(training, warnings):
 
 def test_no_teacher(training):
     config, checkpoint, _ = training('plain')
-    with pytest.raises(ValueError, match=r'teacher=True: .*config\.py. is no distillation'):
+    with pytest.raises(ValueError, match=r'teacher=True: .*config\.py. is not a distillation'):
         load_model(config, checkpoint, teacher=True)
 
 
@@ -307,7 +307,7 @@ def test_unsupported_requests_are_refused(model, arguments, message):
 @pytest.mark.parametrize('model', ['gone.py', 'mmvitkd::gone.py', '.'])
 def test_missing_files(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r'gone\.py|no exported student'):
+    with pytest.raises(FileNotFoundError, match=r'gone\.py|not an exported student'):
         load_model(model, allow_random=True)
 
 

@@ -38,7 +38,7 @@ def test_a_folder_without_an_export_is_named(export, tmp_path, what):
         path = folder / 'student.pth'
     else:
         (folder / 'student.pth').unlink()
-    message = rf"'{path}' is no exported student: there is no '.*student\.p.*export_student"
+    message = rf"'{path}' is not an exported student: there is no '.*student\.p.*export_student"
     with pytest.raises(FileNotFoundError, match=message):
         load_student(path)
 

@@ -129,7 +129,7 @@ def test_what_is_logged(tmp_path, log):
     assert log == [
         f"INFO train: 8 images of 2 classes in '{tmp_path}/a'; 20% of each class are held out "
         'for validation, seed 0',
-        'INFO train: files ignored, not images or in no class folder: 4 ('
+        'INFO train: ignored 4 files that are not images or not in a class folder ('
         "'cat/1.txt', 'cat/2.txt', 'dog/3.txt' and 1 more)",
     ]
 

@@ -91,7 +91,7 @@ def test_only_accuracies_are_percentages(card):
     metrics = {'accuracy/top5': 93, 'single-label/precision': 0.5, 'accuracy/top1_thr-0.50': 7}
     assert (
         '| score | top-5 93.00 %, single-label/precision 0.50, accuracy/top1_thr-0.50 7.00 (a'
-    ) in card(score=Score(metrics, 'a test of its own'))
+    ) in card(score=Score(metrics, 'a separate test'))
 
 
 def test_a_config_of_another_run_is_noted(card):

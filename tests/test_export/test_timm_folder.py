@@ -83,7 +83,7 @@ def test_the_config_does_not_mention_timms_own_weights(tmp_path, read):
         ('lift', {}, 'LiftProjector between its blocks and its head'),
         ('ours', dict(head=dict(hidden_dim=8)), 'hidden layer'),
         ('ours', dict(backbone=dict(out_type='avg_featmap')), "out_type='avg_featmap'"),
-        ('ours', dict(data_preprocessor=dict(to_rgb=False)), 'wants BGR'),
+        ('ours', dict(data_preprocessor=dict(to_rgb=False)), 'takes BGR'),
         (
             'ours',
             dict(backbone=dict(layer_cfgs=dict(act_cfg=dict(type='ReLU')))),
@@ -99,5 +99,5 @@ def test_students_that_timm_lacks_are_refused(tmp_path, read, kind, parts, reaso
 
 def test_weights_that_do_not_fit_are_refused(tmp_path, read, monkeypatch):
     monkeypatch.setattr(timm_folder, 'mmpretrain_to_timm', lambda weights: {'x': torch.ones(1)})
-    with pytest.raises(FormatUnavailableError, match=r'vit_tiny_patch16_224 is another model'):
+    with pytest.raises(FormatUnavailableError, match=r'vit_tiny_patch16_224 does not fit'):
         write_timm(read('ours'), tmp_path)

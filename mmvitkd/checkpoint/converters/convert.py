@@ -1,4 +1,4 @@
-"""Convert a checkpoint's weights from whatever layout they have to the one that is wanted."""
+"""Convert a checkpoint's weights to another layout; their own is recognised."""
 
 from typing import NamedTuple
 
@@ -17,11 +17,11 @@ class Converted(NamedTuple):
     """Weights in another layout.
 
     Attributes:
-        layout: The one they had, as :func:`.key_rules.layout_of` calls it.
+        layout: Their layout before, as :func:`.key_rules.layout_of` calls it.
         kind: 'Lift', 'WideLast', another remedy's name, or 'ViT'.
-        weights: The state dict in the layout that was wanted.
-        unused: What a released student has that nothing uses, for the way back.
-        filled: Keys of such tensors that were made up, because the source has none.
+        weights: The state dict in the new layout.
+        unused: Tensors of a released checkpoint that its model never uses, to convert back.
+        filled: Keys of unused tensors that were initialised, as the source has none.
     """
 
     layout: str
@@ -37,11 +37,11 @@ def convert(weights: Weights, to: str, unused: Weights | None = None) -> Convert
     Args:
         weights: The state dict. Its tensors are shared with the result.
         to: One of ``TARGETS``.
-        unused: For Lift to the released layout, what an earlier conversion kept apart.
+        unused: For Lift to the released layout, the unused tensors of an earlier conversion.
 
     Raises:
-        ValueError: If the layout is unknown or the one that is wanted, if keys are unknown
-            or missing, or if the target has no such model.
+        ValueError: If the layout is unknown or already ``to``, if keys are unknown or
+            missing, or if the target has no such model.
 
     Example:
         >>> import mmvitkd, timm

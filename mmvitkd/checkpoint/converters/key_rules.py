@@ -1,4 +1,4 @@
-"""How the state-dict keys of each kind of student look and convert."""
+"""Rules to recognise, check and rename the state-dict keys of each kind of student."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,20 +13,20 @@ Weights = dict[str, Tensor]
 
 
 class KeyRules:
-    """The keys of a plain ViT. A remedy's rules inherit these and change what differs.
+    """Rules of a plain ViT. A remedy's rules inherit these and override what differs.
 
-    A remedy whose code was released has two layouts: MMPretrain's names, which are ours too,
-    and the released code's.
+    A remedy whose code was released has two layouts: MMPretrain's names, which mmvitkd uses
+    too, and the released code's.
 
     Attributes:
-        name: What the student is called.
+        name: The student's name in messages.
         key: A regular expression for the start of a key in MMPretrain's names that no other
             student has.
-        released_key: The same in the released code's names; empty where nothing is released.
-        block_parts: Tensors that a block has all of or none of, whatever other blocks have.
-        last_widths: Keys, and their dimension, that must be as wide as the last block.
-        unused_keys: What the released code saves and never uses, in its names. We have no
-            place for it; it is kept apart for the way back.
+        released_key: The same in the released code's names; empty if nothing was released.
+        block_parts: Tensors that come together in a block, whether or not others have them.
+        last_widths: Keys, and the dimension that must equal the width of the last block.
+        unused_keys: Keys that the released code saves and never uses, in its names. Students
+            of mmvitkd have none; their tensors are kept separately, to convert back.
     """
 
     name = 'ViT'
@@ -45,15 +45,15 @@ class KeyRules:
         return f'released_{self.name.lower()}'
 
     def detects(self, weights: Mapping[str, Tensor]) -> bool:
-        """Tell whether a state dict with MMPretrain's names is of this kind of student."""
+        """Return whether a state dict with MMPretrain's names is of this kind of student."""
         return bool(self.key) and _has_key(weights, self.key)
 
     def names(self, keys: Iterable[str]) -> Names:
-        """Return the released code's names and MMPretrain's, of a student with these keys."""
+        """Return the released code's and MMPretrain's names of a student with these keys."""
         return VIT
 
     def num_blocks(self, keys: Iterable[str]) -> int:
-        """Return the least number of blocks that a student with these released keys has."""
+        """Return the minimum number of blocks of a student with these released keys."""
         return 0
 
     def top(self, keys: set[str]) -> list[str]:
@@ -74,10 +74,10 @@ class KeyRules:
         """Rename a released state dict, or timm's.
 
         Args:
-            weights: Its tensors are shared with the results.
+            weights: The state dict; its tensors are shared with the results.
 
         Returns:
-            The state dict with MMPretrain's names, and the ``unused_keys`` it had.
+            The state dict with MMPretrain's names, and the tensors under ``unused_keys``.
 
         Raises:
             ValueError: If there are unknown keys.
@@ -88,8 +88,8 @@ class KeyRules:
         """Rename a state dict from MMPretrain's names: undo :meth:`to_mmpretrain`.
 
         Args:
-            weights: Its tensors are shared with the result.
-            unused: What :meth:`to_mmpretrain` kept apart, or None to make it up.
+            weights: The state dict; its tensors are shared with the result.
+            unused: The unused tensors from :meth:`to_mmpretrain`, or None to initialise them.
 
         Raises:
             ValueError: If there are unknown keys.
@@ -102,7 +102,7 @@ RULES: list[KeyRules] = []
 
 
 def register_key_rules(rules: type[KeyRules]) -> type[KeyRules]:
-    """Register the rules of a remedy: a class decorator. The newest are asked first."""
+    """Register the rules of a remedy (a class decorator); the latest are tried first."""
     RULES.insert(0, rules())
     return rules
 
@@ -118,29 +118,42 @@ def rules_of_layout(layout: str) -> KeyRules:
 
 
 def layout_of(keys: Iterable[str]) -> str:
-    """Return whose names a Vision Transformer's weights have.
+    """Return the layout of a Vision Transformer's weights.
 
     Args:
         keys: A state dict, or its keys.
 
     Returns:
-        'mmpretrain' (ours too), 'timm' (DeiT's too), or the layout of a remedy's released
-        code: 'released_lift', 'released_widelast' (arXiv 2511.15572).
+        'mmpretrain' (also mmvitkd's), 'timm' (also DeiT's), or the layout of a remedy's
+        released code: 'released_lift', 'released_widelast' (arXiv 2511.15572).
 
     Raises:
-        ValueError: If they are none of these.
+        ValueError: If it is none of these.
     """
     keys = list(keys)
-    marks = {r.released_layout: r.released_key for r in RULES if r.released_key}
-    marks |= dict(timm=r'blocks\.\d+\.norm1\.', mmpretrain=r'(backbone\.)?layers\.\d+\.ln1\.')
-    for layout, mark in marks.items():
-        if _has_key(keys, mark):
-            return layout
-    raise ValueError(
-        f"These are not a Vision Transformer's weights in any of the layouts "
-        f'{", ".join(sorted(marks))}; found the keys {listed(keys, SHOWN)}.'
+    layout = find_layout(keys)
+    if layout is None:
+        raise ValueError(
+            f"These are not a Vision Transformer's weights in any of the layouts "
+            f'{", ".join(sorted(_layout_patterns()))}; found the keys {listed(keys, SHOWN)}.'
+        )
+    return layout
+
+
+def find_layout(keys: Iterable[str]) -> str | None:
+    """Return the layout as :func:`layout_of` does, or None if it is unknown."""
+    keys = list(keys)
+    patterns = _layout_patterns().items()
+    return next((layout for layout, pattern in patterns if _has_key(keys, pattern)), None)
+
+
+def _layout_patterns() -> dict[str, str]:
+    """Return, for each layout, a regular expression for the start of one of its keys."""
+    patterns = {r.released_layout: r.released_key for r in RULES if r.released_key}
+    return patterns | dict(
+        timm=r'blocks\.\d+\.norm1\.', mmpretrain=r'(backbone\.)?layers\.\d+\.ln1\.'
     )
 
 
-def _has_key(keys: Iterable[str], mark: str) -> bool:
-    return any(re.match(mark, key) for key in keys)
+def _has_key(keys: Iterable[str], pattern: str) -> bool:
+    return any(re.match(pattern, key) for key in keys)

@@ -1,8 +1,8 @@
-"""The keys of Lift, also in the released code's names (arXiv 2511.15572).
+"""Rules for the keys of Lift and of its released code (arXiv 2511.15572).
 
-The released Lift is a whole timm model under ``base_model.``, of which the last norm and the
-head are never used, and the projection next to it. Our Lift has no such dead weights: they are
-kept apart, so that the way back restores the file to the bit.
+The released Lift is a complete timm model under ``base_model.``, whose last norm and head are
+never used, and a projection next to it. mmvitkd's Lift does not have the unused weights: they
+are kept separately, so that converting back restores the file bit for bit.
 """
 
 import re
@@ -15,8 +15,8 @@ from .key_rules import KeyRules, Weights, register_key_rules
 from .renaming import SHOWN, Names, rename, reverse
 from .vit import TRUNK
 
-# Read, never written: a Lift may have MMPretrain's head with hidden layers.
-ALSO_OURS: Names = [('head.layers.head.{p}', 'head.{p}')]
+# Accepted, never written: the head of a Lift with MMPretrain's VisionTransformerClsHead.
+ALSO_MMPRETRAIN: Names = [('head.layers.head.{p}', 'head.{p}')]
 
 
 @register_key_rules
@@ -32,7 +32,7 @@ class LiftKeys(KeyRules):
     )
 
     def names(self, keys: Iterable[str]) -> Names:
-        """Return the names for the projection of the last block."""
+        """Return the names, with the projection numbered as the last block."""
         keys = list(keys)
         last = (_count(r'backbone\.layers', keys) or self.num_blocks(keys)) - 1
         return [
@@ -43,10 +43,10 @@ class LiftKeys(KeyRules):
         ]
 
     def num_blocks(self, keys: Iterable[str]) -> int:
-        """Return the number of blocks of a released Lift, which projects the last's output.
+        """Return the number of blocks of a released Lift, from its projection of the last.
 
         Raises:
-            ValueError: If it projects none, or has blocks behind the one that it projects.
+            ValueError: If there is no projection, or blocks follow the projected one.
         """
         keys = list(keys)
         depth, blocks = _count('projections', keys), _count(r'base_model\.blocks', keys)
@@ -59,27 +59,27 @@ class LiftKeys(KeyRules):
         return depth
 
     def top(self, keys: set[str]) -> list[str]:
-        """Return the keys of the neck and of the head, of either of MMPretrain's two."""
+        """Return the keys of the neck and of the head, which may be of either type."""
         layers = any(key.startswith('head.layers.') for key in keys)
         head = 'head.layers.head' if layers else 'head.fc'
         return ['neck.proj.weight', 'neck.norm.weight', f'{head}.weight']
 
     def to_mmpretrain(self, weights: Weights) -> tuple[Weights, Weights]:
-        """Rename, and keep apart what nothing uses."""
+        """Rename, and separate the unused tensors."""
         unused = {key: value for key, value in weights.items() if key in self.unused_keys}
         used = {key: value for key, value in weights.items() if key not in self.unused_keys}
         return rename(used, self.names(used), "the released Lift's keys"), unused
 
     def to_released(self, weights: Weights, unused: Weights | None = None) -> Weights:
-        """Rename, and put what nothing uses back to its place."""
-        names = [*reverse(self.names(weights)), *ALSO_OURS]
+        """Rename, and put the unused tensors back in place."""
+        names = [*reverse(self.names(weights)), *ALSO_MMPRETRAIN]
         lift = rename(weights, names, 'the keys of a ViT, a LiftProjector and a linear head')
         base = {key: value for key, value in lift.items() if key.startswith('base_model.')}
         return base | (_initial_unused(lift) if unused is None else unused) | lift
 
 
 def _initial_unused(lift: Weights) -> Weights:
-    """Make what Lift never uses, of blocks C wide and K classes: norm 1 and 0, head zeros."""
+    """Initialise the tensors that Lift never uses: a norm of 1 and 0, a head of zeros."""
     position = lift['base_model.pos_embed'][0, 0]
     bias = torch.zeros_like(lift['head.bias'])
     head = bias.new_zeros(len(bias), len(position))
@@ -88,6 +88,6 @@ def _initial_unused(lift: Weights) -> Weights:
 
 
 def _count(prefix: str, keys: Iterable[str]) -> int:
-    """Return how many numbered parts there are, by the highest number."""
+    """Return the number of parts ``prefix.N``, from the highest N."""
     matches = (re.match(rf'{prefix}\.(\d+)\.', key) for key in keys)
     return max((int(match[1]) + 1 for match in matches if match), default=0)

@@ -1,4 +1,4 @@
-"""Find what a Vision Transformer's weights lack, as far as their keys and widths tell."""
+"""Find the keys that a Vision Transformer's weights lack, from their keys and widths."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,21 @@ BLOCK = {
     *('ln1.weight', 'attn.qkv.weight', 'attn.proj.weight'),
     *('ln2.weight', 'ffn.layers.0.0.weight', 'ffn.layers.1.weight'),
 }
-# Of these, weight and bias come together; elsewhere a bias is a choice.
+# In these, weight and bias come together; elsewhere a bias is optional.
 WITH_BIAS = re.compile(r'(.*(ln\d|norm|head|head_dist|pre_logits|fc))\.weight')
 
 
 def missing_keys(keys: Iterable[str], rules: KeyRules = PLAIN, depth: int = 0) -> list[str]:
     """Return the keys that a state dict should have in addition to those it has.
 
-    The patch embedding and the tokens; all blocks up to the highest number, each with what
-    any of them has (WideLast's projection is a wide block's own); a last norm where there
-    is a head, which a backbone alone may lack; the partner of each weight or bias.
+    It should have the patch embedding and the tokens; all blocks up to the highest number,
+    each with the parts that any of them has (except ``rules.block_parts``); a last norm if
+    there is a head; and both weight and bias of a layer that has either.
 
     Args:
-        keys: MMPretrain's names.
-        rules: Those of this kind of student.
-        depth: The least number of blocks, where that is known.
+        keys: A state dict with MMPretrain's names, or its keys.
+        rules: The rules of this kind of student.
+        depth: The minimum number of blocks, if it is known.
     """
     found = set(keys)
     wanted = {*_stem(found), *_blocks(found, depth, rules.block_parts), *rules.top(found)}
@@ -36,14 +36,14 @@ def missing_keys(keys: Iterable[str], rules: KeyRules = PLAIN, depth: int = 0) -
 
 
 def missing_between_widths(weights: Mapping[str, Tensor], rules: KeyRules = PLAIN) -> list[str]:
-    """Return the keys without which neighbouring parts have different widths.
+    """Return the keys that are missing where neighbouring parts have different widths.
 
     A block that is wider than its input needs the projection of its remedy. If a last norm, or
     Lift's projection, has another width than the last block, blocks are missing.
 
     Args:
-        weights: With MMPretrain's names, and nothing that :func:`missing_keys` finds missing.
-        rules: Those of this kind of student.
+        weights: A state dict with MMPretrain's names that :func:`missing_keys` finds complete.
+        rules: The rules of this kind of student.
     """
     width = weights['backbone.patch_embed.projection.weight'].shape[0]
     wanted, number = [], 0
@@ -60,7 +60,7 @@ def missing_between_widths(weights: Mapping[str, Tensor], rules: KeyRules = PLAI
 
 
 def _by_number(key: str) -> list[tuple[int, str]]:
-    """Sort layers.2 before layers.10."""
+    """Return a sort key that puts layers.2 before layers.10."""
     return [(int(part), '') if part.isdigit() else (0, part) for part in key.split('.')]
 
 
@@ -68,9 +68,9 @@ def _stem(found: set[str]) -> list[str]:
     stem = ['backbone.patch_embed.projection.weight', 'backbone.pos_embed']
     if not any(key.startswith('backbone.pre_norm.') for key in found):
         stem.append('backbone.patch_embed.projection.bias')
-    # Where the mean over the patches is normalised, a class token is a choice.
-    mean = any(key.startswith('backbone.ln2.') for key in found)
-    return stem if mean else ['backbone.cls_token', *stem]
+    # Where the mean over the patches is normalised, a class token is optional.
+    uses_mean = any(key.startswith('backbone.ln2.') for key in found)
+    return stem if uses_mean else ['backbone.cls_token', *stem]
 
 
 def _blocks(found: set[str], depth: int, own_parts: frozenset[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Rename a state dict by a table of names that is read in either direction."""
+"""Rename a state dict by a table of names that can be reversed."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from ...utils.errors import listed
 
 Names = Sequence[tuple[str, str]]
 
-SHOWN = 10  # of the keys in a message
+SHOWN = 10  # keys in a message
 FIELDS = {'{n}': r'(?P<n>\d+)', '{p}': r'(?P<p>weight|bias)'}
 
 
@@ -19,13 +19,13 @@ def reverse(names: Names) -> Names:
 
 
 def rename(weights: dict[str, Tensor], names: Names, wanted: str) -> dict[str, Tensor]:
-    """Give every tensor the name that a table has for it.
+    """Rename tensors by a table.
 
     Args:
         weights: The tensors; they are shared with the result, in the same order.
-        names: Pairs of names, from and to. ``{n}`` is a number and ``{p}`` is weight or
-            bias; the name to has those of the name from.
-        wanted: What the table is for, for the message.
+        names: Pairs (old name, new name). ``{n}`` stands for a number and ``{p}`` for weight
+            or bias; the new name has those of the old.
+        wanted: What the old names should be, for the message.
 
     Raises:
         ValueError: If a key is not in the table, or two keys get one name.

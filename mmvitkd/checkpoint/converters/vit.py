@@ -1,10 +1,10 @@
-"""Rename Vision Transformers between timm's keys and MMPretrain's."""
+"""Rename the keys of Vision Transformers between timm and MMPretrain."""
 
 from torch import Tensor
 
 from .renaming import Names, rename, reverse
 
-# timm's name and MMPretrain's, of what lies in a backbone without its last norm.
+# timm's and MMPretrain's names of a backbone without its last norm.
 TRUNK: Names = [
     ('cls_token', 'backbone.cls_token'),
     ('dist_token', 'backbone.dist_token'),
@@ -20,7 +20,7 @@ TRUNK: Names = [
     ('blocks.{n}.mlp.fc2.{p}', 'backbone.layers.{n}.ffn.layers.1.{p}'),
     ('blocks.{n}.ls2.gamma', 'backbone.layers.{n}.ffn.gamma2.weight'),
 ]
-# timm normalises before or after it pools; MMPretrain's ln2 is behind 'avg_featmap'.
+# timm normalises before or after pooling; MMPretrain's ln2 follows 'avg_featmap'.
 TOP: Names = [
     ('norm.{p}', 'backbone.ln1.{p}'),
     ('fc_norm.{p}', 'backbone.ln2.{p}'),
@@ -30,7 +30,7 @@ TOP: Names = [
 ]
 VIT: Names = [*TRUNK, *TOP]
 
-# Read, never written: the names of DeiT III's own release, and of LinearClsHead.
+# Accepted, never written: the names of DeiT III's own release, and of LinearClsHead.
 ALSO_TIMM: Names = [
     ('blocks.{n}.gamma_1', 'backbone.layers.{n}.attn.gamma1.weight'),
     ('blocks.{n}.gamma_2', 'backbone.layers.{n}.ffn.gamma2.weight'),
@@ -41,14 +41,14 @@ ALSO_MMPRETRAIN: Names = [('head.{p}', 'head.fc.{p}')]
 def timm_to_mmpretrain(weights: dict[str, Tensor], names: Names = VIT) -> dict[str, Tensor]:
     """Rename a ViT or DeiT of timm for MMPretrain's ImageClassifier.
 
-    The head is a VisionTransformerClsHead's, or a DeiTClsHead's where there are two.
+    The head becomes a VisionTransformerClsHead's, or a DeiTClsHead's if there are two.
 
     Args:
         weights: timm's state dict. Its tensors are shared with the result.
         names: timm's names and MMPretrain's.
 
     Raises:
-        ValueError: If there are keys for which MMPretrain has no place, such as registers.
+        ValueError: If MMPretrain has no counterpart of a key, such as register tokens.
     """
     wanted = "the keys of timm's VisionTransformer that MMPretrain has"
     return rename(weights, [*names, *ALSO_TIMM], wanted)
@@ -64,14 +64,14 @@ def mmpretrain_to_timm(weights: dict[str, Tensor], names: Names = VIT) -> dict[s
         names: timm's names and MMPretrain's.
 
     Raises:
-        ValueError: If there are keys for which timm has no place, such as a neck's.
+        ValueError: If timm has no counterpart of a key, such as a neck's.
     """
     wanted = "the keys of MMPretrain's VisionTransformer that timm has"
     return rename(with_prefix(weights), reverse([*names, *ALSO_MMPRETRAIN]), wanted)
 
 
 def with_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights as a classifier has them, also of a backbone alone."""
+    """Return a classifier's weights as they are, those of a backbone alone with a prefix."""
     if any(key.startswith(('backbone.', 'head.', 'neck.')) for key in weights):
         return weights
     return {f'backbone.{key}': value for key, value in weights.items()}

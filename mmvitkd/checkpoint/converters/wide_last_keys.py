@@ -1,4 +1,4 @@
-"""The keys of WideLast, also in the released code's names (arXiv 2511.15572)."""
+"""Rules for the keys of WideLast and of its released code (arXiv 2511.15572)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ WIDE: Names = [
     ('blocks.{n}.proj_in.{p}', 'backbone.layers.{n}.proj_in.{p}'),
     ('blocks.{n}.proj_norm.{p}', 'backbone.layers.{n}.proj_norm.{p}'),
 ]
-# Tensors as wide as what enters a block.
+# Tensors as wide as the input of a block.
 INPUT_WIDTHS = re.compile(r'backbone\.(patch_embed\.projection|layers\.\d+\.ln1)\.weight')
 
 
@@ -27,7 +27,7 @@ class WideLastKeys(KeyRules):
     block_parts = frozenset({'proj_in.weight', 'proj_norm.weight', 'proj_norm.bias'})
 
     def detects(self, weights: Mapping[str, Tensor]) -> bool:
-        """Tell by the keys, or by the widths of the blocks where these keys were lost."""
+        """Return whether blocks are wider than others, by their keys or their widths."""
         widths = {v.shape[0] for k, v in weights.items() if INPUT_WIDTHS.fullmatch(k)}
         return super().detects(weights) or len(widths) > 1
 

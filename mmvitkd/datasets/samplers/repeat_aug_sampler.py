@@ -1,4 +1,4 @@
-"""Repeat augmented images, with a choice of the epoch's length."""
+"""Repeat each image within an epoch, with a choice of the epoch's length."""
 
 from collections.abc import Sized
 from logging import WARNING
@@ -59,5 +59,5 @@ class RepeatAugSampler(_RepeatAugSampler):  # type: ignore[misc]  # MMPretrain i
             raise ValueError(
                 f'sampler.length={length!r}: an epoch of {len(dataset)} images over '
                 f"{self.world_size} ranks is empty; 'deit' needs at least {MULTIPLE} images, "
-                'and no more ranks than that.'
+                'and at most as many ranks.'
             )

@@ -1,4 +1,4 @@
-"""Decode JPEG files to Pillow's pixels with OpenCV: faster, and at a reduced scale."""
+"""Decode JPEG files with OpenCV to Pillow's pixels, faster, or at a reduced scale."""
 
 from io import BytesIO
 
@@ -15,18 +15,18 @@ REDUCED = {
 
 
 def jpeg_shape(content: bytes) -> tuple[int, int] | None:
-    """Return (H, W) of a JPEG that is complete, upright, and grey or RGB.
+    """Return (H, W) of a complete and upright JPEG, grey or RGB.
 
     Returns:
-        None for any other file, which Pillow must decode: OpenCV fills up truncated images,
-        and converts CMYK differently.
+        None for any other file, which Pillow must decode: OpenCV fills in what a truncated
+        image lacks, and converts CMYK differently.
 
     Raises:
         Exception: Whatever Pillow raises if it cannot open the file.
     """
     if not (content.startswith(b'\xff\xd8') and content.endswith(b'\xff\xd9')):
         return None
-    with Image.open(BytesIO(content)) as image:  # the header alone
+    with Image.open(BytesIO(content)) as image:  # reads the header only
         upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         if image.format != 'JPEG' or image.mode not in ('L', 'RGB') or not upright:
             return None
@@ -34,7 +34,7 @@ def jpeg_shape(content: bytes) -> tuple[int, int] | None:
 
 
 def decode_jpeg(content: bytes, reduction: int = 1) -> np.ndarray | None:
-    """Decode a file of which :func:`jpeg_shape` gives the shape (H, W).
+    """Decode a file that :func:`jpeg_shape` accepts, with its shape (H, W).
 
     Args:
         content: The file's bytes.
@@ -52,12 +52,12 @@ def decode_jpeg(content: bytes, reduction: int = 1) -> np.ndarray | None:
 
 
 def reduction_of(crop: tuple[int, int], target: tuple[int, int], reserve: float) -> int:
-    """Return the largest reduction that leaves a crop ``reserve`` times its target's size.
+    """Return the largest reduction at which a crop is ``reserve`` times its target's size.
 
     Args:
         crop: (H, W) in pixels of the image.
         target: (H, W) that the crop will be resized to.
-        reserve: The least ratio of the reduced crop's sides to the target's.
+        reserve: The minimum ratio of the reduced crop's sides to the target's.
     """
     reserves = (reserve * target[0], reserve * target[1])
     fits = (r for r in REDUCED if crop[0] >= r * reserves[0] and crop[1] >= r * reserves[1])

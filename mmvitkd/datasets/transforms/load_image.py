@@ -13,15 +13,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...registry import TRANSFORMS
 
-LA_CANVAS = (124, 117, 104)  # mmcv's, under transparent grey
+LA_CANVAS = (124, 117, 104)  # mmcv's background of transparent grey images
 
 
 class UnreadableImageError(ValueError):
-    """An image cannot be read.
+    """Raised when an image cannot be read.
 
     Args:
-        path: Its file.
-        reason: Why not.
+        path: The image file.
+        reason: Why it cannot be read.
     """
 
     def __init__(self, path: str, reason: str) -> None:
@@ -32,12 +32,12 @@ class UnreadableImageError(ValueError):
 
 @TRANSFORMS.register_module()
 class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
-    """MMPretrain's ``LoadImageFromFile`` for unchecked images.
+    """MMPretrain's ``LoadImageFromFile`` for images that may be broken.
 
     Pillow decodes, as in MMPretrain with ``imdecode_backend='pillow'``: palette, CMYK, grey and
     transparent images become BGR, and the EXIF orientation is applied. Unlike there, 16-bit
-    grey is divided by 256 instead of clipped to white, and whatever cannot be decoded raises an
-    :class:`UnreadableImageError`, which ``ImageFolder`` handles.
+    grey is divided by 256 instead of clipped to white, and an image that cannot be decoded
+    raises an :class:`UnreadableImageError`, which ``ImageFolder`` handles.
 
     Required keys: ``img_path``. Added keys: ``img`` (H, W, 3) uint8, ``img_shape``,
     ``ori_shape``. A sample with an ``img`` does not change: MMPretrain's inferencers load the
@@ -102,11 +102,11 @@ def read_content(path: str, backend_args: dict[str, Any] | None = None) -> bytes
 
 @contextmanager
 def named_unreadable(path: str) -> Iterator[None]:
-    """Turn every error of decoding into an ``UnreadableImageError`` of the file."""
+    """Turn decoding errors into an ``UnreadableImageError`` that names the file."""
     try:
         yield
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(path, 'not an image that Pillow knows') from error
+        raise UnreadableImageError(path, 'not an image format that Pillow supports') from error
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's plugins raise all kinds
@@ -117,12 +117,12 @@ def decode(content: bytes) -> np.ndarray:
     """Decode the bytes of a file to (H, W, 3), uint8, BGR; errors are Pillow's."""
     with Image.open(BytesIO(content)) as image:
         # Pillow opens 16-bit PGM files as 32-bit integers.
-        wide = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
-        if not wide and image.mode in ('I', 'F'):
+        is_16_bit = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
+        if not is_16_bit and image.mode in ('I', 'F'):
             kind = 'floating point' if image.mode == 'F' else '32-bit integer'
             raise ValueError(f'{kind} pixels have no known range; convert it to 8 or 16 bits')
         ImageOps.exif_transpose(image, in_place=True)
-        if wide:
+        if is_16_bit:
             high_byte = (np.asarray(image) >> 8).astype(np.uint8)
             return np.repeat(high_byte[..., None], 3, axis=-1)
         return cv2.cvtColor(np.asarray(_as_rgb(image)), cv2.COLOR_RGB2BGR)

@@ -16,7 +16,7 @@ from .load_image import decode, named_unreadable, read_content
 
 SMOOTH = ('bilinear', 'bicubic')
 INTERPOLATIONS = {'torch': SMOOTH, 'pillow': (*SMOOTH, 'lanczos')}
-# The least ratio of a crop's sides to its target's after decoding at a reduced scale. At 2,
+# The minimum ratio of a crop's sides to its target's after decoding at a reduced scale. At 2,
 # photographs are within 43 dB of full decoding; at 1.5, some are not within 40
 # (docs/performance.md).
 RESERVE = 2.0
@@ -62,10 +62,10 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
         scale: Height and width of the result, or one number for both.
         crop_ratio_range: Smallest and largest share of the image's area.
         aspect_ratio_range: Smallest and largest width / height of the crop.
-        max_attempts: Draws of a crop that fits, before the centre of the image is taken.
+        max_attempts: Draws of a crop that fits, before the centre of the image is used.
         interpolation: 'bicubic' or 'bilinear'; with Pillow also 'lanczos'.
-        backend: 'torch' or 'pillow', which resizes. 'torch' differs from 'pillow' by a grey
-            level here and there (70 dB), and takes a fraction of the time.
+        backend: What resizes: 'torch' or 'pillow'. 'torch' differs from 'pillow' by one grey
+            level in a few pixels (70 dB), and takes a fraction of the time.
         draft_decode: Whether to decode JPEG images at 1/2, 1/4 or 1/8 of their scale where the
             crop is still twice as large as the result on each side. The crop's edges then move
             to multiples of 2, 4 or 8 pixels of the image. Photographs stay within 43 dB of the
@@ -73,7 +73,7 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
         backend_args: MMEngine's file backend; by default chosen by the path.
 
     Raises:
-        ValueError: If ``backend`` or ``interpolation`` is none of these.
+        ValueError: If ``backend`` or ``interpolation`` is unknown.
     """
 
     @renamed_arguments(reduced_decoding='draft_decode')
@@ -121,7 +121,7 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
             shape: (H, W) of the image.
             is_jpeg: Whether it can be decoded at a reduced scale.
         """
-        # MMPretrain takes an image, of which it needs the shape only.
+        # MMPretrain's method takes an image, but uses its shape only.
         top, left, height, width = self.rand_crop_params(np.broadcast_to(np.uint8(0), shape))
         if not (is_jpeg and self.draft_decode):
             return CropBox(top, left, height, width, reduction=1)

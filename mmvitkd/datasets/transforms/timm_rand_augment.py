@@ -29,7 +29,7 @@ class TimmRandAugment(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
         fill_color: R, G and B where a geometric operation leaves pixels empty; by default the
             rounded mean of ImageNet, as in timm.
         interpolation: 'bicubic', 'bilinear' or another of timm's; 'random' draws one of
-            these two for each operation.
+            the first two for each operation.
 
     Raises:
         ValueError: If the policy or the interpolation is unknown to timm.
@@ -41,7 +41,7 @@ class TimmRandAugment(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
         fill_color: Sequence[int] = (124, 116, 104),
         interpolation: str = 'bicubic',
     ) -> None:
-        # Imported here, as timm adds a tenth to the time of `import mmvitkd`.
+        # Imported here: timm adds a tenth to the time of `import mmvitkd`.
         from timm.data.auto_augment import rand_augment_transform
         from timm.data.transforms import str_to_pil_interp
 
@@ -56,7 +56,7 @@ class TimmRandAugment(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
         except (AssertionError, KeyError, ValueError) as error:
             raise ValueError(
                 f'TimmRandAugment: policy={policy!r}, interpolation={interpolation!r}: timm '
-                f"does not know them; wanted for example 'rand-m9-mstd0.5-inc1' and "
+                f"does not accept them; wanted for example 'rand-m9-mstd0.5-inc1' and "
                 f"'bicubic'. ({type(error).__name__}: {error})"
             ) from error
 

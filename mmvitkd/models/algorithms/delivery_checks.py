@@ -1,4 +1,4 @@
-"""Check what deliveries rule out: they carry a function's output across models."""
+"""Check options against deliveries, which pass a function's output between the models."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,16 +11,16 @@ from ..utils.compilation import check_recorders_compile, compile_student
 def options_with_deliveries(
     distiller: Mapping[str, Any] | None, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the live teacher's options; with deliveries it does not stop early.
+    """Return the live teacher's options, without ``stop_early`` if there are deliveries.
 
-    What is delivered may be computed after all that is recorded.
+    A delivered output may be computed after everything that is recorded.
 
     Args:
         distiller: The config of a ``ConfigurableDistiller``.
-        options: As of :class:`~mmvitkd.models.teachers.Teacher`.
+        options: The options of a :class:`~mmvitkd.models.teachers.Teacher`.
 
     Raises:
-        ValueError: If there are deliveries, and the teacher is to be compiled.
+        ValueError: If there are deliveries, and the options compile the teacher.
     """
     deliveries = (distiller or {}).get('distill_deliveries')
     if not deliveries:
@@ -51,6 +51,6 @@ def compile_student_of(distiller: Any, student: nn.Module) -> None:
 def _refuse(deliveries: Mapping[str, Any], option: str) -> None:
     name = next(iter(deliveries))
     raise ValueError(
-        f"{option}=True: distiller.distill_deliveries['{name}'] replaces code while it runs, "
-        'which would be compiled again in each step; wanted no deliveries.'
+        f"{option}=True: distiller.distill_deliveries['{name}'] replaces a function in each "
+        'step, and its callers would be compiled again each time; wanted no deliveries.'
     )

@@ -1,4 +1,4 @@
-"""MMRazor's distiller, which is given the teacher's tensors."""
+"""Adapt MMRazor's distiller to a teacher that is not part of the model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,12 @@ from ...registry import MODELS
 class FeatureDistiller(ConfigurableDistiller):  # type: ignore[misc]  # MMRazor is untyped
     """``ConfigurableDistiller`` for a teacher that is not part of the model.
 
-    The losses read the student's records from its recorders, as in MMRazor, and the teacher's
-    tensors as the teacher handed them over.
+    The losses read the student's features from its recorders, as in MMRazor, and the teacher's
+    from ``teacher_tensors``.
 
     Attributes:
-        teacher_tensors: Those of the batch at hand, by the names of ``teacher_recorders``.
+        teacher_tensors: The teacher's tensors for the current batch, by the names of
+            ``teacher_recorders``.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -32,15 +33,17 @@ class FeatureDistiller(ConfigurableDistiller):  # type: ignore[misc]  # MMRazor 
         connector: str | None = None,
         connector_idx: int | None = None,
     ) -> Any:
-        """Return what a loss is given for an argument; see MMRazor's."""
+        """Return the value of a loss's argument; see MMRazor's method.
+
+        Raises:
+            ValueError: If a later call than the teacher's first is asked for.
+        """
         if from_student:
             return super().get_record(
                 recorder, True, record_idx, data_idx, connector, connector_idx
             )
         if record_idx != 0:
-            raise ValueError(
-                f'record_idx={record_idx}: a teacher hands over the first call only'
-            )
+            raise ValueError(f'record_idx={record_idx}: a teacher returns the first call only')
         record = self.teacher_tensors[recorder]
         if data_idx is not None:
             record = record[data_idx]
@@ -50,7 +53,7 @@ class FeatureDistiller(ConfigurableDistiller):  # type: ignore[misc]  # MMRazor 
 
 
 def build_distiller(config: Mapping[str, Any]) -> FeatureDistiller:
-    """Build a distiller; MMRazor's ``ConfigurableDistiller`` becomes ours.
+    """Build a distiller, with :class:`FeatureDistiller` for ``ConfigurableDistiller``.
 
     Raises:
         ValueError: If it is of another type, or MMRazor refuses the config, for example an

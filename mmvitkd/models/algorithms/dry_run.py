@@ -1,4 +1,4 @@
-"""Send one blank image through both models and every loss, at build."""
+"""Run both models and every loss on one blank image when a distillation is built."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,22 @@ from ..utils.adapters import input_size_of
 from ..utils.distiller_checks import PAIR
 from ..utils.features import Features
 
-# For models that take any size and state none.
+# The image size to try if neither model states its own.
 ANY_SIZE = (224, 224)
 
 
 def dry_run(algorithm: Any) -> None:
-    """Compute every loss of a distillation once, so that a misfit fails before training.
+    """Compute every loss of a distillation once, so that misfits fail before training.
 
-    In eval mode, without gradient: no random number is drawn, no statistic changed. What is
-    resized for the teacher, and what of it for the student, goes into the log.
+    In eval mode and without gradients: no random number is drawn and no statistic changes.
+    Whether images are resized for the teacher, or its features for the student, is logged.
 
     Args:
         algorithm: A ``FeatureDistill`` with its student, teacher and distiller.
 
     Raises:
-        ValueError: Names the teacher or the loss mapping, and says what does not fit.
+        ValueError: If something does not fit; the message names the teacher, the student or
+            the loss mapping.
     """
     size = input_size_of(algorithm.student) or algorithm.teacher.input_size
     if size is None:
@@ -52,7 +53,7 @@ def dry_run(algorithm: Any) -> None:
             try:
                 arguments = {k: _record(distiller, r) for k, r in mapping.items()}
                 _check_projectors(distiller, mapping, arguments)
-                _compare(name, arguments)
+                _check_shapes(name, arguments)
                 distiller.distill_losses[name](**arguments)
             except Exception as error:
                 raise ValueError(
@@ -89,13 +90,13 @@ def _run_student(student: Any, blank: Tensor) -> None:
     except Exception as error:
         raise ValueError(
             f'architecture: it cannot compute its loss for one image of {size[0]} x {size[1]}; '
-            'in_channels of neck and head must be the width of what is before them '
+            'in_channels of neck and head must be the width of their input '
             f'({type(error).__name__}: {error})'
         ) from error
 
 
 def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
-    """Return what a loss is given for an argument; an error of its connector names it."""
+    """Return the value of a loss's argument; errors of its connector name the connector."""
     try:
         return distiller.get_record(**record)
     except Exception as error:
@@ -109,7 +110,7 @@ def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
 def _check_projectors(
     distiller: Any, mapping: Mapping[str, Mapping[str, Any]], arguments: dict[str, Any]
 ) -> None:
-    """Refuse a projector to another width than the teacher's: the loss would pool it away."""
+    """Check that projectors have the teacher's width: a loss would pool others silently."""
     for record in mapping.values():
         name = record.get('connector')
         if not name:
@@ -117,8 +118,8 @@ def _check_projectors(
         connector = distiller.connectors[name]
         if not isinstance(connector, ProjectorConnector) or connector.out_channels is None:
             continue
-        for other, found in arguments.items():
-            width = _width(found)
+        for other, value in arguments.items():
+            width = _width(value)
             if width not in (None, connector.out_channels):
                 raise ValueError(
                     f'{_connector_key(distiller, name)}.out_channels={connector.out_channels}, '
@@ -137,15 +138,15 @@ def _connector_key(distiller: Any, name: str) -> str:
     return 'pair_projector'
 
 
-def _width(found: Any) -> int | None:
+def _width(value: Any) -> int | None:
     """Return the number of channels of features, a map or logits."""
-    if isinstance(found, Features):
-        return int(found.tokens.shape[2])
-    return int(found.shape[1]) if isinstance(found, Tensor) else None
+    if isinstance(value, Features):
+        return int(value.tokens.shape[2])
+    return int(value.shape[1]) if isinstance(value, Tensor) else None
 
 
-def _compare(loss: str, arguments: dict[str, Any]) -> None:
-    """Refuse logits over different classes; log which of the teacher's features are resized."""
+def _check_shapes(loss: str, arguments: dict[str, Any]) -> None:
+    """Check that logits have the same classes; log how features are aligned."""
     preds_S, preds_T = arguments.get('preds_S'), arguments.get('preds_T')
     if (
         isinstance(preds_S, Tensor)
@@ -157,26 +158,26 @@ def _compare(loss: str, arguments: dict[str, Any]) -> None:
             f'the student has {preds_S.shape[1]} classes, the teacher '
             f'{preds_T.shape[1]} outputs, and {loss} compares them class by class. The '
             'feature losses work with this teacher: leave the logits out with '
-            'distiller=dict(_delete_=True), and give the label loss its weight back with '
+            'distiller=dict(_delete_=True), and restore the weight of the label loss with '
             'architecture.head.loss.loss_weight=1.0.'
         )
     grids = _grid(preds_S), _grid(preds_T)
     if None in grids:
         return
-    for line in _bridges(grids, (_width(preds_S), _width(preds_T))):
+    for line in _alignment(grids, (_width(preds_S), _width(preds_T))):
         print_log(f'{loss}: {line}', logger='current')
 
 
-def _grid(found: Any) -> tuple[int, ...] | None:
+def _grid(value: Any) -> tuple[int, ...] | None:
     """Return (H, W) of features or a map."""
-    if isinstance(found, Features):
-        return found.grid
-    is_map = isinstance(found, Tensor) and found.dim() == 4
-    return tuple(found.shape[2:]) if is_map else None
+    if isinstance(value, Features):
+        return value.grid
+    is_map = isinstance(value, Tensor) and value.dim() == 4
+    return tuple(value.shape[2:]) if is_map else None
 
 
-def _bridges(grids: tuple[Any, Any], widths: tuple[Any, Any]) -> list[str]:
-    """Say how features of two grids and widths are brought together."""
+def _alignment(grids: tuple[Any, Any], widths: tuple[Any, Any]) -> list[str]:
+    """Describe how features of two grids and widths are aligned."""
     lines = []
     if grids[0] != grids[1]:
         (h, w), (teacher_h, teacher_w) = grids

@@ -1,4 +1,4 @@
-"""Distillation of a student from a frozen teacher, with MMRazor's distiller."""
+"""Distil a student from a frozen teacher, with MMRazor's distiller."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,22 +29,22 @@ from .pair_config import Pair, expand_pairs
 class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
     """A single-teacher distillation: the student's own loss plus the distiller's.
 
-    Unlike ``mmrazor.SingleTeacherDistill``, the teacher is not part of the module tree, is
-    always in eval mode, is loaded strictly and computes no loss; and records are released
-    after every step, so that the model can be copied at any time.
+    Unlike in ``mmrazor.SingleTeacherDistill``, the teacher is not part of the module tree, is
+    always in eval mode, is loaded strictly and computes no loss; and recorded features are
+    released after every step, so that the model can be copied at any time.
 
     Args:
         architecture: The student: an MMPretrain classifier or its config.
         teacher: The teacher: ``'timm:NAME'``, a config file, a config
-            (:func:`~mmvitkd.models.teachers.config.teacher_config`) or what one builds: a
-            model, which becomes a live :class:`~mmvitkd.models.teachers.Teacher`, or a
+            (:func:`~mmvitkd.models.teachers.config.teacher_config`), a model, which becomes
+            a live :class:`~mmvitkd.models.teachers.Teacher`, or a
             :class:`~mmvitkd.models.teachers.BaseTeacher` of any type. None for a model that
             is only evaluated.
         distiller: The config of MMRazor's ``ConfigurableDistiller``.
         teacher_ckpt: A local file with the teacher's weights.
         allow_random_teacher: Whether a teacher that nothing was loaded into is accepted.
-        student_ckpt: A local file with a pretrained narrow model, which fills all of the
-            student that was not widened; see :func:`~mmvitkd.models.students.narrow_start`.
+        student_ckpt: A local file with a pretrained narrow model, which initialises all of
+            the student that was not widened; see :func:`~mmvitkd.models.students.narrow_start`.
         pairs: Shorthand: (student layer, teacher layer) pairs, distilled by ``pair_loss``;
             see :func:`~mmvitkd.models.algorithms.pair_config.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
@@ -53,10 +53,10 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             ``dict(in_channels=192, out_channels=384)``; see
             :class:`~mmvitkd.models.connectors.ProjectorConnector`.
         data_preprocessor: The config of the student's data preprocessor.
-        init_cfg: The weight initialisation of the whole.
+        init_cfg: MMEngine's initialisation config of the whole model.
         teacher_options: How a live teacher computes: ``stop_early``, ``precision``,
             ``compile`` and ``cuda_stream`` of :class:`~mmvitkd.models.teachers.Teacher`.
-        compile_student: Whether the student's backbone is compiled, to train; see
+        compile_student: Whether the student's backbone is compiled for training; see
             :func:`~mmvitkd.models.utils.compilation.compile_student`.
         channels_last: Whether both models and their images are laid out in memory with their
             channels last.
@@ -64,7 +64,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
     Raises:
         FileNotFoundError: If ``teacher_ckpt`` or ``student_ckpt`` does not exist.
         ValueError: If one of them does not fit, or a recorder, mapping, pair, loss or
-            option does not fit the two models. One image is sent through both to find out.
+            option does not fit the two models, which a dry run with one image finds out.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         channels_last: bool = False,
     ) -> None:
         if isinstance(architecture, dict) and data_preprocessor is not None:
-            # The student gets it, and lends it to the algorithm: there is only one.
+            # The student owns the preprocessor, and the algorithm shares it.
             architecture = {'data_preprocessor': data_preprocessor, **architecture}
             data_preprocessor = None
         super().__init__(architecture, data_preprocessor, init_cfg)
         options = check_options(teacher_options, 'teacher_options.')
         _check_switches(compile_student=compile_student, channels_last=channels_last)
-        self.distillation_stopped = False  # what MMRazor's StopDistillHook sets
+        self.distillation_stopped = False  # set by MMRazor's StopDistillHook
         self._start: Initialization | None = None
         if student_ckpt is not None:
             self._start = narrow_start(self.student, student_ckpt)
@@ -138,7 +138,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         return architecture
 
     def init_weights(self) -> None:
-        """Initialise the student, then fill it from ``student_ckpt``."""
+        """Initialise the student, then load the weights of ``student_ckpt``."""
         super().init_weights()
         if self._start is not None:
             self._start.load(self.student)
@@ -150,7 +150,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         data_samples: list[DataSample] | None = None,
         mode: str = 'tensor',
     ) -> Any:
-        """Compute what the mode says, as MMRazor's, channels last if asked for."""
+        """Run one of MMEngine's modes: 'loss', 'predict' or 'tensor'."""
         if self._channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return super().forward(inputs, data_samples, mode)
@@ -162,7 +162,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
 
         Args:
             inputs: (B, 3, H, W), normalised for the student.
-            data_samples: The labels.
+            data_samples: The data samples of the images, with their labels.
 
         Returns:
             ``student.*`` and ``distill.*``; MMEngine sums those whose key has "loss".
@@ -189,8 +189,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
 
         Args:
             inputs: (B, 3, H, W), normalised for the student.
-            data_samples: The samples that they are of.
-            dry_run: Whether these images are of no data set; see ``BaseTeacher.dry_run``.
+            data_samples: The data samples of the images.
+            dry_run: Whether the images are from no data set; see ``BaseTeacher.dry_run``.
 
         Yields:
             The student's losses.
@@ -219,9 +219,9 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
                 recorder.reset_data_buffer()
 
     def get_layer_depth(self, param_name: str) -> tuple[int, int]:
-        """Return a parameter's depth for layer-wise learning rate decay, and the depths.
+        """Return a parameter's depth and the number of depths, for layer-wise decay.
 
-        The student's own; what is not the student's counts as its head.
+        Parameters outside the student count as part of its head.
         """
         student: Any = self.student
         if param_name.startswith(STUDENT_PREFIX):
@@ -233,7 +233,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         return depths - 1, depths
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> 'FeatureDistill':
-        """Move the teacher too, which is not in the module tree."""
+        """Apply a function to the teacher too, which is not in the module tree."""
         super()._apply(fn, recurse)
         if self.teacher is not None:
             self.teacher.apply(fn)

@@ -1,4 +1,4 @@
-"""Read from its loss mappings which layers a distillation compares."""
+"""Find the layers that a distillation compares, from its loss mappings."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -7,12 +7,12 @@ from mmrazor.models.task_modules.recorder import ModuleOutputsRecorder
 
 
 class LayerPair(NamedTuple):
-    """A layer of the student, and what of the teacher it is compared with.
+    """A layer of the student and the teacher's tensor that it is compared with.
 
     Attributes:
         name: The name of the loss, without 'loss_'.
         student: The name of a module of the student.
-        teacher: The name of a tensor that the teacher hands over.
+        teacher: The name of a tensor of the teacher.
     """
 
     name: str
@@ -44,5 +44,5 @@ def layer_pairs(distiller: Any) -> list[LayerPair]:
 
 
 def _is_first(records: list[Mapping[str, Any]]) -> bool:
-    """Whether all are of a module's first call, and the first or only tensor of it."""
+    """Return whether all are the first tensor of a module's first call."""
     return not any(record.get('record_idx') or record.get('data_idx') for record in records)

@@ -1,4 +1,4 @@
-"""Write the shorthand ``pairs=[(s, t), ...]`` out in MMRazor's vocabulary."""
+"""Expand the shorthand ``pairs=[(s, t), ...]`` to the config of MMRazor's distiller."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -14,7 +14,7 @@ Pair = tuple[int | str, int | str]
 
 
 class Layers(Protocol):
-    """What is asked of a student's adapter, and of a teacher; see ``BaseTeacher``."""
+    """What pairs need of a student's adapter and of a teacher; see ``BaseTeacher``."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -45,26 +45,26 @@ def expand_pairs(
             (B, N, C) or a map, such as ``'neck.norm'`` for Lift.
         loss: The config of the loss of every pair. The sum over the pairs is their mean
             times ``loss_weight`` (arXiv 2511.15572: several layers).
-        student: The student's adapter, which knows its blocks and their layout.
-        teacher: The teacher, which knows the same.
+        student: The student's adapter, with its blocks and their layout.
+        teacher: The teacher, with the same.
         projector: The config of a ``ProjectorConnector`` for the student's side of every
-            pair, each with weights of its own. Where it normalises with BatchNorm, the
-            teacher's side gets one of its own, too, as in ProjectorKD (arXiv 2511.06848).
+            pair, each with weights of its own. If it normalises with BatchNorm, the
+            teacher's side is normalised likewise, as in ProjectorKD (arXiv 2511.06848).
 
     Returns:
         The full config of the distiller.
 
     Raises:
-        ValueError: If a pair is not a pair, an index cannot be resolved, or a projector
-            lacks its widths.
+        ValueError: If pairs are malformed, an index cannot be resolved, a name is taken, or
+            a projector lacks its widths.
     """
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
         raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
-    whole = loss.get('loss_weight', 1.0)
-    if isinstance(whole, bool) or not isinstance(whole, int | float):
-        raise ValueError(f'pair_loss.loss_weight={whole!r}: wanted one number for all pairs.')
-    weight = whole / max(len(pairs), 1)
+    total = loss.get('loss_weight', 1.0)
+    if isinstance(total, bool) or not isinstance(total, int | float):
+        raise ValueError(f'pair_loss.loss_weight={total!r}: wanted one number for all pairs.')
+    weight = total / max(len(pairs), 1)
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ValueError(
@@ -94,15 +94,15 @@ def expand_pairs(
         for key, addition in additions.items():
             taken = addition.keys() & config.setdefault(key, {}).keys()
             if taken:
-                raise ValueError(f'distiller.{key}: pairs wants the name {taken.pop()!r}.')
+                raise ValueError(f'distiller.{key}: pairs needs the name {taken.pop()!r}.')
             config[key].update(addition)
     return config
 
 
 def _layout(model: Layers, source: str) -> dict[str, Any]:
-    """Return what is known of the tokens that a module returns, as a connector's arguments.
+    """Return the known layout of a module's tokens, as arguments of a connector.
 
-    A grid that is square is found by the number of tokens, whatever the size of the images.
+    A square grid is left out: connectors find it from the number of tokens at any image size.
     """
     layout: dict[str, Any] = {}
     grid = model.token_grid
@@ -120,7 +120,7 @@ def _connectors(
     layouts: tuple[dict[str, Any], dict[str, Any]],
     projector: Mapping[str, Any] | None,
 ) -> dict[str, dict[str, Any]]:
-    """Return one connector for both sides, or where these are not alike, one for each."""
+    """Return one connector for both sides, or one for each if they differ."""
     student, teacher = (dict(type='mmvitkd.PatchTokens', **layout) for layout in layouts)
     if projector is not None:
         config, width = _projector(projector)
@@ -145,7 +145,7 @@ def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
             )
     config = {'type': 'mmvitkd.ProjectorConnector', **given}
     try:
-        with torch.device('meta'):  # a trial: nothing is drawn or stored
+        with torch.device('meta'):  # to check it, without drawing weights
             MODELS.build(dict(config))
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f'pair_projector={dict(given)!r}: {error}') from error
@@ -162,9 +162,7 @@ def _source(layer: int | str, model: Layers, key: str, role: str) -> str:
         )
     blocks, kind = model.blocks, model.name
     if not blocks:
-        raise ValueError(
-            f'{key}={layer}: it is not known where {kind} keeps its blocks; name the module.'
-        )
+        raise ValueError(f'{key}={layer}: the blocks of {kind} are not known; name the module.')
     if not 0 <= layer < len(blocks):
         raise ValueError(
             f'{key}={layer}: the {role} ({kind}) has {len(blocks)} blocks or stages, '

@@ -7,7 +7,7 @@ from torch.nn.init import trunc_normal_
 
 
 def init_linears_and_norms(model: nn.Module) -> None:
-    """Draw every Linear from a truncated normal of std 0.02; zero biases; LayerNorms 1, 0."""
+    """Draw Linears from a truncated normal of std 0.02; set biases to 0, LayerNorms to 1, 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             trunc_normal_(module.weight, std=0.02)
@@ -18,7 +18,7 @@ def init_linears_and_norms(model: nn.Module) -> None:
 
 
 def mark_blocks_as_initialised(backbone: nn.Module) -> None:
-    """Keep MMPretrain's blocks from drawing some of their layers again, and say who drew.
+    """Keep MMPretrain's blocks from initialising layers again; record who initialised them.
 
     A submodule that the config gives an ``init_cfg`` of its own still runs it.
     """

@@ -1,4 +1,4 @@
-"""The input projection of a wide block: a Linear and a norm before the block itself."""
+"""Project the input of a wide block: a Linear and a norm before the block itself."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,9 +14,9 @@ def add_input_projections(
 
     Args:
         blocks: Blocks that follow one another and take tokens (B, L, C) first.
-        dims: The width of each.
-        norm_cfgs: The config of each one's norms.
-        width_in: Width of the first one's input.
+        dims: The width of each block.
+        norm_cfgs: The config of each block's norms.
+        width_in: The width of the first block's input.
     """
     for block, width, norm_cfg in zip(blocks, dims, norm_cfgs, strict=True):
         if width != width_in:

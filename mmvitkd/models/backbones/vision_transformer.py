@@ -19,12 +19,12 @@ class VisionTransformer(mmpretrain.VisionTransformer):  # type: ignore[misc]  # 
 
     - ``init_weights()`` draws every Linear, the FFN's too, from a truncated normal of
       std 0.02 with zero bias, ``pos_embed`` likewise and ``cls_token`` from a normal of
-      std 1e-6; LayerNorms start at 1 and 0, the patch convolution as PyTorch made it,
+      std 1e-6; LayerNorms start at 1 and 0, the patch convolution with PyTorch's default,
       layer scales as configured. An ``init_cfg`` runs after that, its ``Pretrained``
       last. (MMPretrain alone: Xavier for the FFN, PyTorch's default for qkv, a zero
       class token.)
     - ``train()`` and ``eval()`` return the module.
-    - Drop-path rates are Python floats: NumPy's break ``torch.compile`` in each block.
+    - Drop-path rates are Python floats: NumPy's break the graph of ``torch.compile``.
 
     Args:
         *args: Those of MMPretrain's ``VisionTransformer``.
@@ -45,8 +45,8 @@ class VisionTransformer(mmpretrain.VisionTransformer):  # type: ignore[misc]  # 
             init_linears_and_norms(self)
             self._init_tokens()
             mark_blocks_as_initialised(self)
-        # Past MMPretrain's own override: it redraws pos_embed after a list of init_cfg
-        # has loaded pretrained weights.
+        # Skip MMPretrain's override, which redraws pos_embed after a list of init_cfg has
+        # loaded pretrained weights.
         super(mmpretrain.VisionTransformer, self).init_weights()
 
     def _init_tokens(self) -> None:

@@ -12,7 +12,7 @@ from ...utils.deprecation import renamed_arguments
 from ..utils.remedy import Remedy
 from .width_schedule import block_widths
 
-# The subclass of WideLast that widens each class of MMPretrain's.
+# The subclass of WideLast for each class of MMPretrain.
 WIDENED: dict[type, type['WideLast']] = {}
 
 
@@ -29,8 +29,8 @@ class WideLast(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     ``stages.S.blocks.N``), ``proj_in.weight`` and ``proj_norm.*``.
 
     In Swin the last block is the last one of the last stage, behind every downsampling:
-    the wide blocks are counted within that stage, which has as many as its depth, and
-    stay what they are, with their window, shift and drop-path. The norm of the last
+    the wide blocks are counted within that stage, at most its depth, and keep their
+    window, shift and drop-path. The norm of the last
     stage's output, ``norm3`` with four stages, has the new width; the other stages and
     their outputs are the base's.
 
@@ -69,12 +69,12 @@ class WideLast(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
         ``out_indices`` count stages, (B, C, h, w).
 
     Raises:
-        TypeError: ``base`` or a width is of the wrong type.
-        ValueError: Something does not fit; the message names the config key, what it
-            found and what it wanted.
+        TypeError: If ``base`` or a width is of the wrong type.
+        ValueError: If something does not fit; the message names the config key, what was
+            found and what was wanted.
     """
 
-    # What each subclass has: the class it widens, and the keys of that one's arch.
+    # Set by each subclass: the class it widens, and the keys of its ``arch``.
     base_class: Any
     arch_keys: frozenset[str]
 
@@ -93,8 +93,8 @@ class WideLast(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
         """Choose the subclass that widens the base's class."""
         # Copying and unpickling call this without arguments, on the right class.
         kind = WIDENED[_base_class(base)] if base is not None and cls is WideLast else cls
-        made: WideLast = super().__new__(kind)
-        return made
+        instance: WideLast = super().__new__(kind)
+        return instance
 
     @renamed_arguments(num_wide='num_wide_blocks')
     def __init__(
@@ -185,9 +185,9 @@ def _base_class(base: dict[str, Any]) -> type:
 
 
 def _refusal_reason(kind: Any) -> str:
-    """Say in a clause why a backbone is refused."""
+    """Return a clause that says why a backbone is refused."""
     if not isinstance(kind, type):
         return "MMPretrain's registry has no such class"
     if kind.__module__.startswith('mmpretrain.models.selfsup'):
         return 'it is a backbone for self-supervised pre-training'
-    return 'WideLast does not know its blocks'
+    return 'WideLast does not support its blocks'

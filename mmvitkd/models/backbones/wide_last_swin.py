@@ -21,7 +21,7 @@ NORM = dict(type='LN')  # of MMPretrain's Swin blocks, unless block_cfgs says ot
 class WideLastSwin(WideLast, mmpretrain.SwinTransformer):  # type: ignore[misc]  # untyped base
     """WideLast on Swin: ``stages.S.blocks.N`` of the last stage S, behind its downsampling.
 
-    To the width schedule the last stage alone is the base: its width, heads and depth.
+    The width schedule starts from the width, heads and depth of the last stage alone.
     """
 
     base_class = mmpretrain.SwinTransformer
@@ -33,7 +33,7 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):  # type: ignore[misc] 
             return block_widths(arch, *settings)
         except ValueError as error:
             raise ValueError(
-                f'{error} (in Swin this is about the last stage alone: '
+                f'{error} (in Swin this refers to the last stage alone: '
                 f'{arch["num_layers"]} blocks of {arch["embed_dims"]}, '
                 f'{arch["num_heads"]} heads)'
             ) from None
@@ -92,8 +92,8 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):  # type: ignore[misc] 
                 if name.endswith(('relative_position_bias_table', 'absolute_pos_embed')):
                     trunc_normal_(parameter, std=0.02)
             mark_blocks_as_initialised(self)
-        # Past MMPretrain's own override: it redraws absolute_pos_embed after a list of
-        # init_cfg has loaded pretrained weights.
+        # Skip MMPretrain's override, which redraws absolute_pos_embed after a list of init_cfg
+        # has loaded pretrained weights.
         super(mmpretrain.SwinTransformer, self).init_weights()
 
     def train(self, mode: bool = True) -> 'WideLastSwin':
@@ -137,7 +137,7 @@ class WideLastSwin(WideLast, mmpretrain.SwinTransformer):  # type: ignore[misc] 
 def _part_cfgs(
     given: Any, number: int, sizes: set[str], key: str, what: str
 ) -> list[dict[str, Any]]:
-    """Return one config for each of ``number`` parts, none of which sets a size."""
+    """Return one config for each of ``number`` parts; check that none sets a size."""
     configs = [given] * number if isinstance(given, dict) else list(given)
     if len(configs) != number:
         raise ValueError(f'base.{key} has {len(configs)} entries for {number} {what}')

@@ -43,7 +43,7 @@ class WideLastViT(WideLast, VisionTransformer):
                     setattr(self, norm, build_norm_layer(norm_cfg, dims[-1]))
                     widened.append(norm)
         self.widened = tuple(widened)
-        # DeiT3 has no frozen stages. In the others they now include what was added.
+        # Freeze the added layers too. DeiT3 has no frozen stages.
         if getattr(self, 'frozen_stages', -1) > 0:
             self._freeze_stages()
 
@@ -54,7 +54,7 @@ class WideLastViT(WideLast, VisionTransformer):
 
     @classmethod
     def _out_indices(cls, cfg: dict[str, Any], dims: list[int]) -> list[int]:
-        """Return a new list of ``out_indices``, each of a block whose output is usable."""
+        """Return a new list of ``out_indices``, checked against the blocks."""
         given = cls._argument(cfg, 'out_indices')
         indices = list(given) if isinstance(given, Sequence) else [given]
         averages = cls._argument(cfg, 'out_type') == 'avg_featmap'

@@ -14,17 +14,17 @@ def block_widths(
     """Return widths and numbers of heads of all blocks (arXiv 2511.15572, WideLast).
 
     All but the last ``num_wide_blocks`` blocks are the base's. A schedule widens the rest to
-    one ``width``. Its first word says what attention keeps: ``heads`` the base's head
-    size, ``fixed`` its number of heads. Its second says how the width gets there:
-    ``step`` at once, ``linear`` in ``num_wide_blocks`` equal steps. From 192, 3 heads, to 384:
+    one ``width``. The first word of its name is what attention keeps: ``heads`` the base's
+    head size, ``fixed`` its number of heads. The second is how the width grows: ``step`` at
+    once, ``linear`` in ``num_wide_blocks`` equal steps. From 192, 3 heads, to 384:
 
     - ``heads_step``: 384 with 6 heads, the paper's. ``fixed_step``: 384 with 3.
     - ``heads_linear``, ``num_wide_blocks=3``: 256, 320, 384 with 4, 5, 6 heads.
     - ``fixed_linear``, ``num_wide_blocks=3``: 240, 312, 384 with 3 heads (each width rounded
       down to a multiple of 8 x heads).
 
-    A list of widths, or any ``num_heads``, takes the schedule's place; where both are given
-    they must agree. Without ``num_heads`` a list keeps the head size.
+    A list of widths, or any ``num_heads``, replaces the schedule; if both are given they must
+    agree. Without ``num_heads`` a list keeps the head size.
 
     Args:
         arch: The base's ``embed_dims``, ``num_heads`` and ``num_layers``.
@@ -38,8 +38,8 @@ def block_widths(
         Two lists of ``num_layers`` entries: widths and numbers of heads.
 
     Raises:
-        TypeError: ``width`` or ``num_heads`` holds something that is not an int.
-        ValueError: Anything else that does not fit; the message names the key.
+        TypeError: If ``width`` or ``num_heads`` holds something that is not an int.
+        ValueError: If anything else does not fit; the message names the key.
     """
     base, base_heads = arch['embed_dims'], arch['num_heads']
     narrow = arch['num_layers'] - num_wide_blocks
@@ -71,8 +71,8 @@ def _check_agreement(
     heads: list[int],
 ) -> None:
     """Check that widths and heads given with a schedule are those of the schedule."""
-    for key, given, made in (('width', width, widths), ('num_heads', num_heads, heads)):
-        wanted = made[-1:] if isinstance(given, int) else made
+    for key, given, computed in (('width', width, widths), ('num_heads', num_heads, heads)):
+        wanted = computed[-1:] if isinstance(given, int) else computed
         if given is not None and _entries(key, given, len(wanted)) != wanted:
             raise ValueError(
                 f'{key}={given} contradicts schedule={schedule!r}, which makes it {wanted}; '

@@ -1,4 +1,4 @@
-"""Connectors: what happens to a recorded feature before the loss sees it."""
+"""Connectors, which prepare a recorded feature for a loss."""
 
 from .patch_tokens_connector import PatchTokens
 from .projector_connector import ProjectorConnector

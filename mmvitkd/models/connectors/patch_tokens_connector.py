@@ -1,4 +1,4 @@
-"""PatchTokens: the patch tokens of a block or a stage, with their grid."""
+"""PatchTokens: extract the patch tokens of a block or a stage, with their grid."""
 
 from typing import Any
 
@@ -12,16 +12,15 @@ from ..utils.features import Features, check_grid, to_features
 class PatchTokens(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
     """Drop the extra tokens; lay maps out as tokens, without copying.
 
-    This is what ``pairs`` puts between a recorder and a loss. Where it does not know a grid or
-    the number of extra tokens, see :func:`~mmvitkd.models.utils.features.to_features` for how
-    they are found.
+    ``pairs`` puts it between a recorder and a loss. How an unknown grid or number of extra
+    tokens is found: see :func:`~mmvitkd.models.utils.features.to_features`.
 
     Args:
         grid: (H, W) of the token grid, or its side; None finds a square one, of any size.
-        num_extra_tokens: E, exactly; None takes what the grid leaves.
+        num_extra_tokens: E, exactly; None infers it from the grid.
 
     Raises:
-        ValueError: ``grid`` is not one or two positive ints.
+        ValueError: If ``grid`` is not one or two positive ints.
     """
 
     def __init__(
@@ -40,6 +39,6 @@ class PatchTokens(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
                 (B, C, H, W).
 
         Raises:
-            ValueError: ``feature`` is none of these, or the grid does not fit it.
+            ValueError: If ``feature`` is none of these, or the grid does not fit it.
         """
         return to_features(feature, self.grid, self.num_extra_tokens)

@@ -1,4 +1,4 @@
-"""ProjectorConnector: projects a map to the teacher's width and normalises it."""
+"""ProjectorConnector: project a map to the teacher's width and normalise it."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ NORMS = ('BN', 'LN')
 class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
     """Either connector of ProjectorKD (arXiv 2511.06848).
 
-    The student's has ``out_channels``: a Linear to the teacher's width at each place of the
+    The student's has ``out_channels``: a Linear to the teacher's width at each position of the
     map, then BatchNorm with a scale for each channel. Neither has a bias, whose gradient would
     be zero: BatchNorm subtracts the Linear's, and the target, which is normalised too, has a
     mean of zero. The published module has both, to the same effect.
@@ -45,8 +45,8 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
 
     Raises:
-        ValueError: Unknown ``norm``; or 'LN' without ``out_channels``, whose scale could
-            shrink the target.
+        ValueError: If ``norm`` is unknown, or 'LN' without ``out_channels``, whose scale
+            could shrink the target.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
             (B, C', H, W), half precision raised to float32.
 
         Raises:
-            ValueError: ``feature`` is none of these, or not ``in_channels`` wide.
+            ValueError: If ``feature`` is none of these, or not ``in_channels`` wide.
         """
         feature_map: Tensor = self.to_map(feature)
         if feature_map.shape[1] != self.in_channels:

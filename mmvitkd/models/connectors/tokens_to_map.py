@@ -1,4 +1,4 @@
-"""TokensToMap: lays out what a block or a stage returns as a map."""
+"""TokensToMap: lay out the output of a block or a stage as a map."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from ..utils.features import check_grid, to_features
 
 @MODELS.register_module()
 class TokensToMap(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
-    """Tokens (B, E + N, C) to a map (B, C, H, W), N = H x W, without copying.
+    """Lay out tokens (B, E + N, C) as a map (B, C, H, W), N = H x W, without copying.
 
     For losses that take maps, such as MMRazor's; ours take
     :class:`~mmvitkd.models.connectors.PatchTokens` as well. A map becomes channels first.
 
-    A grid that is not square but reads as one, such as 8 x 10 patches and a class token, cannot
-    be told from it: give ``grid`` whenever the input is not square, and ``num_extra_tokens``
-    where there are more than 5; see :func:`~mmvitkd.models.utils.features.to_features`.
+    8 x 10 patches and a class token are as many as a square grid, and are taken for it: give
+    ``grid`` whenever the input is not square, and ``num_extra_tokens`` if there are more than
+    5; see :func:`~mmvitkd.models.utils.features.to_features`.
 
     Args:
         grid: (H, W) of the token grid, or its side; None finds a square one.
-        num_extra_tokens: E, exactly; None takes what the grid leaves.
+        num_extra_tokens: E, exactly; None infers it from the grid.
 
     Raises:
-        ValueError: ``grid`` is not one or two positive ints.
+        ValueError: If ``grid`` is not one or two positive ints.
     """
 
     def __init__(
@@ -47,6 +47,6 @@ class TokensToMap(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
             A view of it, (B, C, H, W).
 
         Raises:
-            ValueError: ``feature`` is none of these, or the grid does not fit it.
+            ValueError: If ``feature`` is none of these, or the grid does not fit it.
         """
         return to_features(feature, self.grid, self.num_extra_tokens).to_map()

@@ -1,4 +1,4 @@
-"""Feature losses, called by a distiller as ``loss(preds_S, preds_T)``; one of labels."""
+"""Feature losses, called by a distiller as ``loss(preds_S, preds_T)``; label smoothing."""
 
 from .align_features import align
 from .feature_mse_loss import FeatureMSELoss

@@ -13,7 +13,7 @@ FeaturesOrMap: TypeAlias = Features | Tensor
 
 
 def align(preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> tuple[Features, Features]:
-    """Average-pool the wider one along its channels; give the teacher the student's grid.
+    """Pool the wider one along its channels; interpolate the teacher's to the student's grid.
 
     Channels (arXiv 2511.15572, losses): adaptive average pooling, as in PyTorch: channel i
     of C' is the mean of channels ``floor(i C / C')`` to ``ceil((i + 1) C / C') - 1`` of the
@@ -33,7 +33,7 @@ def align(preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> tuple[Features, Fea
         float32 (a sum of squares overflows float16), the teacher's detached.
 
     Raises:
-        ValueError: One is neither, or the batches differ; names both shapes.
+        ValueError: If one is neither, or the batches differ; the message has both shapes.
     """
     student, teacher = _features(preds_S), _features(preds_T)
     if student is None or teacher is None:

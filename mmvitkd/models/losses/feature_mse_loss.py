@@ -36,7 +36,7 @@ class FeatureMSELoss(nn.Module):  # type: ignore[misc]  # torch is not followed
             A scalar.
 
         Raises:
-            ValueError: One is neither, or the batches differ.
+            ValueError: If one is neither, or the batches differ.
         """
         student, teacher = align(preds_S, preds_T)
         if isinstance(preds_S, Tensor):  # the gradient of a map is laid out as a map

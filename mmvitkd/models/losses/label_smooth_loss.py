@@ -16,7 +16,7 @@ class LabelSmoothLoss(_LabelSmoothLoss):  # type: ignore[misc]  # MMPretrain is 
     """
 
     def generate_one_hot_like_label(self, label: Tensor) -> Tensor:
-        """Turn labels (B,) or (B, 1) into (B, classes), float; one-hot labels stay."""
+        """Turn labels (B,) or (B, 1) into (B, classes), float; one-hot labels are kept."""
         if label.dim() == 1 or label.shape[1:] == (1,):
             classes = label.new_zeros(len(label), self.num_classes)
             label = classes.scatter_(1, label.view(-1, 1).long(), 1)

@@ -43,10 +43,10 @@ class SpectralLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
             A scalar.
 
         Raises:
-            ValueError: One is neither, or the batches differ.
+            ValueError: If one is neither, or the batches differ.
         """
         student, teacher = align(preds_S, preds_T)
-        # The transform is linear: one of the difference is the difference of two.
+        # The transform is linear: the difference's is the difference of both.
         difference = Features(student.tokens - teacher.tokens, student.grid).to_map()
         spectrum = torch.fft.rfft2(difference, norm='ortho')
         return self.loss_weight * torch.view_as_real(spectrum).square().mean()

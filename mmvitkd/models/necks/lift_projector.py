@@ -1,4 +1,4 @@
-"""LiftProjector: a projection of a narrow ViT's tokens to the teacher's width, kept."""
+"""LiftProjector: project a narrow ViT's tokens to the teacher's width, at inference too."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
     distilled, and their mean is what the head classifies, so the projection stays at
     inference. Record element 0 of the output; MMPretrain's heads take the last.
 
-    A backbone may also hand over a map, as Swin does (``norm_cfg=None`` leaves out its final
-    norm, and nothing else): its places are the patch tokens, row by row.
+    A backbone may also return a map, as Swin does (``norm_cfg=None`` leaves out its final
+    norm, and nothing else): its positions are the patch tokens, row by row.
 
     Two controls: without ``out_channels`` nothing is projected (normalise and pool
     only); ``pooling='cls'`` widens, but classifies the projected class token.
@@ -35,11 +35,11 @@ class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
         pooling: 'mean' over the patch tokens, or 'cls', the first token.
         num_extra_tokens: Leading tokens that are not patches, as many as the backbone's
             ``num_extra_tokens``: 1 for a class token, 2 with a distillation token. A map
-            has none, whatever is given.
+            has none; the number is ignored.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's, as published.
 
     Raises:
-        ValueError: Unknown ``pooling``; a negative ``num_extra_tokens``, or none with
+        ValueError: If ``pooling`` is unknown, or ``num_extra_tokens`` is negative, or 0 with
             ``pooling='cls'``.
     """
 
@@ -60,10 +60,10 @@ class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
         super().__init__(init_cfg)
         if pooling not in POOLING:
             raise ValueError(f'pooling={pooling!r} is none of {list(POOLING)}')
-        least = 1 if pooling == 'cls' else 0
-        if num_extra_tokens < least:
+        minimum = 1 if pooling == 'cls' else 0
+        if num_extra_tokens < minimum:
             raise ValueError(
-                f'num_extra_tokens={num_extra_tokens} must be at least {least} with '
+                f'num_extra_tokens={num_extra_tokens} must be at least {minimum} with '
                 f'pooling={pooling!r}'
             )
         self.in_channels = in_channels
@@ -88,8 +88,8 @@ class LiftProjector(Remedy, BaseModule):  # type: ignore[misc]  # untyped base
             The projected patch tokens (B, N, C') and what the head classifies (B, C').
 
         Raises:
-            TypeError: ``inputs`` is not a tuple.
-            ValueError: Its last entry has another rank or width, or no patch tokens; or it
+            TypeError: If ``inputs`` is not a tuple.
+            ValueError: If its last entry has another rank or width, or no patch tokens; or it
                 is a map and ``pooling`` is 'cls'.
         """
         if not isinstance(inputs, tuple):

@@ -13,15 +13,13 @@ from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
 
 SHOWN = 10
-# What tensors are named together as: a block, a neck or head, a layer.
+# Messages name tensors by these groups: a block, a neck or head, a layer.
 GROUP = re.compile(
     r'(head|neck|backbone\.(layers\.\d+|stages\.\d+\.(blocks\.\d+|\w+)|\w+))(?=\.)'
 )
-
-
-# Parts that another task or another width replaces.
+# Parts that differ for another task or another width.
 TOP = ('neck', 'head')
-# What a student may do without: another top, and tokens that it does not have.
+# Tensors of a file that may stay unused: another top, and tokens that the student lacks.
 MAY_BE_UNUSED = re.compile(
     r'(head|neck)\.|backbone\.(cls_token|dist_token|mask_token|(ln[12]|norm\d?)\.)'
 )
@@ -32,10 +30,10 @@ class Initialization:
     """Tensors of a narrow model that fit a student, to be loaded after ``init_weights()``.
 
     Attributes:
-        path: The file that they are from.
+        path: The file that holds them.
         weights: The tensors by the student's names.
         new: The parts of the student that keep their initialisation.
-        unused: What else the file has.
+        unused: The other tensors of the file.
     """
 
     path: str
@@ -44,7 +42,7 @@ class Initialization:
     unused: list[str]
 
     def load(self, student: nn.Module) -> None:
-        """Load the tensors into the student, and log which parts were filled and which not.
+        """Load the tensors into the student, and log which parts are new.
 
         Position embeddings of another grid are resized by MMPretrain's own hook.
         """
@@ -62,16 +60,16 @@ class Initialization:
 def narrow_start(student: nn.Module, path: str) -> Initialization:
     """Check by names and shapes that a narrow model's checkpoint fits a student, and read it.
 
-    Every tensor must be in the file with its shape, and what else the file has must be a
-    top or a token that the student does without: a layer scale or a block more would make it
-    another function. Some parts may be new instead, each as a whole: what a remedy widened
-    (:class:`~mmvitkd.models.utils.remedy.Remedy`), the neck and the head (another number of
-    classes, another width, another type). They are filled too where the file has the very same
-    part, as a distillation's own checkpoint does. The number of heads leaves no trace in a
-    tensor's shape and is not checked.
+    Every tensor must be in the file with its shape, and whatever else is in the file must be
+    of a neck, a head, a final norm or a token that the student lacks: without a layer scale or
+    a block of the file it would compute something else. Some parts may be new instead, each as
+    a whole: what a remedy widened (:class:`~mmvitkd.models.utils.remedy.Remedy`), the neck and
+    the head (another number of classes, another width, another type). They are loaded too if
+    the file has the same part, as a distillation's own checkpoint does. The number of heads
+    does not show in the shape of a tensor and is not checked.
 
     Args:
-        student: An MMPretrain classifier, with or without a remedy. It is left as it is.
+        student: An MMPretrain classifier, with or without a remedy. It is not changed.
         path: A local file, see :func:`.narrow_state_dict.narrow_state_dict`.
 
     Returns:
@@ -106,7 +104,7 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
 
 
 def _fits(name: str, wanted: Tensor, found: Tensor, student: nn.Module) -> bool:
-    """Tell whether shapes are equal, or MMPretrain's loading hook makes them so."""
+    """Return whether shapes are equal, or MMPretrain's loading hook makes them so."""
     if wanted.shape == found.shape or name not in POSITIONS or found.dim() != 3:
         return bool(wanted.shape == found.shape)
     grid = found.shape[1] - (wanted.shape[1] - num_patches(student))
@@ -124,7 +122,7 @@ def _groups(names: Iterable[str]) -> list[str]:
 def _misfit(
     path: str, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], fitting: set[str]
 ) -> str:
-    """Say how much of the file fits the student, and what does not."""
+    """Describe how much of the file fits the student, and what does not."""
     lines = []
     for name in (name for name in wanted if name not in fitting):
         given = tuple(found[name].shape) if name in found else 'not in the file'

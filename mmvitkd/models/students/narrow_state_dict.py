@@ -6,12 +6,12 @@ from math import isqrt
 from mmpretrain.models.backbones import DeiT3
 from torch import Tensor, nn
 
-from ...checkpoint.converters.key_rules import layout_of
+from ...checkpoint.converters.key_rules import find_layout
 from ...checkpoint.converters.vit import timm_to_mmpretrain, with_prefix
 from ...checkpoint.read import student_weights
 from ...utils.errors import KeyedValueError
 
-# In the order of their places.
+# In the order of their positions.
 EXTRA_TOKENS = ('cls_token', 'dist_token')
 POSITIONS = ('backbone.pos_embed', 'backbone.absolute_pos_embed')
 
@@ -21,12 +21,12 @@ def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
 
     Args:
         path: A local file: of MMPretrain (a classifier or its backbone alone), of timm or
-            DeiT, or of a distillation, of which the student is taken. Swin in MMPretrain's
-            names only.
-        student: An MMPretrain classifier, which is left as it is.
+            DeiT, or of a distillation, whose student is read. Swin in MMPretrain's names
+            only.
+        student: An MMPretrain classifier, which is not changed.
 
     Returns:
-        The tensors by MMPretrain's names. Position embeddings have no more places for
+        The tensors by MMPretrain's names. Position embeddings have no more positions for
         class and distillation tokens than the student's; their grid is the file's.
 
     Raises:
@@ -44,7 +44,7 @@ def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
         if name in own and name in weights and weights[name].shape != own[name].shape:
             extra = own[name].shape[1] - num_patches(student)
             tokens = sum(f'backbone.{token}' in weights for token in EXTRA_TOKENS)
-            weights[name] = _without_extra_places(weights[name], tokens, keep=extra)
+            weights[name] = _drop_extra_positions(weights[name], tokens, keep=extra)
     return weights
 
 
@@ -60,7 +60,7 @@ def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[st
             "these are the names of timm's Swin or of its authors', which are not converted; "
             "give a file with MMPretrain's names"
         )
-    layout = _vit_layout(weights)
+    layout = find_layout(weights)  # None for anything but a plain ViT
     if layout == 'timm':
         if isinstance(student.backbone, DeiT3):
             raise ValueError(
@@ -69,23 +69,17 @@ def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[st
             )
         return timm_to_mmpretrain(weights)
     if layout not in (None, 'mmpretrain'):
-        raise ValueError(f'these are the names of {layout}; convert the file to ours first')
+        raise ValueError(
+            f'these are the names of {layout}; convert the file to mmpretrain first'
+        )
     return _updated_names(with_prefix(weights), student)
 
 
-def _vit_layout(weights: dict[str, Tensor]) -> str | None:
-    """Return the layout of a plain ViT; None for any other backbone."""
-    try:
-        return layout_of(weights)
-    except ValueError:
-        return None
-
-
 def _updated_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
-    """Update the names of a Swin from when MMPretrain was called MMClassification.
+    """Update the names of a Swin that was saved by MMClassification, MMPretrain's predecessor.
 
-    MMPretrain renames these itself, but only while it loads, after the check of what fits.
-    Constant tables that a file leaves out are the student's.
+    MMPretrain renames these itself, but only while loading, after the check of what fits.
+    Constant tables that a file lacks are the student's.
     """
     own = student.state_dict()
     last = f'backbone.norm{len(getattr(student.backbone, "stages", ())) - 1}'
@@ -101,10 +95,10 @@ def _updated_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, 
     return updated
 
 
-def _without_extra_places(positions: Tensor, tokens: int, keep: int) -> Tensor:
+def _drop_extra_positions(positions: Tensor, tokens: int, keep: int) -> Tensor:
     """Return positions (1, E + N, C) of a square grid with only the first ``keep`` of E.
 
-    E is the number of extra ``tokens``, or 0 where they have no place (DeiT III).
+    E is the number of extra ``tokens``, or 0 if they have no positions (DeiT III).
     """
     number = positions.shape[1]
     for extra in (tokens, 0):

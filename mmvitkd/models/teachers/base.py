@@ -16,23 +16,24 @@ Samples = Sequence[DataSample] | None
 
 
 class BaseTeacher:
-    """A teacher of a distillation, which ``FeatureDistill`` knows by these members alone.
+    """A teacher of a distillation; ``FeatureDistill`` uses these members alone.
 
-    A subclass implements :meth:`forward`, and whatever else it can tell. Registered
+    A subclass implements :meth:`forward`, and what else it can provide. Registered
     (``@mmvitkd.registry.MODELS.register_module()``), it is named in a config as
     ``model.teacher=dict(type=...)``.
 
-    This is no ``nn.Module``: a model that holds a teacher as an attribute has no teacher weight
-    in its ``state_dict``, DDP sync, EMA, optimizer or checkpoint. ``copy.deepcopy`` shares it.
+    It is not an ``nn.Module``: a model that holds a teacher as an attribute has no teacher
+    weight in its ``state_dict``, DDP sync, EMA, optimizer or checkpoint. ``copy.deepcopy``
+    shares it.
 
     Attributes:
-        input_size: (H, W) in pixels that it is made for, or None where it takes any size.
-        normalization: How its input is normalised, or None if it does not say.
+        input_size: (H, W) in pixels that it is made for, or None if it takes any size.
+        normalization: How its input is normalised, or None if unknown.
         blocks: The names of its blocks, which the integers in ``pairs`` count from 0.
         widths: The number of channels of each block.
-        grids: (H, W) of the tokens or map of each block, None where it is not known.
+        grids: (H, W) of the tokens or map of each block, None if unknown.
         num_extra_tokens: How many tokens precede the patches in each block's output (class,
-            distillation, registers), or None if that is not known.
+            distillation, registers), or None if unknown.
         num_classes: The number of classes, or None if it has none.
     """
 
@@ -47,14 +48,14 @@ class BaseTeacher:
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
     ) -> None:
-        """Learn what is wanted; called once, before anything is computed.
+        """Prepare for what is to be computed; called once, before the first batch.
 
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
-                ``recorders.recorders`` are those of the tensors to hand over, and each
-                recorder's ``source`` is what the config says of it: of ``pairs``, the block's
-                or module's name.
-            data_preprocessor: What normalises the images: the student's preprocessor.
+                ``recorders.recorders`` are those of the tensors to return, and each
+                recorder's ``source`` is the name that the config gives it: for ``pairs``, that
+                of the block or module.
+            data_preprocessor: The student's preprocessor, which normalises the images.
         """
 
     def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
@@ -62,18 +63,18 @@ class BaseTeacher:
 
         Args:
             images: (B, 3, H, W), normalised and augmented for the student.
-            data_samples: The B samples that the images are of, with all that the data
-                pipeline packed into them (labels, ``img_path``, ``sample_idx``, the
-                augmentation); None where a caller has images alone.
+            data_samples: The B data samples of the images, with all that the pipeline packed
+                into them (labels, ``img_path``, ``sample_idx``, the augmentation); None if a
+                caller has images alone.
 
         Returns:
-            By each name, what the module ``source`` returns: tokens (B, E + N, C), a map, or a
-            tuple that begins with one. Without gradient.
+            By name, the output of each module ``source``, without gradient: tokens
+            (B, E + N, C), a map, or a tuple that begins with one.
         """
         raise NotImplementedError
 
     def start(self, images: Tensor, data_samples: Samples = None) -> Callable[[], Any]:
-        """Start on a batch; the student computes before the result is asked for.
+        """Start computing a batch; the student runs before the result is used.
 
         Args:
             images: See :meth:`forward`.
@@ -98,7 +99,7 @@ class BaseTeacher:
             shape = tuple(first.shape) if isinstance(first, Tensor) else type(output).__name__
             if not isinstance(first, Tensor) or first.dim() == 0 or len(first) != len(images):
                 raise KeyedValueError(
-                    f'{{teacher}}: {type(self).__name__} handed over {shape} as {name!r}, '
+                    f'{{teacher}}: {type(self).__name__} returned {shape} as {name!r}, '
                     f'wanted a tensor whose first dimension is the batch, {len(images)}.',
                     'teacher',
                 )
@@ -109,34 +110,34 @@ class BaseTeacher:
         return self.start(images, data_samples)()
 
     def dry_run(self, images: Tensor) -> Any:
-        """Return tensors of the right shapes for images of no data set.
+        """Return tensors of the right shapes for images that are from no data set.
 
-        Override it if :meth:`forward` needs to know the samples.
+        Override it if :meth:`forward` needs the data samples.
         """
         return self(images)
 
     def logits(self, images: Tensor, data_samples: Samples = None) -> Tensor | None:
         """Return the logits (B, ``num_classes``) of a batch, or None if there are none.
 
-        The batches are those of a validation set, in its own augmentation.
+        The batches are those of the validation set, after its pipeline.
         """
         return None
 
     def cost(self, images: Tensor) -> Cost | None:
-        """Return its parameters and multiply-accumulates for a batch, or None if unknown."""
+        """Return the parameters and multiply-accumulates for a batch, or None if unknown."""
         return None
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
-        """Apply to its tensors what ``nn.Module.to`` applies to a model's."""
+        """Apply a function, such as that of ``nn.Module.to``, to the teacher's tensors."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The teacher's name in messages."""
         return type(self).__name__
 
     @property
     def token_grid(self) -> Grid | None:
-        """(H, W) of the tokens of all blocks, or None where they differ or are unknown."""
+        """(H, W) of the tokens of all blocks, or None if they differ or are unknown."""
         grids = set(self.grids)
         return grids.pop() if len(grids) == 1 else None
 
@@ -145,10 +146,10 @@ class BaseTeacher:
 
 
 def check_teacher(teacher: Any) -> BaseTeacher:
-    """Return a teacher, after a check that it keeps to the contract.
+    """Check that a teacher keeps to the contract of :class:`BaseTeacher`, and return it.
 
     Raises:
-        ValueError: Names what it lacks.
+        ValueError: If it does not; the message names what it lacks.
     """
     kind = type(teacher)
     if not isinstance(teacher, BaseTeacher):
@@ -181,15 +182,15 @@ def check_teacher(teacher: Any) -> BaseTeacher:
 
 
 def check_names(teacher: BaseTeacher, outputs: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Check that a teacher hands over every tensor it was asked for.
+    """Check that a teacher returned every tensor that is needed.
 
     Raises:
-        ValueError: Names the tensor, and those that it handed over.
+        ValueError: If one is missing; the message lists what was returned and what is needed.
     """
     missing = [name for name in names if name not in outputs]
     if missing:
         raise KeyedValueError(
-            f'{{teacher}}: {type(teacher).__name__} handed over '
+            f'{{teacher}}: {type(teacher).__name__} returned '
             f'{", ".join(map(repr, outputs)) or "nothing"}, wanted '
             f'{", ".join(map(repr, names))}.',
             'teacher',

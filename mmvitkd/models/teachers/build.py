@@ -1,4 +1,4 @@
-"""Build a teacher from what a config says."""
+"""Build a teacher from a config."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -33,7 +33,7 @@ def make_teacher(
     Raises:
         FileNotFoundError: If a file does not exist.
         ValueError: If it cannot be built, does not keep to the contract, does not fit the
-            checkpoint, if nothing was loaded, or the options or checkpoint are not for it.
+            checkpoint, if nothing was loaded, or if it takes no options or checkpoint.
     """
     built = _built(teacher, checkpoint, allow_random)
     if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
@@ -42,14 +42,14 @@ def make_teacher(
     kind = type(made).__name__
     if options:
         raise KeyedValueError(
-            f'{{teacher_options}}={dict(options)!r}: they are for a model, and this {kind} is '
-            'a teacher by itself; leave them out, with fast=True by teacher_options=None.',
+            f'{{teacher_options}}={dict(options)!r}: they are for a model, but {kind} is a '
+            'BaseTeacher; leave them out, with fast=True by teacher_options=None.',
             'teacher_options',
         )
     if checkpoint:
         raise KeyedValueError(
-            f'{{teacher_ckpt}}={checkpoint!r} is for a model, and this {kind} is a teacher by '
-            'itself; leave it out.',
+            f'{{teacher_ckpt}}={checkpoint!r} is for a model, but {kind} is a BaseTeacher; '
+            'leave it out.',
             'teacher_ckpt',
         )
     return made
@@ -63,20 +63,20 @@ def build_teacher(
     """Build the model of a live teacher and load its weights, strictly.
 
     Args:
-        teacher: As of :func:`make_teacher`. A built model is taken as it is: whether it is
+        teacher: See :func:`make_teacher`. A built model is taken as it is: whether it is
             loaded is up to the caller.
-        checkpoint: The same.
-        allow_random: The same.
+        checkpoint: See :func:`make_teacher`.
+        allow_random: See :func:`make_teacher`.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If it cannot be built, is no model, does not fit the checkpoint, or if
+        ValueError: If it cannot be built, is not a model, does not fit the checkpoint, or if
             nothing was loaded.
     """
     built = _built(teacher, checkpoint, allow_random)
     if not isinstance(built, nn.Module):
         raise KeyedValueError(
-            f'{{teacher}}: a {type(built).__name__} is no model (nn.Module).', 'teacher'
+            f'{{teacher}}: a {type(built).__name__} is not a model (nn.Module).', 'teacher'
         )
     return built
 
@@ -103,7 +103,7 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
 
 
 def _no_download(config: dict[str, Any], stated: bool, error: Exception) -> KeyedValueError:
-    """Return the error of a model whose weights timm cannot download: what else to give."""
+    """Return the error for weights that timm cannot download, with what to give instead."""
     off = ' and {teacher.pretrained}=False' if stated else ''
     return KeyedValueError(
         f'{{teacher}}: {config.get("model_name", config["type"])} with pretrained='

@@ -1,4 +1,4 @@
-"""Load a teacher's weights strictly: every key must match, nothing is executed."""
+"""Load a teacher's weights strictly: every key must match, and nothing is executed."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ def load_teacher(
     checkpoint: str | None,
     allow_random: bool,
 ) -> None:
-    """Fill a teacher with its weights, from the first of these that is given.
+    """Load the weights of a teacher from the first source that is given.
 
-    ``teacher_ckpt``, a local file; a ``Pretrained`` ``init_cfg`` (or ``pretrained='file'``)
-    of the whole model; ``pretrained=True`` of a ``TimmClassifier``, which timm has loaded
-    when it built the model.
+    The sources are ``checkpoint``, a local file; a ``Pretrained`` ``init_cfg`` (or
+    ``pretrained='file'``) of the whole model; and ``pretrained=True`` of a
+    ``TimmClassifier``, whose weights timm has loaded when it built the model.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -56,8 +56,8 @@ def _pretrained_file(model: nn.Module) -> str | None:
 def load_file(model: nn.Module, checkpoint: str) -> None:
     """Load a file of weights into a model; see :func:`load_teacher` for what it raises.
 
-    Of a distillation's checkpoint the student is taken. A timm model also takes what timm
-    itself would convert to its names, such as DINOv2's and CLIP's original files.
+    From a distillation's checkpoint, the student is loaded. A timm model also accepts files
+    that timm converts to its own names, such as the original ones of DINOv2 and CLIP.
     """
     key = 'teacher_ckpt'
     weights = student_weights(checkpoint, key=key)

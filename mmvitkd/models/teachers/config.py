@@ -1,4 +1,4 @@
-"""Read what a config gives as a teacher: `timm:NAME`, a config file, or a config."""
+"""Read the ``teacher`` of a config: `timm:NAME`, a config file, or a config."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ...suggestions import close_names
 from ...utils.errors import KeyedValueError
 
 TIMM = 'timm:'
-# Where timm looks for a model instead of among its own.
+# Prefixes of models that timm loads from elsewhere.
 ELSEWHERE = ('hf-hub:', 'hf_hub:', 'local-dir:')
 
 
@@ -20,10 +20,11 @@ def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict
 
     Args:
         teacher: ``'timm:NAME'``, also as the type of a dict with further arguments of
-            ``timm.create_model``; the path of a config file, or ``'mmpretrain::PATH'``, of
-            which the model is taken (of a distillation, its student); or the config of a
-            model or of any registered teacher.
-        allow_random: Whether ``timm:NAME`` alone may stay without weights.
+            ``timm.create_model``; the path of a config file, or ``'mmpretrain::PATH'``,
+            whose model is used (of a distillation, its student); or the config of a model or
+            of any registered teacher.
+        allow_random: Whether ``timm:NAME`` is left without weights unless ``pretrained`` is
+            given.
 
     Raises:
         ValueError: If it is none of these, or timm has no model of that name.
@@ -73,7 +74,7 @@ def _check_timm_name(name: Any) -> None:
             f'{", ".join(tagged) or "none of this model"}.',
             'teacher',
         )
-    # By their beginnings: what is left out at the end of a name is long.
+    # Compare beginnings of the same length: users leave out long endings of names.
     beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
     close = [beginnings[x] for x in close_names(name, beginnings, cutoff=0.6)]
     raise KeyedValueError(

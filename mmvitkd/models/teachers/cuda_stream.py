@@ -1,4 +1,4 @@
-"""A CUDA stream on which a teacher computes while the student does."""
+"""Compute a teacher on a CUDA stream of its own, while the student computes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class CudaStream:
-    """Run work concurrently with that of the current stream; does nothing without CUDA.
+    """Run work concurrently with the current stream; without CUDA, run it as usual.
 
     The memory of a tensor returns to the stream that allocated it as soon as it is released:
     using it on another stream requires telling the allocator (``record_stream``).

@@ -1,4 +1,4 @@
-"""End a teacher's forward pass where all that is recorded is computed."""
+"""End a teacher's forward pass once everything that is recorded is computed."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,19 +17,19 @@ class Stop(NamedTuple):
 
 
 class _Finished(BaseException):
-    """Leaves a forward pass.
+    """Raised by a hook to leave a forward pass.
 
-    No argument of a model does: MMPretrain's backbones run to their end, and timm's
+    No argument of a model does this: MMPretrain's backbones run to their end, and timm's
     ``forward_intermediates(stop_early=True)`` exists in some models only, and ends at blocks
-    only. An exception from a hook leaves any of them, at any module. Models catch
-    ``Exception`` in places, hence this base class.
+    only. An exception from a hook leaves any of them, at any module. Some models catch
+    ``Exception``, hence this base class.
     """
 
 
 def recorded_modules(recorders: RecorderManager) -> set[str] | None:
-    """Return the names of the modules that are recorded.
+    """Return the names of the recorded modules.
 
-    None if a function or a method is: it is not known what calls those.
+    None if a function or a method is recorded: the modules that call it are not known.
     """
     names = set()
     for recorder in recorders.recorders.values():
@@ -43,7 +43,7 @@ def recorded_modules(recorders: RecorderManager) -> set[str] | None:
 def find_stop(
     model: nn.Module, recorded: Collection[str], opaque: Collection[str], run: Callable[[], Any]
 ) -> Stop | None:
-    """Run a model to its end, and find the call that completes all that is recorded.
+    """Run a model to its end, and find the call after which all recorded outputs exist.
 
     Args:
         model: The model, in eval mode.
@@ -76,7 +76,7 @@ def find_stop(
 
 @contextmanager
 def stop_after(stop: Stop | None) -> Iterator[None]:
-    """Leave this context, which runs a model, where the model may stop."""
+    """Run a model within this context, and leave the context at ``stop``."""
     if stop is None:
         yield
         return
@@ -98,5 +98,5 @@ def stop_after(stop: Stop | None) -> Iterator[None]:
 
 
 def _is_within(name: str, other: str) -> bool:
-    """Whether one module is the other or a part of it, by their names."""
+    """Return whether one module is the other or a part of it, by their names."""
     return not other or name == other or name.startswith(f'{other}.')

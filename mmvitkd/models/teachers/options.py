@@ -20,11 +20,11 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
         prefix: What precedes their names in a config.
 
     Returns:
-        The same as a dict.
+        The options as a dict, by their new names.
 
     Raises:
         TypeError: If an option is given by its old and its new name.
-        ValueError: Names the option, what was found and what is wanted.
+        ValueError: If one is wrong; the message names it, what was found and what was wanted.
     """
     if options is None:
         return {}

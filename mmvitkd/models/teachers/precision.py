@@ -1,4 +1,4 @@
-"""Compute a teacher in its own precision, whatever the student's is."""
+"""Compute a teacher in a precision of its own, independent of the student's."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -13,7 +13,7 @@ PRECISIONS = (None, 'bf16', 'fp32')
 
 
 def autocast_to(precision: str | None, device: torch.device) -> AbstractContextManager[object]:
-    """Return a context of bfloat16 autocast, of none, or (None) of the surrounding one."""
+    """Return a context with bfloat16 autocast, without any, or (None) with no change."""
     if precision is None:
         return nullcontext()
     context: AbstractContextManager[object] = torch.autocast(

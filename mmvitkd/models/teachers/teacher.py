@@ -30,17 +30,17 @@ class Teacher(BaseTeacher):
 
     Args:
         model: The model, loaded, as :func:`build_teacher` returns it.
-        recorders: MMRazor's recorders, by name. Each hands over the first output of its
-            source in a forward pass. None leaves them to :meth:`prepare`.
-        data_preprocessor: What normalised the images: the student's preprocessor. Where
-            the teacher's mean, std or channel order differ, images are re-normalised.
-        stop_early: Whether the forward pass ends where all that is recorded is computed. The
-            first one is whole and finds that place: the same one for all images, as in all
-            models of timm and MMPretrain. The tensors are the same to the bit. Where a
-            function or a method is recorded, or the model is compiled as a whole, every
-            forward pass is whole.
-        precision: 'bf16' runs the model alone under bfloat16 autocast, 'fp32' under none,
-            and what it hands over is float32; None leaves it to the surrounding autocast.
+        recorders: MMRazor's recorders, by name. Each records the first output of its source
+            in a forward pass. None leaves them to :meth:`prepare`.
+        data_preprocessor: The student's preprocessor, which normalised the images. If the
+            teacher's mean, std or channel order differ, images are re-normalised.
+        stop_early: Whether a forward pass ends once everything that is recorded is computed.
+            The first pass is complete and finds that point, which must be the same for all
+            images, as in all models of timm and MMPretrain. The tensors are bitwise equal.
+            If a function or a method is recorded, or the model is compiled as a whole, every
+            pass is complete.
+        precision: 'bf16' runs the model alone under bfloat16 autocast, 'fp32' without, and
+            the tensors that it returns are float32; None keeps the surrounding autocast.
         compile: Whether the model's blocks are compiled, see
             :func:`~mmvitkd.models.utils.compilation.compile_blocks`.
         cuda_stream: Whether the work of :meth:`start` is queued on a CUDA stream of its own.
@@ -75,7 +75,7 @@ class Teacher(BaseTeacher):
         model.requires_grad_(False)
         for module in model.modules():
             if hasattr(module, 'inplace'):
-                module.inplace = False  # it would overwrite what is recorded before it
+                module.inplace = False  # it would overwrite recorded tensors
         self.model = model
         self.renormalize = Renormalize()
         self.recorders = RecorderManager()
@@ -87,7 +87,7 @@ class Teacher(BaseTeacher):
         self._compile, self._compiled = compile, list[str]()
         self._stop_early = stop_early
         self._stop: Stop | None = None
-        self._unexplored: set[str] | None = None
+        self._recorded: set[str] | None = None  # until the first pass has found the stop
         self._precision = precision
         self._stream = CudaStream(cuda_stream)
         if recorders is not None:
@@ -114,11 +114,11 @@ class Teacher(BaseTeacher):
             key = 'teacher_options.compile'
             check_recorders_compile(recorders.recorders, 'teacher_recorders', key)
             self._compiled = compile_blocks(self.model, recorded or ())
-        self._unexplored = recorded if self._stop_early else None
+        self._recorded = recorded if self._stop_early else None
 
     @property
     def name(self) -> str:
-        """The model's class."""
+        """The name of the model's class."""
         return type(self.model).__name__
 
     def start(
@@ -131,8 +131,8 @@ class Teacher(BaseTeacher):
             data_samples: Not used.
 
         Returns:
-            A function that returns what each recorder saw: a tensor, or a tuple of them where
-            the recorded module returns one. To be called on the stream that needs them.
+            A function that returns what each recorder recorded: a tensor, or a tuple of them
+            if the recorded module returns one. To be called on the stream that needs them.
         """
         try:
             with torch.no_grad(), self._stream.run(images):
@@ -154,32 +154,32 @@ class Teacher(BaseTeacher):
         than those of a training.
 
         Args:
-            images: (B, 3, H, W), normalised as the student's; resized where the teacher was
-                made for another size.
+            images: (B, 3, H, W), normalised as the student's; resized if the teacher is made
+                for another size.
             data_samples: Not used.
         """
         with torch.no_grad(), torch.compiler.set_stance('force_eager'):
             return self._adapter.logits(self._cast(self._run(images)))
 
     def cost(self, images: Tensor) -> Cost:
-        """Count the model's parameters, and its work as far as it is run."""
+        """Count the model's parameters, and the work of a pass that may stop early."""
         return Cost(num_parameters(self.model), macs_of(self, images))
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
-        """Apply to every parameter and buffer what ``nn.Module.to`` applies to a model's."""
+        """Apply a function, such as that of ``nn.Module.to``, to all parameters and buffers."""
         self.model._apply(function)
         self.renormalize._apply(function)
 
     def _forward(self, images: Tensor) -> None:
-        """Run the model as far as needed; the first time to its end, to see how far that is."""
-        if self._unexplored is None:
+        """Run the model as far as needed; the first time to its end, to find out how far."""
+        if self._recorded is None:
             with stop_after(self._stop):
                 self._run(images)
             return
         with torch.compiler.set_stance('force_eager'):
             run = partial(self._run, images)
-            self._stop = find_stop(self.model, self._unexplored, self._compiled, run)
-        self._unexplored = None
+            self._stop = find_stop(self.model, self._recorded, self._compiled, run)
+        self._recorded = None
 
     def _run(self, images: Tensor) -> Any:
         """Run the model on images normalised and resized for it."""
@@ -190,5 +190,5 @@ class Teacher(BaseTeacher):
             return self.model(images, mode='tensor')
 
     def _cast(self, output: Any) -> Any:
-        """Return an output in float32 where the precision is the teacher's own."""
+        """Return an output in float32 if the teacher has a precision of its own."""
         return output if self._precision is None else in_float32(output)

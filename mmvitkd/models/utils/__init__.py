@@ -1,1 +1,1 @@
-"""What several kinds of models share."""
+"""Utilities that students, teachers and losses share."""

@@ -14,33 +14,33 @@ from torch import nn
 
 from .adapters import adapter_for
 
-# Of torch 2.13 on: each call of torch.compile keeps its own variants of a function.
+# From torch 2.13 on, each call of torch.compile can keep its own variants of a function.
 ISOLATED = 'isolate_recompiles' in inspect.signature(torch.compile).parameters
 
 
 def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
-    """Compile the blocks of a frozen model in eval mode, each by itself.
+    """Compile the blocks of a frozen model in eval mode, one by one.
 
-    Blocks that are built alike share what is compiled, so that 24 of them take no longer
-    than one. What surrounds them, such as a patch embedding, is not compiled. Where it is
-    not known which modules are blocks, the whole model is compiled.
+    Blocks that are built alike share compiled code, so that 24 of them take no longer than
+    one. What surrounds them, such as a patch embedding, is not compiled. If the blocks of the
+    model are not known, the whole model is compiled.
 
     A block's ``forward`` is compiled and not its call: hooks on the block itself run outside
-    of what is compiled, hooks on modules within it inside.
+    of compiled code, hooks on modules within it inside.
 
-    Each batch size is compiled for, once: for an unknown size torch would need minutes for a
-    Swin's windows, and produce slower code.
+    Code is compiled once for each batch size: for a dynamic size torch would need minutes for
+    a Swin's windows, and produce slower code.
 
     Args:
         model: A classifier, whose hooks within blocks are all registered.
         recorded: The names of the modules that have hooks.
 
     Returns:
-        The names of the compiled modules; ``''`` is the whole.
+        The names of the compiled modules; ``''`` is the whole model.
     """
     for module in model.modules():
         if isinstance(module, DropPathOfMMCV | DropPathOfTimm):
-            module.drop_prob = 0.0  # unused in eval mode; a rate of its own splits blocks
+            module.drop_prob = 0.0  # unused in eval mode; different rates prevent sharing
     modules: dict[str, Any] = dict(model.named_modules())
     functions: dict[tuple[Any, ...], Any] = {}
     compiled = []
@@ -58,7 +58,7 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
             if key not in functions:
                 functions[key] = _compile(forward.__func__)
             block.forward = MethodType(functions[key], block)
-        else:  # a function that somebody has put on this block
+        else:  # a function that was set on this block
             block.forward = _compile(forward)
         compiled.append(name)
     return compiled
@@ -67,9 +67,9 @@ def compile_blocks(model: nn.Module, recorded: Collection[str]) -> list[str]:
 def compile_student(student: nn.Module) -> None:
     """Compile a student's backbone, or its model of timm; its parameters keep their names.
 
-    It is compiled once for training, once for validation, and once more for each other batch
+    It is compiled once for training, once for validation, and once more for each further batch
     size. Copies of the student, such as its moving average, are not compiled. Dropout and drop
-    path draw other numbers when compiled; all else is the same up to rounding.
+    path draw other numbers when compiled; everything else is the same up to rounding.
 
     Raises:
         ValueError: If the student has neither.
@@ -80,43 +80,43 @@ def compile_student(student: nn.Module) -> None:
             f'compile_student=True: the student ({type(student).__name__}) has neither a '
             'backbone nor a model of timm.'
         )
-    _make_numbers_plain(trunk)
+    _convert_numpy_floats(trunk)
     trunk.compile(dynamic=False)
 
 
 def check_recorders_compile(recorders: Mapping[str, Any], key: str, option: str) -> None:
     """Check that recorders are of modules or parameters.
 
-    Those of functions and methods replace them in every step, and each time all that calls
-    them would be compiled again.
+    A recorder of a function or method replaces it in every step, and each time its callers
+    would be compiled again.
 
     Args:
         recorders: MMRazor's recorders, by their names.
         key: The config key of the recorders.
-        option: What asks for the compilation.
+        option: The setting that requests compilation.
 
     Raises:
-        ValueError: Names the recorder.
+        ValueError: If one is of a function or method; the message names it.
     """
     for name, recorder in recorders.items():
         if not isinstance(recorder, ModuleOutputsRecorder | ParameterRecorder):
             kind = type(recorder).__name__.removesuffix('Recorder')
             raise ValueError(
-                f"{option}=True: distiller.{key}['{name}'].type={kind!r} replaces code while "
-                'it runs, which would be compiled again in each step; wanted ModuleOutputs, '
-                'ModuleInputs or Parameter.'
+                f"{option}=True: distiller.{key}['{name}'].type={kind!r} replaces a function "
+                'in each step, and its callers would be compiled again each time; wanted '
+                'ModuleOutputs, ModuleInputs or Parameter.'
             )
 
 
 def _compile(function: Any) -> Any:
     if not ISOLATED:
         return torch.compile(function, dynamic=False)
-    # Else all blocks of a class share one limit of eight variants, after which torch stops
+    # Otherwise all blocks of a class share one limit of eight variants, after which torch stops
     # compiling, and a Swin has four kinds of stages.
     return torch.compile(function, dynamic=False, isolate_recompiles=True)
 
 
-def _make_numbers_plain(model: nn.Module) -> None:
+def _convert_numpy_floats(model: nn.Module) -> None:
     """Turn NumPy's floats into Python's: MMPretrain's drop rates would break the graph.
 
     They come from ``np.linspace``, one for each block.

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-# A forward pass, and a backward pass of twice its products: one for the gradient of the
-# input, one for that of the weights.
+# A forward pass, and a backward pass with twice as many products: for the gradients of the
+# input and of the weights.
 PASSES_OF_A_STEP = 3
 
 
@@ -22,12 +22,12 @@ class Cost(NamedTuple):
 
 
 class DistillationCost(NamedTuple):
-    """What takes part in a training step, for one image.
+    """The cost of each part of a training step, for one image.
 
     Attributes:
         student: Its forward pass.
-        teacher: Its forward pass, at the image size it is run at, and as far as it is run;
-            None if the teacher does not know.
+        teacher: Its forward pass, at the size of its images, up to where it stops; None if
+            unknown.
         losses: The connectors and losses, forward.
         teacher_size: (H, W) of the teacher's images, in pixels.
     """
@@ -39,10 +39,10 @@ class DistillationCost(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """What distillation adds to a training step of the student alone, which is 1.
+        """What distillation adds, as a share of a training step of the student alone.
 
         The teacher runs forward only; connectors and losses run backward too. None if the
-        teacher's cost is not known.
+        teacher's cost is unknown.
         """
         if self.teacher is None:
             return None
@@ -72,7 +72,7 @@ def cost_of(model: nn.Module, image_size: Sequence[int]) -> Cost:
 
 
 def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> DistillationCost:
-    """Count what takes part in a training step of a distillation.
+    """Count the cost of each part of a training step of a distillation.
 
     Of connectors and losses, matrix products and convolutions count; Fourier transforms and
     element-wise work, such as that of a mean squared error, do not.
@@ -103,7 +103,7 @@ def distillation_cost_of(algorithm: Any, image_size: Sequence[int]) -> Distillat
 
 def macs_of(run: Callable[[Tensor], Any], image: Tensor) -> int:
     """Count the multiply-accumulates of a function of images."""
-    # Fused attention is one opaque kernel, as is compiled code; this shows their products.
+    # Fused attention and compiled code are opaque to the counter; these make them visible.
     eager, unfused = torch.compiler.set_stance('force_eager'), sdpa_kernel(SDPBackend.MATH)
     with eager, unfused, FlopCounterMode(display=False) as flops:
         run(image)

@@ -1,4 +1,4 @@
-"""Check a distiller's config before the first forward: what it names must exist."""
+"""Check a distiller's config before the first forward pass: what it names must exist."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
         role: 'student' or 'teacher', for the message.
 
     Raises:
-        ValueError: Names the recorder, its source and the names that come close.
+        ValueError: If one is not; the message has the recorder, its source and close names.
     """
     for name, recorder in recorders.recorders.items():
         if isinstance(recorder, ModuleOutputsRecorder):
@@ -48,13 +48,15 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
 def check_mappings(distiller: Mapping[str, Any]) -> None:
     """Check that every loss mapping names a loss, recorders and connectors that exist.
 
-    Every loss must have a mapping, and every connector a loss: it would get no gradient.
+    Every loss must have a mapping, and every connector a loss, without which it would get no
+    gradient.
 
     Args:
         distiller: The config of a ``ConfigurableDistiller``.
 
     Raises:
-        ValueError: Names the key, what was found and what there is.
+        ValueError: If one does not exist; the message has the key, what was found and what is
+            known.
     """
     losses = distiller.get('distill_losses') or {}
     connectors = distiller.get('connectors') or {}
@@ -91,7 +93,7 @@ def check_extra_tokens(student: nn.Module) -> None:
     """Check that a neck drops as many extra tokens as the backbone has.
 
     Raises:
-        ValueError: If it does not: it would drop patches, or average the others in.
+        ValueError: If it does not: it would drop patches, or take extra tokens for patches.
     """
     if getattr(getattr(student, 'backbone', None), 'out_type', 'featmap') == 'featmap':
         return  # a map has no extra tokens, and the neck drops none

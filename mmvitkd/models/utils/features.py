@@ -1,4 +1,4 @@
-"""Features as patch tokens with their grid, read from whatever a block or a stage returns."""
+"""Read the output of any block or stage as patch tokens with their grid."""
 
 from math import isqrt
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from torch import Tensor
 
 # A class token and four registers, the most that published ViTs commonly carry.
 MAX_GUESSED = 5
-# With a known grid. More than this, and the grid is that of another input size.
+# With a known grid. If there are more, the grid is that of another input size.
 MAX_EXTRA = 16
 
 Grid = tuple[int, int]
@@ -47,17 +47,17 @@ def to_features(
     Without ``grid`` and ``num_extra_tokens``, tokens must have exactly one reading as a
     square grid with at most 5 extra tokens in front. That covers the usual square inputs
     (197, 198, 257, 261 tokens) and refuses the few counts that read two ways (9 tokens: 3 x 3,
-    or 2 x 2 after 5). A grid that is not square but reads as one, such as 8 x 10 patches and
-    a class token, cannot be told from it.
+    or 2 x 2 after 5). 8 x 10 patches and a class token are as many as a square grid, and are
+    taken for it.
 
     Args:
         output: Tokens (B, E + N, C), alone or with their (H, W); or a map (B, H, W, C) or
             (B, C, H, W).
         grid: (H, W) of the grid; None finds a square one.
-        num_extra_tokens: E; None takes what the grid leaves.
+        num_extra_tokens: E; None infers it from the grid.
 
     Raises:
-        ValueError: ``output`` is none of these, or the grid does not fit it.
+        ValueError: If ``output`` is none of these, or the grid does not fit it.
     """
     if isinstance(output, Features):
         return output
@@ -88,7 +88,7 @@ def check_grid(grid: Any) -> Grid | None:
     """Return (H, W) of a grid or its side.
 
     Raises:
-        ValueError: ``grid`` is not one or two positive ints.
+        ValueError: If ``grid`` is not one or two positive ints.
     """
     if grid is None:
         return None

@@ -1,4 +1,4 @@
-"""How pixels become a model's input, and the step from one model's input to another's."""
+"""Describe how images are normalised, and convert from one normalisation to another."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ class Normalization(NamedTuple):
 
 
 def normalization_by(preprocessor: nn.Module | None) -> Normalization | None:
-    """Return the normalisation that a data preprocessor does, or None where it does none."""
+    """Return the normalisation of a data preprocessor, or None if it does not normalise."""
     mean, std = getattr(preprocessor, 'mean', None), getattr(preprocessor, 'std', None)
     if not getattr(preprocessor, '_enable_normalize', False) or mean is None or std is None:
         return None
@@ -27,9 +27,9 @@ class Renormalize(nn.Module):  # type: ignore[misc]  # torch is not followed
     """``x * scale + shift`` per channel, after reversing the channels if asked.
 
     Args:
-        scale: (C,), or None where nothing has to be done.
+        scale: (C,), or None for no change.
         shift: (C,).
-        flip: Whether the target wants the channels in reversed order.
+        flip: Whether to reverse the order of the channels.
     """
 
     scale: Tensor | None
@@ -50,7 +50,7 @@ class Renormalize(nn.Module):  # type: ignore[misc]  # torch is not followed
     def between(
         cls, source: Normalization | None, target: Normalization | None
     ) -> 'Renormalize':
-        """Return the step from one normalisation to another; none if one is unknown."""
+        """Return the step from one normalisation to another; no change if one is unknown."""
         if source is None or target is None:
             return cls()
         flip = source.to_rgb != target.to_rgb
@@ -65,7 +65,7 @@ class Renormalize(nn.Module):  # type: ignore[misc]  # torch is not followed
         return cls(flip=flip) if same else cls(scale, shift, flip)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C, H, W)."""
+        """Re-normalise images (B, C, H, W)."""
         if self.flip:
             images = images.flip(1)
         if self.scale is not None and self.shift is not None:

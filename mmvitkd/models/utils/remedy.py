@@ -1,4 +1,4 @@
-"""What a remedy for a narrow student's features announces about itself."""
+"""Describe what a remedy for a narrow student's features adds to the student."""
 
 from torch import nn
 
@@ -6,17 +6,17 @@ from torch import nn
 class Remedy:
     """Mix-in of a backbone or neck that gives a narrow student features of the teacher's width.
 
-    Narrow starts, analyses and exports ask these attributes and know no remedy by its class;
-    set those that differ, on the class or in ``__init__``. All names of modules are relative to
-    the remedy, and an empty name is the remedy itself. Converters see state dicts only:
-    see :func:`mmvitkd.checkpoint.converters.key_rules.register_key_rules`.
+    Starts from narrow checkpoints, analyses and exports read these attributes, and do not test
+    for classes; set those that differ, on the class or in ``__init__``. All names of modules
+    are relative to the remedy, and an empty name is the remedy itself. Converters see state
+    dicts only: see :func:`mmvitkd.checkpoint.converters.key_rules.register_key_rules`.
 
     Attributes:
         widened: The submodules that a narrow model's checkpoint has no weights for.
         distilled_feature: The module whose output is distilled: tokens (B, N, C), or a tuple
             that begins with them. None means the student's last block, as without a remedy.
-        timm_lacks: Why timm has no such model, to follow "timm has no"; by default, that
-            it has none with this class.
+        timm_lacks: What timm lacks, to follow "timm has no"; by default, a model with this
+            class.
     """
 
     widened: tuple[str, ...] = ()

@@ -180,8 +180,8 @@ def test_missing(tmp_path):
     ('content', 'why'),
     [
         (b'', 'the file is empty'),
-        (b'<html>404</html>', 'not an image that Pillow knows'),
-        (np.random.default_rng(0).bytes(5000), 'not an image that Pillow knows'),
+        (b'<html>404</html>', 'not an image format that Pillow supports'),
+        (np.random.default_rng(0).bytes(5000), 'not an image format that Pillow supports'),
         (b'\xff\xd8' + np.random.default_rng(0).bytes(5000), None),
         (b'\x89PNG\r\n\x1a\n' + np.random.default_rng(0).bytes(5000), None),
     ],

@@ -221,7 +221,7 @@ def test_student_and_teacher_layers_cannot_differ_in_number():
         ),
         (
             dict(distiller=dict(distill_losses=dict(loss_pair_0=dict(loss_weight=0.5)))),
-            r"distiller\.distill_losses: pairs wants the name 'loss_pair_0'",
+            r"distiller\.distill_losses: pairs needs the name 'loss_pair_0'",
         ),
         (dict(pairs=None), r'pairs=None and pair_loss=.*: give both or neither'),
         (dict(pairs=[]), r'pairs=\[\] and pair_loss=.*: give both or neither'),

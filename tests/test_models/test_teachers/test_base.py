@@ -58,9 +58,9 @@ ONE = torch.zeros(1, 17, 16)
         (ModuleToo(), r'^teacher: ModuleToo is an nn\.Module too'),
         (3, r'^teacher: found a int, wanted a model \(nn\.Module\) or a subclass of .*Base'),
         (Constant([ONE]), r'^teacher: Constant\.forward returned a list, wanted a dict'),
-        (Constant(dict(a=ONE)), r"^teacher: Constant handed over 'a', wanted 'pair_0'"),
-        (Constant(dict(pair_0=3)), r"^teacher: Constant handed over int as 'pair_0'"),
-        (Constant(dict(pair_0=torch.zeros(4, 17, 16))), r'over \(4, 17, 16\).* batch, 1'),
+        (Constant(dict(a=ONE)), r"^teacher: Constant returned 'a', wanted 'pair_0'"),
+        (Constant(dict(pair_0=3)), r"^teacher: Constant returned int as 'pair_0'"),
+        (Constant(dict(pair_0=torch.zeros(4, 17, 16))), r'returned \(4, 17, 16\).* batch, 1'),
         (Constant(dict(pair_0=torch.zeros(1, 23, 16))), r"loss_pair_0'\] .* token grid"),
     ],
 )
@@ -72,7 +72,7 @@ def test_at_build(teacher, message):
 @pytest.mark.parametrize('key', ['teacher_ckpt', 'teacher_options'])
 def test_what_is_for_models_is_refused(key):
     given = dict(teacher_ckpt='file.pth', teacher_options=dict(compile=True))[key]
-    with pytest.raises(ValueError, match=f'^{key}=.* Constant is a teacher by') as info:
+    with pytest.raises(ValueError, match=f'^{key}=.* Constant is a BaseTeacher') as info:
         distillation(Constant(dict(pair_0=ONE)), **{key: given})
     assert info.value.key == key
 
@@ -103,5 +103,5 @@ def test_a_live_teacher_tells_what_its_model_is_made_for():
 
 
 def test_build_teacher_is_for_models():
-    with pytest.raises(ValueError, match=r'^teacher: a Constant is no model'):
+    with pytest.raises(ValueError, match=r'^teacher: a Constant is not a model'):
         build_teacher(Constant({}))

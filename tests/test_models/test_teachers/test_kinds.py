@@ -251,7 +251,7 @@ MMPRETRAIN_SWIN = dict(
 
 @pytest.mark.parametrize('stage', [0, 2, 3])
 def test_swin_stages_of_mmpretrain(stage, images):
-    """A stage hands over tokens and their grid: that of its own output."""
+    """A stage returns tokens and their grid: that of its own output."""
     config = copy.deepcopy(MMPRETRAIN_SWIN)
     config['backbone']['out_indices'] = (stage,)
     config['backbone']['norm_cfg'] = None  # as recorded: without the output's norm
@@ -375,7 +375,7 @@ def test_teachers_of_other_families(name):
         model = distill(teacher, pair=(2, 3), allow_random_teacher=True)
     except ValueError as error:
         assert name == 'mvitv2_tiny'
-        assert 'pairs[0][1]=3: it is not known where TimmClassifier' in str(error)
+        assert 'pairs[0][1]=3: the blocks of TimmClassifier' in str(error)
     else:
         check(model)
 

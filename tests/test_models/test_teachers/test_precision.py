@@ -1,4 +1,4 @@
-"""The teacher's precision is its own: numbers close to float32's, and float32 handed over."""
+"""The teacher's precision is its own: numbers close to float32's, and float32 returned."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher

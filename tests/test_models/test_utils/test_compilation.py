@@ -155,7 +155,9 @@ def test_a_look_at_the_logits_compiles_nothing(graphs):
     ],
 )
 def test_recorders_that_replace_code_are_refused(kind, source):
-    message = rf"teacher_options\.compile=True: .*\['{source}'\]\.type='{kind}' replaces code"
+    message = (
+        rf"teacher_options\.compile=True: .*\['{source}'\]\.type='{kind}' replaces a function"
+    )
     with pytest.raises(ValueError, match=message):
         pair(timm_vit(), source, kind=kind)
 

@@ -317,7 +317,7 @@ def test_a_checkpoint_that_does_not_match(analyze, config):
 
 def test_an_empty_folder(analyze, config, tmp_path):
     (tmp_path / 'empty').mkdir()
-    for folder, part in ((tmp_path / 'empty', 'found no images'), (tmp_path / 'no', 'no such')):
+    for folder, part in ((tmp_path / 'empty', 'found 0'), (tmp_path / 'no', 'no such')):
         _, _, error = analyze(config('ours')[0], '--allow-random', data_root=folder)
         assert error.startswith('analyze_representation: ') and part in error
 

@@ -195,7 +195,7 @@ def test_ema_weights_and_a_given_score(run_tool, trained, tmp_path):
     score = ['--score', tmp_path / 'metrics.json', '--overwrite']
     run_tool(TOOL, config, checkpoint, *where, *score)
     card = card_of(tmp_path / 'student')
-    assert 'top-1 77.50 %, top-5 93.00 % (a test of its own)' in card
+    assert 'top-1 77.50 %, top-5 93.00 % (a separate test)' in card
 
 
 def test_shortcuts_of_the_config_are_applied(run_tool, trained, tmp_path):

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def adapter_for(model: Any) -> Adapter:
-    """Return the adapter of a model's family; of an unknown one, an adapter without answers."""
+    """Return the adapter of a model's family, or a plain ``Adapter`` if none accepts it."""
     for family in FAMILIES:
         if family.accepts(model):
             return family(model)
@@ -34,10 +34,10 @@ def blocks_of(model: Any) -> list[str]:
 
 
 def input_size_of(model: Any) -> Grid | None:
-    """Return (H, W) in pixels that a model is made for, or None where it takes any size."""
+    """Return (H, W) in pixels that a model is made for, or None if it takes any size."""
     return adapter_for(model).input_size
 
 
 def token_grid_of(model: Any) -> Grid | None:
-    """Return (H, W) of the tokens of all blocks of a ViT, or None where it is not one."""
+    """Return (H, W) of the tokens of all blocks of a ViT, or None for another model."""
     return adapter_for(model).token_grid

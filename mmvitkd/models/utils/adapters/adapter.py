@@ -1,4 +1,4 @@
-"""Adapter: what is asked of a classifier, whichever library it is from."""
+"""Adapter: describe a classifier in the same terms, whichever library it is from."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,16 +11,15 @@ from ..normalization import Normalization, normalization_by
 
 
 class Adapter:
-    """Answers about one model; a subclass knows one family of models.
+    """The description of one model; a subclass describes one family of models.
 
-    This class itself answers for a model of no known family: it knows nothing, and None or an
-    empty list says so.
+    This class itself is for a model of no known family: what is unknown is None or empty.
 
     Args:
         model: The model.
 
     Attributes:
-        name: What messages call it.
+        name: The model's name in messages.
     """
 
     # Whether ``pretrained=True`` in its config makes the model load its own weights.
@@ -32,7 +31,7 @@ class Adapter:
 
     @staticmethod
     def accepts(model: Any) -> bool:
-        """Whether a model is of this family."""
+        """Return whether a model is of this family."""
         return True
 
     @property
@@ -57,11 +56,11 @@ class Adapter:
 
     @property
     def token_grid(self) -> Grid | None:
-        """(H, W) of the tokens of every block, or None where it is not one for all."""
+        """(H, W) of the tokens of every block, or None if they differ or are unknown."""
         return None
 
     def grid_at(self, image_size: Sequence[int]) -> Grid | None:
-        """``token_grid`` for images of (H, W) pixels."""
+        """Return ``token_grid`` for images of (H, W) pixels."""
         return self.token_grid if self.input_size == tuple(image_size) else None
 
     @property
@@ -71,7 +70,7 @@ class Adapter:
 
     @property
     def input_size(self) -> Grid | None:
-        """(H, W) in pixels that it is made for, or None where it takes any size."""
+        """(H, W) in pixels that it is made for, or None if it takes any size."""
         return None
 
     @property

@@ -10,7 +10,7 @@ from .adapter import Adapter, as_size
 
 
 class MMPretrainAdapter(Adapter):
-    """Answers about a classifier with a ``backbone``, also with WideLast or Lift.
+    """Describe a classifier with a ``backbone``, including WideLast and Lift.
 
     Its backbone has ``layers`` (a ViT's blocks) or ``stages``. A Swin stage returns its tokens
     with their (H, W), so its grid need not be known.
@@ -18,7 +18,7 @@ class MMPretrainAdapter(Adapter):
 
     @staticmethod
     def accepts(model: Any) -> bool:
-        """Whether it has a ``backbone``, as an ``ImageClassifier``."""
+        """Return whether it has a ``backbone``, as an ``ImageClassifier``."""
         return isinstance(getattr(model, 'backbone', None), nn.Module)
 
     @property
@@ -52,7 +52,7 @@ class MMPretrainAdapter(Adapter):
         return as_size(getattr(backbone, 'patch_resolution', None))
 
     def grid_at(self, image_size: Sequence[int]) -> Grid | None:
-        """The grid that the patch embedding, a convolution, makes of any size."""
+        """Return the grid that the patch embedding, a convolution, makes of any size."""
         if self.token_grid is None:
             return None
         embed = getattr(self.model.backbone, 'patch_embed', None)
@@ -91,10 +91,10 @@ class MMPretrainAdapter(Adapter):
 
     @property
     def num_classes(self) -> int | None:
-        """The head's."""
+        """The head's ``num_classes``."""
         return getattr(getattr(self.model, 'head', None), 'num_classes', None)
 
     @property
     def final_norms(self) -> list[str]:
-        """A ViT's, and Swin's norm of its last stage."""
+        """A ViT's ``ln1``, and Swin's norm of its last stage."""
         return ['backbone.ln1', f'backbone.norm{len(self.blocks) - 1}']

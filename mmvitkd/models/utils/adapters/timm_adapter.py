@@ -19,9 +19,9 @@ CLASS_ATTENTION = ('blocks_token_only', 'cls_attn_blocks')
 
 
 class TimmAdapter(Adapter):
-    """Answers about a ``TimmClassifier``, from timm's ``feature_info`` and patch embedding.
+    """Describe a ``TimmClassifier`` by timm's ``feature_info`` and patch embedding.
 
-    Of a plain ViT all blocks have one grid; a Swin's stages return maps, each with its own.
+    All blocks of a plain ViT have one grid; a Swin's stages return maps, each with its own.
     CaiT and XCiT have no class token in their blocks, whatever ``num_prefix_tokens`` says.
     """
 
@@ -29,18 +29,18 @@ class TimmAdapter(Adapter):
 
     @staticmethod
     def accepts(model: Any) -> bool:
-        """Whether it is a ``TimmClassifier``."""
+        """Return whether it is a ``TimmClassifier``."""
         return isinstance(model, TimmClassifier)
 
     @property
     def trunk(self) -> nn.Module | None:
-        """The model of timm."""
+        """The model that timm built."""
         network: nn.Module = self.model.model
         return network
 
     @property
     def blocks(self) -> list[str]:
-        """The modules of ``feature_info``."""
+        """The modules that ``feature_info`` lists."""
         names = [f'model.{info["module"]}' for info in self._feature_info]
         modules = dict(self.model.named_modules())
         # Some entries name no module, or a list of modules that is never called.
@@ -55,7 +55,7 @@ class TimmAdapter(Adapter):
 
     @property
     def grids(self) -> list[Grid | None]:
-        """Those of a staged model from the reductions in ``feature_info``."""
+        """Those of a staged model, from the reductions in ``feature_info``."""
         if self._has_one_scale or self.input_size is None:
             return super().grids
         height, width = self.input_size
@@ -73,7 +73,7 @@ class TimmAdapter(Adapter):
         return as_size(getattr(self._embed, 'grid_size', None))
 
     def grid_at(self, image_size: Sequence[int]) -> Grid | None:
-        """The grid that the patch embedding makes of any size."""
+        """Return the grid that the patch embedding makes of any size."""
         if not self._has_one_scale or not hasattr(self._embed, 'dynamic_feat_size'):
             return super().grid_at(image_size)
         return as_size(self._embed.dynamic_feat_size(tuple(image_size)))
@@ -90,9 +90,9 @@ class TimmAdapter(Adapter):
 
     @property
     def input_size(self) -> Grid | None:
-        """The patch embedding's, or ``pretrained_cfg``'s where that is fixed.
+        """The patch embedding's, or ``pretrained_cfg``'s if that is fixed.
 
-        A model with ``dynamic_img_size`` takes any.
+        A model with ``dynamic_img_size`` takes any size.
         """
         if hasattr(self._embed, 'img_size'):
             fixed = getattr(self._embed, 'strict_img_size', True)
@@ -111,26 +111,26 @@ class TimmAdapter(Adapter):
 
     @property
     def num_classes(self) -> int | None:
-        """The model's."""
+        """The model's ``num_classes``."""
         return getattr(self.trunk, 'num_classes', None)
 
     @property
     def final_norms(self) -> list[str]:
-        """That of a ViT, CaiT or Swin."""
+        """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
 
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
 
-        Such are the original files of DINOv2 and CLIP.
+        The original files of DINOv2 and CLIP are examples.
         """
         convert = getattr(inspect.getmodule(type(self.trunk)), 'checkpoint_filter_fn', None)
         try:
             weights = convert(weights, self.trunk) if convert else weights
-        except Exception as error:  # whatever it meets in another model's weights
+        except Exception as error:  # of any kind, on another model's weights
             raise KeyedValueError(
                 f'{{{key}}}={path!r} does not fit the model, a {type(self.trunk).__name__}: '
-                f'timm cannot make sense of it ({type(error).__name__}: {error}).',
+                f'timm cannot convert it ({type(error).__name__}: {error}).',
                 key,
             ) from None
         load_strict(self.model.model, weights, key, path)
@@ -145,11 +145,11 @@ class TimmAdapter(Adapter):
 
     @property
     def _feature_info(self) -> list[dict[str, Any]]:
-        """One entry a block; timm keeps a plain list, or a wrapper around one."""
+        """One entry per block; timm keeps a plain list, or a wrapper around one."""
         info = getattr(self.trunk, 'feature_info', [])
         return list(getattr(info, 'info', info))
 
     @property
     def _has_one_scale(self) -> bool:
-        """Whether all blocks see the grid that the patch embedding makes."""
+        """Whether all blocks have the grid that the patch embedding makes."""
         return len({info.get('reduction') for info in self._feature_info}) == 1
