@@ -11,7 +11,7 @@ from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
 
 
 class SortedChannelEnergy:
-    """SEP without the FFT: a token's energies ``x_c^2``, accumulated in descending order.
+    """SEP without the FFT: a token's energies ``x_c^2``, accumulative in descending order.
 
     The curves of cumulative shares are averaged over all tokens; d is the smallest number of
     channels at which the mean reaches a threshold. For random tokens of 384 channels, which

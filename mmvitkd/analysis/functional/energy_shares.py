@@ -14,7 +14,7 @@ ENERGY_THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
 
 
 class EnergyShares:
-    """Curves of cumulated energy over ordered directions, and the dimensions read from them.
+    """Curves of cumulative energy over ordered directions, and the dimensions read from them.
 
     Args:
         thresholds: Shares of an image's energy.

@@ -29,7 +29,7 @@ class TokenShares:
         """Add T tokens.
 
         Args:
-            energies: float64, (T, K), in the order in which they are accumulated. Tokens
+            energies: float64, (T, K), in the order in which they are accumulative. Tokens
                 without energy have no shares: they are counted and left out.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Curves of cumulated energy over tokens, by hand."""
+"""Curves of cumulative energy over tokens, by hand."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.token_shares import TokenShares, curve_report
