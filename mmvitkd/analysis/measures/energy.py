@@ -30,7 +30,7 @@ def draw_sorted_energy(blocks: Blocks) -> Figure | None:
     """Draw the cumulative energy of a token's channels, strongest first, with random tokens.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -56,7 +56,7 @@ def overlay_sorted_energy(models: Blocks) -> Figure | None:
     """Draw the same curves for a block of several models, with Gaussian tokens.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
         None if no model has it.

@@ -65,7 +65,7 @@ def draw_rotation(blocks: Blocks) -> Figure | None:
     """Draw angles above, overlaps below, of two images, and of an image and the dataset.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -135,7 +135,7 @@ def overlay_rotation(models: Blocks) -> Figure | None:
     """Draw mean principal angles between images, and between images and the dataset.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
         None if no model has them.

@@ -60,7 +60,7 @@ def draw_sep(blocks: Blocks) -> Figure | None:
     Nearly any curve looks like the diagonal: only the lower panels show a difference.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if SEP was not measured.
@@ -113,7 +113,7 @@ def overlay_sep(models: Blocks) -> Figure | None:
     """Draw SEP, and its difference from the diagonal, with random tokens.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
         None if no model has the full spectrum.

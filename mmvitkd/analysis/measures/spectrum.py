@@ -48,7 +48,7 @@ def draw_spectrum(blocks: Blocks) -> Figure | None:
     """Draw the mean amplitude at each frequency over the channels.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -97,7 +97,7 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     """Draw the frequency intensity, block by block.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if fewer than two blocks have it.

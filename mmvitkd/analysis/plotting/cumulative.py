@@ -1,4 +1,4 @@
-"""Curves of cumulative energy over channels or frequencies, in percent."""
+"""Draw curves of cumulative energy over channels or frequencies, in percent."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def plot_percent(
 
 
 def b90(shares: Mapping[str, Any]) -> str:
-    """Return the bandwidth at 90 % in words, if it is among the thresholds."""
+    """Return a label with the bandwidth at 90 %; empty if it was not measured."""
     bandwidth = shares['bandwidth'].get('0.90')
     return '' if bandwidth is None else f'b90 {bandwidth:.3f}'
 
 
 def above_diagonal(values: Sequence[float]) -> list[float]:
-    """Return by how many percentage points a cumulative curve is above the diagonal."""
+    """Return a cumulative curve minus the diagonal, in percentage points."""
     return [100 * (value - (k + 1) / len(values)) for k, value in enumerate(values)]
 
 
 def shares_of(width: int) -> list[float]:
-    """Return where the points of a cumulative curve lie, in percent of its parts."""
+    """Return the horizontal coordinates of a cumulative curve, in percent of its parts."""
     return [100 * (k + 1) / width for k in range(width)]

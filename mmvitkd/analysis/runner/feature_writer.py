@@ -1,4 +1,4 @@
-"""Write features to NumPy files, one per block, that grow as batches come."""
+"""Write features to NumPy files, one per block, batch by batch."""
 
 import json
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class FeatureWriter:
             self._files[key].write(array.data)
 
     def __exit__(self, kind: type[BaseException] | None, *unused: Any) -> None:
-        """Write how many images there are, if all went well, and close the files."""
+        """Write the number of images, if there was no error, and close the files."""
         with self._opened:
             if kind is not None:
                 return

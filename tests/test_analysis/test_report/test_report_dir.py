@@ -64,7 +64,7 @@ def test_a_folder_of_other_files(tmp_path, content):
     if content is not None:
         (tmp_path / 'out' / 'report.json').write_text(content)
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match=r'no report\.json of ours: wanted a new'):
+        with pytest.raises(FileExistsError, match=r'no report: wanted a new'):
             check_out(tmp_path / 'out', overwrite)
 
 
