@@ -136,7 +136,11 @@ def test_sep_beside_permutations_and_null(blocks):
     above, below = figure.axes[2], figure.axes[5]
     sep = blocks['neck']['sep']
     size = len(sep['full']['curve'])
-    kinds = ('full', 'natural order'), ('permuted', 'channels permuted'), ('null', 'random tokens')
+    kinds = (
+        ('full', 'natural order'),
+        ('permuted', 'channels permuted'),
+        ('null', 'random tokens'),
+    )
     for (kind, label), rest in zip(kinds, below.lines, strict=True):
         curve = sep[kind]['curve']
         found = line(above, label)

@@ -403,5 +403,8 @@ def test_pairs_of_logits_are_left_out_in_words(make):
     )
     runner = make(model=model)
     runner.train()
-    assert "SEPHook leaves kd out: blocks: found no patch tokens in the output of 'head'" in log(runner)
+    assert (
+        "SEPHook leaves kd out: blocks: found no patch tokens in the output of 'head'"
+        in log(runner)
+    )
     assert 'sep/first/cka' in scalars(runner)[1]
