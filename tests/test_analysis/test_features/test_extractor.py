@@ -139,7 +139,7 @@ def test_mmpretrain(kind, widths, places):
 
 
 def test_mmpretrains_and_timms_stages_are_the_same():
-    """Both hand over a stage before the downsampling: the grids of the papers."""
+    """Both return a stage before the downsampling: the grids of the papers."""
     ours = FeatureExtractor(mmpretrain_model('swin of 3'), 'all')
     timms = FeatureExtractor(timm_model('swin_tiny_patch4_window7_224', **STAGES).eval(), 'all')
     images = torch.randn(1, 3, 64, 64)

@@ -72,6 +72,6 @@ def test_a_tuple_of_tensors_is_led_by_the_tokens():
         (torch.randn(2, 9, 5), 'Cannot tell the token grid'),
     ],
 )
-def test_what_cannot_be_told(output, message):
+def test_ambiguous_outputs_are_refused(output, message):
     with pytest.raises(ValueError, match=message):
         patch_tokens(output, SQUARE)

@@ -1,4 +1,4 @@
-"""report.md: its numbers are the report's, and it says what was wrong."""
+"""report.md has the numbers of the report, and names problems."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.shared_tables import PUBLISHED
@@ -69,7 +69,7 @@ def test_the_last_blocks_dimensions_at_every_share():
 
 
 @pytest.mark.parametrize('random', [False, True])
-def test_published_numbers_are_beside_those_of_a_pretrained_model(random):
+def test_published_numbers_are_next_to_those_of_a_pretrained_model(random):
     content = report(model='timm:cait_s24_224')
     content['random_weights'] = random
     text = report_text(content, ())

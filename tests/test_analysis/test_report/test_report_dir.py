@@ -29,7 +29,7 @@ def test_it_appears_whole(tmp_path):
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, OSError, ValueError])
 @pytest.mark.parametrize('before', [False, True])
-def test_nothing_of_it_after_an_error(tmp_path, error, before):
+def test_an_error_leaves_nothing(tmp_path, error, before):
     if before:
         write(tmp_path / 'out')
     with pytest.raises(error), new_folder(tmp_path / 'out', before) as folder:

@@ -1,4 +1,4 @@
-"""How the memory limit is divided."""
+"""The memory limit is divided among passes, updates and kept features."""
 
 from pathlib import Path
 
