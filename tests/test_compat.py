@@ -493,7 +493,7 @@ def test_a_name_that_is_not_ours_is_an_error(inherit):
 
 @pytest.fixture
 def stock(monkeypatch):
-    """The real MMEngine, which answers to every path itself."""
+    """An unpatched MMEngine, with a stand-in that answers every path."""
     monkeypatch.delitem(MODULE2PACKAGE, 'mmvitkd')
 
     def answer(cfg_path, filename):
