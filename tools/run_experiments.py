@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TRAIN = Path(__file__).resolve().parent / 'train.py'
 # Settings that differ between runs.
-OWN = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
+RUN_SETTINGS = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--jobs: found {args.jobs}, wanted 1 or above')
     for option in args.cfg_options:
         key, equals, _ = option.partition('=')
-        if not equals or key in OWN:
+        if not equals or key in RUN_SETTINGS:
             wanted = 'another key: every run has its own' if equals else 'KEY=VALUE'
             parser.error(f'--cfg-options: found {option!r}, wanted {wanted}')
     return args

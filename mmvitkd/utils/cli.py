@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from .errors import KeyedError
 
 # Beginning of torch's error when a process of a data loader was killed.
-WORKER = 'DataLoader worker'
+WORKER_ERROR = 'DataLoader worker'
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterat
     except (OSError, ValueError) as error:
         sys.exit(f'{tool}: {format_error(error, options or {})}')
     except RuntimeError as error:
-        if not str(error).startswith(WORKER):
+        if not str(error).startswith(WORKER_ERROR):
             raise
         reason = str(error).splitlines()[0].rstrip('. ')
         sys.exit(

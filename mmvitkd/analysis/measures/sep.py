@@ -47,7 +47,7 @@ REFERENCES = {
     'folded': {'null_folded': RANDOM},
 }
 NULL_TOKENS = 2048
-SOURCES: dict[str, dict[str, Any]] = {
+TRAINING_STYLES: dict[str, dict[str, Any]] = {
     'student': dict(label='student', color=COLORS[1], linewidth=1.8),
     'teacher': dict(label='teacher', color=COLORS[2], linewidth=1.8),
     'null': dict(label='null: random vectors', color=GREY, linewidth=1.2, linestyle='--'),
@@ -170,7 +170,7 @@ def _draw_from_origin(axes: Axes, curves: Mapping[str, list[float]]) -> None:
     """Draw curves from the origin, so that the share of DC shows as a step."""
     for name, values in curves.items():
         x = [place / len(values) for place in range(len(values) + 1)]
-        axes.plot(x, [0, *values], **SOURCES[name])
+        axes.plot(x, [0, *values], **TRAINING_STYLES[name])
     for threshold in BANDWIDTH_THRESHOLDS:
         axes.axhline(threshold, color=GREY, linewidth=0.4, alpha=0.5)
     axes.set_xlim(0, 1)

@@ -66,16 +66,16 @@ class DiskCache:
 
     def put(self, batch: FeatureBatch) -> None:
         """Keep a batch."""
-        form = {key: (tokens.shape, tokens.dtype) for key, tokens in batch.features.items()}
+        layout = {key: (tokens.shape, tokens.dtype) for key, tokens in batch.features.items()}
         for tokens in batch.features.values():
             self._file.write(tokens.cpu().contiguous().view(torch.uint8).numpy().data)
-        self._batches.append((batch.indices, form))
+        self._batches.append((batch.indices, layout))
 
     def __iter__(self) -> Iterator[FeatureBatch]:
         self._file.seek(0)
-        for indices, form in self._batches:
+        for indices, layout in self._batches:
             features = {}
-            for key, (shape, dtype) in form.items():
+            for key, (shape, dtype) in layout.items():
                 count = shape.numel() * dtype.itemsize
                 raw = torch.from_numpy(np.fromfile(self._file, np.uint8, count))
                 features[key] = raw.view(dtype).view(shape)

@@ -12,7 +12,7 @@ from ..measures.block import Block
 # The share of the limit that backward passes may take.
 GRADIENT_SHARE = 0.5
 # Where features are kept for the second pass.
-MEMORY, SPILL, AGAIN, NOTHING = 'memory', 'spill', 'second forward pass', 'not needed'
+MEMORY, SPILL, RECOMPUTE, NOT_NEEDED = 'memory', 'spill', 'second forward pass', 'not needed'
 
 
 class Plan(NamedTuple):
@@ -75,9 +75,9 @@ def plan_memory(
             'memory_limit',
         )
     if not has_second_pass(measures):
-        kept = NOTHING
+        kept = NOT_NEEDED
     elif num_images * image <= room:
         kept = MEMORY
     else:
-        kept = AGAIN if first.settings.spill is None else SPILL
+        kept = RECOMPUTE if first.settings.spill is None else SPILL
     return Plan(forward_size, update_size, kept, gradients)

@@ -15,8 +15,8 @@ from ...registry import HOOKS
 from ...utils import random_state
 from ...utils.unwrap import unwrap_model
 
-# Validation images below which an accuracy says little.
-FEW = 30
+# With fewer validation images, an accuracy says little.
+MIN_IMAGES = 30
 
 
 @HOOKS.register_module()
@@ -73,7 +73,7 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         margin = min(3 * sqrt(chance * (1 - chance) / images), (1 - chance) / 2)
         if top1 > chance + margin:
             runner.logger.info(text)
-        elif images < FEW:
+        elif images < MIN_IMAGES:
             runner.logger.warning(f'{text} Too few images to tell it from chance.')
         else:
             bar = '!' * 72

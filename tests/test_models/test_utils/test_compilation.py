@@ -53,7 +53,7 @@ def same(eager, compiled, batch):
 def test_blocks_that_are_alike_are_compiled_once(graphs):
     eager, compiled = pair(timm_vit(), 'model.blocks.1', 'model.blocks.2')
     same(eager, compiled, 4)
-    assert graphs.count == 0  # the first pass only records the calls
+    assert graphs.count == 0  # the first pass runs eagerly
     found = []
     for batch in (4, 4, 3, 4, 3, 1):
         same(eager, compiled, batch)
