@@ -1,28 +1,28 @@
-# Every target shares one virtual environment, which is made once.
+# All targets share one virtual environment, which is set up once.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
-# Processes that share the tests, on one thread each.
+# Number of processes that run the tests, on one thread each.
 WORKERS ?= 2
 PYTEST := $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PIP := $(RUN) -m pip --disable-pip-version-check -qq
 
-# Named after all that the environment is made from: a change sets it up again.
+# Named after the content of all files that define the environment: a change sets it up again.
 STAMP := $(VENV)/.stamp-$(shell { pwd; cat requirements/pinned.txt pyproject.toml setup.py; } | cksum | cut -d ' ' -f 1)
-# There while a set-up runs. If it is left over, a set-up was interrupted, and pip would take
-# its half-written packages for installed.
+# Exists while a set-up runs. If it is left over, a set-up was interrupted, and pip would regard
+# half-written packages as installed.
 UNFINISHED := $(VENV)/.unfinished
 
 .PHONY: help env test test-fast demo bench docs lint clean
 
 help:
-	@echo 'make env        set up $(VENV) (every target below does that by itself)'
+	@echo 'make env        set up $(VENV) (every target below does that if needed)'
 	@echo 'make test       lint, then run all tests in two processes (WORKERS=4: in four)'
-	@echo 'make test-fast  the tests but for the slow ones: a minute and a half'
+	@echo 'make test-fast  run all tests but the slow ones: a minute and a half'
 	@echo 'make demo       distil a small ViT on 5,000 MNIST digits, from data to table'
-	@echo 'make bench      speed of a training step, the data pipeline and the measures (some minutes)'
+	@echo 'make bench      time a training step, the data pipeline and the measures (some minutes)'
 	@echo 'make docs       build the documentation in docs/_build/html'
-	@echo 'make lint       ruff, mypy and import-linter'
+	@echo 'make lint       run ruff, mypy and import-linter'
 	@echo 'make clean      remove caches and build output; keeps $(VENV), data, work_dirs'
 	@echo 'Another Python (3.11 or newer): make PYTHON=python3.12 test'
 

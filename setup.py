@@ -1,4 +1,4 @@
-"""Ship configs, tools and the index of models in the wheel; pyproject.toml says the rest."""
+"""Ship configs, tools and the index of models in the wheel; see pyproject.toml for the rest."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent
 
 
 class BuildWithMim(build_py):
-    """Copy them to `mmvitkd/.mim`, where OpenMMLab looks for them.
+    """Copy configs, tools and the index to `mmvitkd/.mim`, where OpenMMLab expects them.
 
     They are copied into the build, never into the source tree. An editable install needs
     no copy: the package finds them in the clone.
@@ -22,7 +22,7 @@ class BuildWithMim(build_py):
         if self.editable_mode:
             return
         mim = Path(self.build_lib) / 'mmvitkd' / '.mim'
-        shutil.rmtree(mim, ignore_errors=True)  # what an earlier build left there
+        shutil.rmtree(mim, ignore_errors=True)  # left over from an earlier build
         caches = shutil.ignore_patterns('__pycache__', '*.py[co]')
         for name in ('configs', 'tools'):
             shutil.copytree(ROOT / name, mim / name, ignore=caches)

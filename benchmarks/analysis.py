@@ -21,7 +21,8 @@ import torch
 from timing import seconds_of, write_run
 from torch import Tensor
 
-# Seconds: numpy's and torch's threads spin on after their work, on the other's cores.
+# Seconds between measurements: idle threads of numpy and torch keep spinning for a while, and
+# would slow the other down.
 SETTLE = 0.2
 THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
 BINS = 100
@@ -30,7 +31,7 @@ BINS = 100
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--images', type=int, default=16, help='images a round (16)')
+    parser.add_argument('--images', type=int, default=16, help='images per round (16)')
     parser.add_argument('--tokens', type=int, default=196)
     parser.add_argument('--embed-dims', type=int, default=384)
     parser.add_argument('--rounds', type=int, default=7)
@@ -73,17 +74,17 @@ def naive_entropy(features: np.ndarray) -> float:
 
 
 def our_svd(features: Tensor) -> dict[str, Any]:
-    """Do the same with ours, which adds the mean curve and the effective rank."""
+    """Compute the same with ours, and also the mean curve and the effective rank."""
     return svd_dimensions(features)
 
 
 def our_sep(features: Tensor) -> dict[str, Any]:
-    """Do the same with ours."""
+    """Compute the same with ours."""
     return sep(features)
 
 
 def our_entropy(features: Tensor) -> dict[str, Any]:
-    """Do the same with ours."""
+    """Compute the same with ours."""
     return token_entropy(features, BINS)
 
 
@@ -164,7 +165,7 @@ def main() -> None:
     shape = (args.images, args.tokens, args.embed_dims)
     features = torch.randn(shape, device=args.device)
     print(f'{args.images} images of {args.tokens} x {args.embed_dims}, {args.device},')
-    print(f'{torch.get_num_threads()} threads, {args.rounds} rounds; milliseconds an image')
+    print(f'{torch.get_num_threads()} threads, {args.rounds} rounds; milliseconds per image')
     times = list(rounds(features, args.rounds))
     print(measures_table(times, args.images), flush=True)
     model_times = []

@@ -1,4 +1,4 @@
-"""Count the multiplications of a training step, and measure what the machine can do."""
+"""Count the multiplications of a training step, and measure the machine's peak."""
 
 from typing import Any
 

@@ -67,7 +67,7 @@ class BareLoop:
             self.teacher = self.teacher and torch.compile(self.teacher)
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """Return what a loader would."""
+        """Return a batch as a loader does."""
         return self.pair.plain_batch()
 
     def step(self, batch: tuple[Tensor, Tensor]) -> None:

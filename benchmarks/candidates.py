@@ -1,4 +1,4 @@
-"""List the candidates of the training step benchmark, and what each claims to do."""
+"""List the candidates of the training step benchmark, and the work that each claims to do."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from runner_steps import mmrazor, ours
 from timm_tasks import TimmTask
 from training_pair import TrainingPair
 
-# Largest relative difference of two losses of the same work. The divergence of almost equal
-# logits is a small difference of large numbers, which autocast on a CPU rounds.
+# Largest relative difference of two losses of the same work. Bfloat16 needs a large one: the
+# divergence of almost equal logits is a small difference of large, rounded numbers.
 FP32, BF16_TEACHER, BF16 = 1e-4, 2e-2, 0.1
 
 
@@ -21,7 +21,7 @@ class Candidate(Protocol):
     """A training step; making a batch is not timed."""
 
     def batch(self) -> Any:
-        """Return what a loader would."""
+        """Return a batch as a loader does."""
 
     def step(self, batch: Any) -> None:
         """Train on a batch."""
@@ -32,15 +32,15 @@ class Candidate(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a candidate claims to do.
+    """A candidate, and the work that it claims to do.
 
     Attributes:
         build: Builds it from the pair.
         what: A description.
-        terms: The terms of the bare loop's loss that it computes as well; None for all, ()
-            if its loss is another one.
-        left_out: What it leaves out that the others do.
-        tolerance: Of its loss against the bare loop's.
+        terms: The terms of the bare loop's loss that it also computes; None for all, () if its
+            loss is another one.
+        left_out: The part of the others' work that it leaves out.
+        tolerance: Largest relative difference of its loss from the bare loop's.
     """
 
     build: Callable[[TrainingPair], Candidate]
@@ -128,15 +128,15 @@ FIRST_BLOCK = [ALONE, 'alone-again', 'baseline', 'mmrazor', 'ours', 'ours-fast']
 
 
 def choose_candidates(names: Sequence[str] | None, device: str, first_block: bool) -> list[str]:
-    """Return the candidates that take part; the one that the others are compared with is first.
+    """Return the names of the candidates to run, starting with the baseline.
 
     Args:
-        names: The requested ones, or None for all that make sense.
+        names: The requested names, or None for all that suit the device.
         device: 'cpu' or 'cuda'.
         first_block: Whether to compare with the student alone.
 
     Raises:
-        ValueError: If there is no such candidate; the message names close ones.
+        ValueError: If a name is unknown; the message names close ones.
     """
     names = [RENAMED.get(name, name) for name in names or []]
     for name in names:

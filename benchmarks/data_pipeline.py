@@ -1,8 +1,8 @@
 """Time our ImageNet training pipeline against timm's on the same files: `data_pipeline.py`.
 
 All candidates take turns. One core: this process on one thread, in processor time, to which
-other load on the machine adds little. All cores: a DataLoader with a worker process per core,
-in wall-clock time without its start.
+other load on the machine adds little. All cores: a DataLoader with one worker per core, in
+wall-clock time without its start-up.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         type=size,
         default=[(500, 375), (1500, 1125)],
         metavar='WIDTHxHEIGHT',
-        help='of the generated files (500x375 1500x1125)',
+        help='sizes of the generated files (500x375 1500x1125)',
     )
     parser.add_argument('--files', type=int, default=12, help='files per size (12)')
     parser.add_argument('--images', type=int, default=32, help='images per turn (32)')
@@ -52,7 +52,7 @@ def parse_args() -> argparse.Namespace:
         '--workers',
         type=int,
         default=os.cpu_count(),
-        help='worker processes for all cores (their number); 0 skips this',
+        help='worker processes (default: the number of cores); 0 leaves them out',
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
     args = parser.parse_args()
@@ -69,14 +69,14 @@ def size(text: str) -> tuple[int, int]:
 
 
 def seed_all(seed: int) -> None:
-    """Start every candidate of a round from one seed."""
+    """Seed every generator, so that all candidates of a round start from the same seed."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
 
 
 def turn_on_one_core(pipeline: Pipeline, images: int) -> Callable[[], float]:
-    """Return a turn, which returns processor seconds per image; each turn has its own seed."""
+    """Return a function that measures processor seconds per image, with a seed of its turn."""
     turns = iter(range(10**9))
 
     def turn() -> float:
@@ -90,7 +90,7 @@ def turn_on_one_core(pipeline: Pipeline, images: int) -> Callable[[], float]:
 
 
 def turn_on_all_cores(pipeline: Pipeline, images: int, workers: int) -> Callable[[], float]:
-    """Return the same for a DataLoader, from the first batch of each worker to the last."""
+    """Return the same for a DataLoader: wall-clock seconds after each worker's first batch."""
     batch_size = max(images // 4, 1)
     indices = [i % len(pipeline.dataset) for i in range(5 * batch_size * workers)]
     turns = iter(range(10**9))
@@ -123,7 +123,7 @@ def _one_thread(worker: int) -> None:
 def speed_table(
     seconds: dict[str, list[float]], pipelines: dict[str, Pipeline], cores: int
 ) -> str:
-    """Return ms per image on a core, images/s of a core, and ratios of first quartiles."""
+    """Return a table of ms per image and core, images/s per core, and ratios to the base."""
     base = summary_of(seconds[BASE]).first_quartile
     rows = []
     for name, times in seconds.items():
@@ -137,7 +137,7 @@ def speed_table(
 
 
 def stage_table(stages: dict[str, dict[str, float]]) -> str:
-    """Return milliseconds and share of each stage."""
+    """Return a table of milliseconds and share of each stage."""
     rows = []
     for name, seconds in stages.items():
         whole = sum(seconds.values())
@@ -168,7 +168,7 @@ def measure(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
             turn()  # not timed
         found[name] = interleaved(turns, args.rounds)
         table = speed_table(found[name], pipelines, cores)
-        print(f'\n{name}, per image on a core:\n{table}', flush=True)
+        print(f'\n{name}, per image and core:\n{table}', flush=True)
     seed_all(0)
     stages = {name: stage_seconds(p.dataset, args.images) for name, p in pipelines.items()}
     print(f'\n{stage_table(stages)}\n', flush=True)

@@ -1,4 +1,4 @@
-"""Generate JPEG files like photographs: edges, texture with a 1/f spectrum, a little noise."""
+"""Generate JPEG files like photographs: edges, texture with a 1/f spectrum, some noise."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ QUALITY = 90  # with the texture below, about half a byte per pixel, as in Image
 
 
 def write_images(folder: Path, size: tuple[int, int], number: int) -> None:
-    """Write images into two class folders, the same at each call.
+    """Write images into two class folders, the same in each call.
 
     Args:
         folder: Created if missing.
         size: (width, height) in pixels.
-        number: How many.
+        number: Number of images.
     """
     for index in range(number):
         path = folder / CLASSES[index % 2] / f'{index:04}.jpg'
@@ -29,7 +29,7 @@ def natural_image(width: int, height: int, seed: int, noise: float = 4) -> Image
     Args:
         width: In pixels.
         height: In pixels.
-        seed: Another seed gives another image.
+        seed: Seed of the image.
         noise: Standard deviation of the white noise, in grey levels.
     """
     rng = np.random.default_rng(seed)

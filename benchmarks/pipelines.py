@@ -32,9 +32,9 @@ class Pipeline(NamedTuple):
     """A candidate.
 
     Attributes:
-        dataset: Images after the pipeline.
+        dataset: The images after the pipeline.
         collate: Makes a batch of them.
-        differs: What it does more or less than ours.
+        differs: How its work differs from ours.
     """
 
     dataset: Dataset
@@ -87,10 +87,10 @@ def pipelines_of(
 
 
 class Stopwatch:
-    """Processor seconds by stage, of steps that may be nested.
+    """Measures processor seconds by stage, of steps that may be nested.
 
     Attributes:
-        seconds: Of each stage, without nested ones.
+        seconds: Seconds of each stage, without nested ones.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Stopwatch:
         self._open: list[str] = []
 
     def timed(self, stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the step, which adds its time to a stage."""
+        """Wrap a step so that it adds its time to a stage."""
 
         def call(*arguments: Any) -> Any:
             self._open.append(stage)

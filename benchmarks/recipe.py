@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-# The losses that the bare loop has.
+# The losses that the bare loop supports.
 LOGITS, FEATURES = 'KLDivergence', 'FeatureMSELoss'
 
 
@@ -15,14 +15,14 @@ class Recipe:
     """The numbers of a distillation.
 
     Attributes:
-        label_smoothing: Of the cross-entropy.
-        label_weight: Its factor.
+        label_smoothing: Label smoothing of the cross-entropy.
+        label_weight: The factor of the cross-entropy.
         kd_weight: The factor of the logits' divergence; 0 if it is not part of the loss.
-        temperature: Of both sides' logits.
+        temperature: The temperature of both sides' logits.
         layers: The (student module, teacher module) of each pair.
         feature_weight: The factor of each pair's mean squared error.
-        weight_decay: Of weights, not of biases and norms.
-        betas: AdamW's.
+        weight_decay: Weight decay of weights, not of biases and norms.
+        betas: The betas of AdamW.
     """
 
     label_smoothing: float

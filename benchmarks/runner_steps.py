@@ -20,7 +20,7 @@ STOCK_HOOKS = ('logger', 'param_scheduler')  # the others are MMEngine's by defa
 
 
 class Noise(Dataset):
-    """A data set of which only the length is used, for the schedule."""
+    """A data set whose length alone is used, for the schedule."""
 
     metainfo: ClassVar[dict[str, Any]] = {}
 
@@ -45,7 +45,7 @@ class PausedLoop(EpochBasedTrainLoop):
 
 
 class BF16AnywhereOptimWrapper(OptimWrapper):
-    """bfloat16 autocast on the CPU too, for which neither MMEngine nor we have a wrapper."""
+    """Runs bfloat16 autocast on the CPU too, for which MMEngine and mmvitkd have no wrapper."""
 
     @contextmanager
     def optim_context(self, model: Any):
@@ -60,7 +60,7 @@ class RunnerStep:
 
     Args:
         pair: What to train.
-        name: The name of the experiment, unlike all others.
+        name: The name of the experiment, which must be unique.
         cfg: The config of the run without the model.
         model: The algorithm; its student gets the pair's weights.
         bf16: The config of the optimizer wrapper for bfloat16 on a GPU.
@@ -75,7 +75,7 @@ class RunnerStep:
         self._iteration = 0
 
     def batch(self) -> dict[str, Any]:
-        """Return what the loader does."""
+        """Return a batch as the loader does."""
         return self.pair.packed_batch()
 
     def step(self, batch: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
     cfg.optim_wrapper.pop('constructor', None)
     cfg.optim_wrapper.optimizer.pop('fused', None)
     cfg.optim_wrapper.type = 'OptimWrapper'
-    # Ours compute the same, but theirs synchronise with a GPU.
+    # MMPretrain's types: ours compute the same, but without synchronising with a GPU.
     preprocessor, loss = _preprocessor(cfg), cfg.model.architecture.head.get('loss') or {}
     for part in (preprocessor, loss):
         if 'type' in part:
@@ -145,7 +145,7 @@ def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:
     )
     bf16 = dict(type='AmpOptimWrapper', dtype='bfloat16')
     step = RunnerStep(pair, name, cfg, model, bf16)
-    # The runner has initialised it again.
+    # The runner has initialised its weights again.
     model.teacher.load_state_dict(pair.first_teacher.state_dict())
     return step
 

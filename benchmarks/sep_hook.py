@@ -1,8 +1,8 @@
 """Measure what SEPHook costs, as a share of an ImageNet epoch: `sep_hook.py`.
 
-CaiT-S24 teaches WideLast DeiT-Tiny at 224 px, random weights. The hook reads JPEG files
+CaiT-S24 teaches WideLast DeiT-Tiny at 224 px, with random weights. The hook reads JPEG files
 through the validation pipeline; a training step is timed without its data loader, whose
-workers read beside it.
+workers run in parallel.
 """
 
 import argparse
@@ -33,14 +33,16 @@ from torch.utils.data import DataLoader
 CONFIG = ROOT / 'configs/cait_s24_deit_tiny_widelast.py'
 SIDE = 224
 EPOCH = 1_281_167  # images
-JPEG = (375, 500, 3)  # what ImageNet's are on average
+JPEG = (375, 500, 3)  # ImageNet's average size
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
-    parser.add_argument('--num-images', type=int, default=256, help="the hook's (256)")
-    parser.add_argument('--batch-size', type=int, default=8, help='of a training step (8)')
+    parser.add_argument('--num-images', type=int, default=256, help='images of the hook (256)')
+    parser.add_argument(
+        '--batch-size', type=int, default=8, help='images per training step (8)'
+    )
     parser.add_argument('--steps', type=int, default=5, help='training steps (5)')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
@@ -48,7 +50,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def model_of(cfg: Config, device: str) -> nn.Module:
-    """The distillation of the config, untrained."""
+    """Build the distillation of a config, with random weights."""
     cfg.model.teacher.pretrained = False
     model = MODELS.build(
         {
@@ -62,7 +64,7 @@ def model_of(cfg: Config, device: str) -> nn.Module:
 
 
 def seconds_of_a_step(model: Any, cfg: Config, batch_size: int, steps: int) -> float:
-    """Median seconds of a training step; the first one is not counted."""
+    """Return the median seconds of a training step, without the first one."""
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     samples = [
         dict(
@@ -90,7 +92,7 @@ def seconds_of_measurements(model: Any, cfg: Config, num_images: int) -> list[fl
 
 
 def _run_of(model: Any, cfg: Config, num_images: int, folder: Path) -> Any:
-    """What the hook sees of a runner: the model, JPEG files to validate on, a backend."""
+    """Return the part of a runner that the hook uses, with JPEG files to validate on."""
     classes = [folder / 'train' / name for name in ('even', 'odd')]
     for path in classes:
         path.mkdir(parents=True)
@@ -115,14 +117,14 @@ def _run_of(model: Any, cfg: Config, num_images: int, folder: Path) -> Any:
 
 
 def counted(model: Any, num_images: int) -> str:
-    """The products of the hook's forward passes beside those of an epoch's."""
+    """Return the hook's multiply-accumulates as a share of an epoch's."""
     cost = distillation_cost_of(model, (SIDE, SIDE))
     student, teacher = cost.student.macs / 1e9, cost.teacher.macs / 1e9
     epoch = EPOCH * (3 * student + teacher)
     first, later = num_images * (student + teacher), num_images * student
     return (
-        f'GMACs an image: student {student:.2f}, teacher {teacher:.2f}\n'
-        f'an epoch: {EPOCH:,} x (3 x {student:.2f} + {teacher:.2f}) = {epoch:,.0f} GMACs\n'
+        f'GMACs per image: student {student:.2f}, teacher {teacher:.2f}\n'
+        f'one epoch: {EPOCH:,} x (3 x {student:.2f} + {teacher:.2f}) = {epoch:,.0f} GMACs\n'
         f'first measurement: {num_images} x ({student:.2f} + {teacher:.2f}) = '
         f'{first:,.0f} GMACs, '
         f'{100 * first / epoch:.4f} % of an epoch\n'
@@ -152,9 +154,8 @@ def main() -> None:
     for name, seconds in zip(('first', 'later'), measurements, strict=True):
         print(f'{name} measurement: {seconds:.2f} s, {100 * seconds / epoch:.4f} % of an epoch')
     if args.json is not None:
-        write_run(
-            args.json, args, step_seconds=step, epoch_seconds=epoch, look_seconds=measurements
-        )
+        seconds = dict(step_seconds=step, epoch_seconds=epoch)
+        write_run(args.json, args, **seconds, measurement_seconds=measurements)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Report what the training step benchmark found out besides the times."""
+"""Report the results of the training step benchmark other than times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def table_columns(
         workers: The candidates.
         seconds: The times of each.
         batch_size: Images per step.
-        macs: Of a step that does all the work, for one image; None to leave out the rate.
+        macs: Multiply-accumulates of a complete step for one image; None to leave out the rate.
         peak: FLOP/s of a large matrix product.
     """
     rates = {name: batch_size / summary_of(s).first_quartile for name, s in seconds.items()}
@@ -56,7 +56,7 @@ def candidate_notes(workers: Workers) -> list[str]:
 def json_content(
     workers: Workers, seconds: Mapping[str, list[float]], cost: DistillationCost, peak: float
 ) -> dict[str, Any]:
-    """Return what is written to the file, besides settings and environment."""
+    """Return the content of the file, except settings and environment."""
     return dict(
         seconds=seconds,
         summary={name: summary_of(s)._asdict() for name, s in seconds.items()},

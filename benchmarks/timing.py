@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Summary(NamedTuple):
-    """Seconds of a candidate: other load only adds to them, so the lower end counts."""
+    """Seconds of a candidate; other load can only add to them, so the lower end counts."""
 
     minimum: float
     first_quartile: float
@@ -30,7 +30,7 @@ def seconds_of(
     *arguments: Any,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Return the seconds of a call, including what it queued on a GPU."""
+    """Return the seconds of a call, including the work it queued on a GPU."""
     synchronize()
     start = clock()
     function(*arguments)
@@ -50,8 +50,8 @@ def interleaved(
     """Take turns, A B C A B C, so that a change of load affects all alike.
 
     Args:
-        turns: Each returns the seconds of one turn.
-        rounds: Turns of each.
+        turns: Functions that return the seconds of one turn, by name.
+        rounds: Number of turns of each.
 
     Returns:
         The seconds of each, one per round.
@@ -73,11 +73,11 @@ def summary_table(
     base: str,
     more: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
-    """Return a table of milliseconds, and of the ratio of first quartiles to one of the rows.
+    """Return a table of milliseconds, and of ratios of first quartiles to a base.
 
     Args:
-        seconds: Of each candidate, one per round.
-        base: The row that the ratio is to.
+        seconds: Seconds of each candidate, one per round.
+        base: The candidate that the ratios are to.
         more: Further columns: their cells by candidate, blank if missing.
     """
     more = more or {}
@@ -108,7 +108,7 @@ def collect_environment() -> dict[str, Any]:
 
 
 def write_run(path: Path, args: argparse.Namespace, **content: Any) -> None:
-    """Write the results of a benchmark, its settings and environment, whole or not at all.
+    """Write the results, settings and environment of a benchmark, completely or not at all.
 
     Args:
         path: A JSON file; its folder is created if missing.

@@ -15,7 +15,7 @@ class TimmInterface(nn.Module):
 
     Args:
         student: MMPretrain's classifier.
-        pair: Has its normalisation.
+        pair: The pair that it belongs to.
     """
 
     def __init__(self, student: Any, pair: TrainingPair) -> None:
@@ -48,7 +48,7 @@ class TimmTask:
 
     Args:
         pair: What to train.
-        features: The feature task, instead of the logits task.
+        features: Whether to use the feature task instead of the logits task.
 
     Raises:
         ValueError: If the teacher is not a timm model.
@@ -57,7 +57,7 @@ class TimmTask:
     def __init__(self, pair: TrainingPair, features: bool = False) -> None:
         network = getattr(pair.teacher(), 'model', None)
         if not hasattr(network, 'pretrained_cfg'):
-            raise ValueError('timm.task wants a timm model as the teacher.')
+            raise ValueError('--pair: timm.task wants a timm model as the teacher.')
         self.pair = pair
         self.mean, self.std = pair.normalization()
         recipe, student = pair.recipe, TimmInterface(pair.student().to(pair.device), pair)
@@ -87,7 +87,7 @@ class TimmTask:
         )
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """Return what timm's loader does before it normalises on the device."""
+        """Return a batch as timm's loader does before it normalises on the device."""
         return self.pair.plain_batch()
 
     def step(self, batch: tuple[Tensor, Tensor]) -> None:

@@ -1,7 +1,7 @@
 """Time a training step against a bare PyTorch loop, MMRazor and timm: `train_step.py`.
 
-All candidates take turns in one process, with the same two networks and images. One that leaves
-out a part of the work is listed with that part. Only `ours-average` keeps a moving average.
+All candidates take turns in one process, with the same two networks and images. If one leaves
+out some of the work, the report says so. Only `ours-average` keeps a moving average.
 """
 
 import argparse
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace, work_dir: Path) -> None:
         workers.add(name)
     base = args.candidates[0]
     if base in workers.failed:
-        raise SystemExit(f'{base} failed, with which the others are compared.')
+        raise SystemExit(f'{base} failed, and the others are compared with it.')
     turns = {
         name: partial(seconds_of_steps, candidate, args.steps, CLOCKS[args.clock])
         for name, candidate in workers.ready.items()
@@ -119,14 +119,14 @@ def run(args: argparse.Namespace, work_dir: Path) -> None:
     print('\n'.join(candidate_notes(workers)))
     if args.device == 'cpu':
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f'peak memory of all together: {memory:.1f} GiB; on a CPU not separable')
+        print(f'peak memory of all together: {memory:.1f} GiB; not separable on a CPU')
         print(ON_A_GPU if not torch.cuda.is_available() else '')
     if args.json is not None:
         write_run(args.json, args, **json_content(workers, seconds, cost, peak))
 
 
 def print_header(args: argparse.Namespace, shape: tuple[int, ...]) -> None:
-    """Print what runs, and on what."""
+    """Print the settings and the environment."""
     found = collect_environment()
     machine = found['hardware']
     print(f'{args.pair.stem}{", first blocks only" if args.first_block else ""}')

@@ -24,19 +24,19 @@ SIDE = 224  # pixels, for a student that takes any size
 
 @dataclass
 class TrainingPair:
-    """What a candidate is built from; see :func:`training_pair`.
+    """The parts that a candidate is built from; see :func:`training_pair`.
 
     Attributes:
         cfg: The config, with the image size set and a random teacher.
         distiller: The full config of MMRazor's distiller.
-        recipe: The same as numbers.
-        weights: The student's, the same for every candidate.
-        first_teacher: Every candidate trains with a copy, without the hooks of others.
+        recipe: The numbers in it.
+        weights: The student's initial weights, the same for every candidate.
+        first_teacher: The teacher; every candidate gets a copy, without the hooks of others.
         images: (B, 3, H, W), uint8, BGR, as a loader returns them.
         labels: (B,).
-        device: Where it is trained.
+        device: The device of the training.
         dtype: 'fp32', or 'bf16' for autocast.
-        work_dir: Where runners may write.
+        work_dir: A folder that runners may write to.
     """
 
     cfg: Config
@@ -101,7 +101,7 @@ def training_pair(
 
     Args:
         cfg: The config of a distillation by logits, by ``FeatureMSELoss``, or by both.
-        work_dir: Where runners may write.
+        work_dir: A folder that runners may write to.
         batch_size: Images per batch.
         image_size: Side of the square images, in pixels; None for the student's input size.
         device: 'cpu' or 'cuda'.
@@ -153,7 +153,7 @@ def training_pair(
 
 
 def _random(teacher: dict[str, Any]) -> dict[str, Any]:
-    """Return the config of a teacher that downloads and loads nothing."""
+    """Return the config of a teacher, changed so that it downloads and loads nothing."""
     names = 'pretrained' in teacher or 'model_name' in teacher
     return {**teacher, 'pretrained': False} if names else dict(teacher)
 

@@ -11,18 +11,18 @@ from training_pair import TrainingPair
 
 
 class Workers:
-    """Candidates one after the other; those that fail are kept apart, with the reason.
+    """Builds candidates one after the other, and records the reasons of those that fail.
 
     Args:
-        pair: What they train.
-        warm_up: Steps of each, 1 or more, which include compilation.
+        pair: The pair to train.
+        warm_up: Warm-up steps of each, 1 or more, which include compilation.
 
     Attributes:
         ready: The candidates that work.
         failed: The reasons why others do not.
         losses: The loss of the batch before the first step.
         warm_up_seconds: From the first loss to the last step of the warm-up.
-        peaks: Bytes on the GPU: the most in a step, without those of all others.
+        peaks: Peak bytes on the GPU in a step, without those of earlier candidates.
     """
 
     def __init__(self, pair: TrainingPair, warm_up: int) -> None:
@@ -72,11 +72,11 @@ class Workers:
 def check_loss(
     name: str, entry: Entry, loss: float, expected: Mapping[str, float], dtype: str
 ) -> None:
-    """Check a candidate's loss against the bare loop's terms that it claims to compute.
+    """Check a candidate's loss against the terms of the bare loop that it claims to compute.
 
     Args:
         name: The candidate's name.
-        entry: Its claim.
+        entry: The candidate.
         loss: Its loss of the batch.
         expected: The bare loop's terms of the same batch.
         dtype: 'fp32', or 'bf16', which rounds more.
@@ -100,7 +100,7 @@ def check_loss(
 def seconds_of_steps(
     candidate: Candidate, steps: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Return the mean seconds of a step over several, whose batches are made before."""
+    """Return the mean seconds of a step over several steps, with batches made beforehand."""
     batches = [candidate.batch() for _ in range(steps)]
 
     def run() -> None:

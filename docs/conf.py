@@ -11,7 +11,7 @@ extensions = ['myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 exclude_patterns = ['_build']
 myst_heading_anchors = 3
 myst_enable_extensions = ['colon_fence']
-# The pages are read on their own as well, where these links to folders and files hold.
+# Links to folders and files of the repository work where the pages are read there.
 suppress_warnings = ['myst.xref_missing']
 
 autodoc_default_options = {'members': True, 'show-inheritance': True}
@@ -27,7 +27,7 @@ html_title = f'mmvitkd {release}'
 
 
 def setup(app):
-    """Leave out the fields of named tuples, which their class describes."""
+    """Leave out the fields of named tuples, which the docstring of the class describes."""
     alias = 'Alias for field number'
 
     def skip(app, what, name, member, skip, options):

@@ -1,7 +1,7 @@
 """Write the tables of docs/controls.md and docs/performance.md from the recorded runs.
 
-`python docs/update_tables.py` rewrites what is between the markers `<!-- table: NAME -->` and
-`<!-- end -->`; with `--check` it changes nothing and fails if a table is out of date.
+`python docs/update_tables.py` rewrites the text between the markers `<!-- table: NAME -->` and
+`<!-- end -->`; with `--check` it changes nothing, and fails if a table is out of date.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 
 DOCS = Path(__file__).resolve().parent
-# The runs of controls/results.json in the words of the document.
+# Names of the runs of controls/results.json in the document.
 STUDENTS = {
     'vit_32': 'plain, labels only',
     'vit_32_lift_labels_only': 'Lift, labels only',
@@ -41,7 +41,7 @@ STUDENTS = {
     'vit_32_d9': 'three more blocks',
     'vit_32_mlp230': 'MLPs 230 wide',
 }
-# The runs of performance/growth.json.
+# Names of the runs of performance/growth.json.
 GROWTH = {
     'b2': 'batch 2',
     'b8': 'batch 8',
@@ -54,7 +54,7 @@ GROWTH = {
 
 
 def controls_table() -> str:
-    """One row per run: every score, mean, deviation, and the difference to the reference."""
+    """Return a row per run: every score, mean, deviation, and difference to the reference."""
     results = _read('controls/results.json')
     scores = {
         name: {int(seed): score for seed, score in run['scores'].items()}
@@ -81,7 +81,7 @@ def controls_table() -> str:
 
 
 def interval_text(summary: Summary, form: str) -> str:
-    """Format a mean and half of its interval."""
+    """Format a mean and half its interval."""
     return f'{summary.mean:{form}} ± {summary.half:.2f}'
 
 
@@ -93,12 +93,12 @@ def _num_parameters(name: str) -> int:
 
 
 def step_table() -> str:
-    """The times of a training step of each candidate."""
+    """Return the times of a training step of each candidate."""
     return _candidates_table(_read('performance/step.json')['seconds'], 'baseline')
 
 
 def first_table() -> str:
-    """The same where only the first blocks are distilled."""
+    """Return the same for distillation of the first blocks only."""
     return _candidates_table(_read('performance/first.json')['seconds'], 'alone')
 
 
@@ -112,7 +112,7 @@ def _candidates_table(seconds: Mapping[str, list[float]], base: str) -> str:
 
 
 def growth_table() -> str:
-    """How the cost of a step grows."""
+    """Return the cost of a step for several sizes and pairs."""
     runs, rows = _read('performance/growth.json'), []
     for name, what in GROWTH.items():
         run = runs[name]
@@ -126,7 +126,7 @@ def growth_table() -> str:
 
 
 def data_table() -> str:
-    """Milliseconds per image of each data pipeline, on one core and per core on two."""
+    """Return milliseconds per image of each data pipeline, on one core and per core on two."""
     found = _read('performance/data.json')['found']
     sizes, rows = ('500x375', '1500x1125'), []
     for name in found[sizes[0]]['seconds']['one core']:
@@ -163,7 +163,7 @@ def updated(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
     """Return a document with its tables generated anew.
 
     Raises:
-        ValueError: If the markers of a table are not there once.
+        ValueError: If the markers of a table do not occur exactly once.
     """
     for name, table in tables.items():
         pattern = rf'(<!-- table: {name} -->\n).*?(\n<!-- end -->)'

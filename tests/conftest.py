@@ -1,4 +1,4 @@
-"""What tests share: the default scope of our configs, a seed, an installed wheel."""
+"""Fixtures of all tests: the default scope of our configs, a seed, an installed wheel."""
 
 import os
 import sys

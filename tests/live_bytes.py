@@ -1,4 +1,4 @@
-"""How many bytes of tensors live at once, as far as PyTorch's operators make them."""
+"""Measure the peak bytes of live tensors that PyTorch's operators allocate."""
 
 import weakref
 
@@ -8,7 +8,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class LiveBytes(TorchDispatchMode):
-    """A context; ``peak`` is of the tensors that are made in it."""
+    """A context; ``peak`` counts the tensors that are allocated in it."""
 
     def __init__(self):
         super().__init__()

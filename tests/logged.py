@@ -1,4 +1,4 @@
-"""Collect what MMEngine's logger is given."""
+"""Collect the messages of MMEngine's logger."""
 
 import logging
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from mmengine.logging import MMLogger
 
 @contextmanager
 def logged(level=logging.INFO):
-    """Give a list that fills with the messages, such as ``'WARNING No CUDA'``."""
+    """Yield a list that collects the messages, such as ``'WARNING No CUDA'``."""
     lines = []
     handler = logging.Handler(level)
     handler.emit = lambda record: lines.append(f'{record.levelname} {record.getMessage()}')

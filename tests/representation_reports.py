@@ -1,4 +1,4 @@
-"""Reports of representations as the tool writes them, of made-up features of any size."""
+"""Build reports of representations as the tool does, from synthetic features of any size."""
 
 import math
 
@@ -82,7 +82,7 @@ def block_report(features, entropy):
 
 
 def cka_report(features, key, other):
-    """How alike a block is to another."""
+    """The similarity of a block to another."""
     cka = LinearCKA()
     cka.update(features[key], features[other])
     found = cka.result()

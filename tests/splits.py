@@ -1,4 +1,4 @@
-"""A measure gives the same however its images are split into batches."""
+"""Check that the split of images into batches does not change a measure."""
 
 import pytest
 from tokens import numbers
@@ -8,8 +8,8 @@ def check_splits(make, features):
     """Check a measure against itself on batches of other sizes.
 
     Args:
-        make: Gives an empty measure.
-        features: Of 7 images.
+        make: Returns a new measure.
+        features: Features of 7 images.
     """
     whole = make()
     whole.update(features)

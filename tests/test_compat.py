@@ -41,7 +41,7 @@ def _finder(**versions):
 
 
 def _run(code, *args) -> str:
-    """What a new process prints; it must say nothing on stderr."""
+    """The output of a new process, which must not write to stderr."""
     done = subprocess.run(
         [sys.executable, '-c', code, *map(str, args)],
         capture_output=True,
@@ -407,7 +407,7 @@ def test_mmengine_gets_these_answers(tmp_path):
 
 
 def test_an_mmengine_that_does_not_ask_is_left_alone(monkeypatch):
-    """Such as its fork, which reads the metadata itself."""
+    """Its fork, for example, reads the metadata itself."""
     from mmengine.utils import package_utils
 
     def own(package):
@@ -493,7 +493,7 @@ def test_a_name_that_is_not_ours_is_an_error(inherit):
 
 @pytest.fixture
 def stock(monkeypatch):
-    """MMEngine as it is, with an answer of its own to every path."""
+    """An unpatched MMEngine, with a stand-in that answers every path."""
     monkeypatch.delitem(MODULE2PACKAGE, 'mmvitkd')
 
     def answer(cfg_path, filename):

@@ -142,7 +142,7 @@ def test_a_published_score_is_the_comments_and_marked_as_such(model):
 
 
 def training_of(model):
-    """What a training without a teacher is told by: student, epochs and optimizer."""
+    """The identity of a training without a teacher: student, epochs and optimizer."""
     config = config_of(config_path(model))
     settings = (config.optim_wrapper, config.auto_scale_lr, config.train_cfg)
     return student_of(config_path(model)), repr(settings)

@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def package(tmp_path):
-    """A package's folder without anything beside or inside it."""
+    """A package's folder with nothing next to it or in it."""
     (tmp_path / 'mmvitkd').mkdir()
     return tmp_path / 'mmvitkd'
 

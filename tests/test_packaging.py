@@ -60,7 +60,7 @@ def test_its_metadata(wheel):
 
 
 def test_requirements_are_those_of_the_files(wheel):
-    """Whoever has torch, mmcv, mmengine or mmpretrain keeps them, unless an extra is named."""
+    """Installed torch, mmcv, mmengine and mmpretrain are kept, unless an extra is named."""
     found = metadata.PathDistribution(zipfile.Path(wheel, f'{DIST_INFO}/')).requires
     always = {Requirement(line).name for line in found if 'extra ==' not in line}
     runtime = (ROOT / 'requirements' / 'runtime.txt').read_text().splitlines()

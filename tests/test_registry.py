@@ -1,4 +1,4 @@
-"""The registries: their scope, their locations, and that MMEngine finds them by itself."""
+"""The registries have a scope and locations, and MMEngine finds them."""
 
 import importlib
 import os
@@ -97,7 +97,7 @@ print(*(type(x).__name__ for x in (model.backbone, hook, wrapper)))
 
 
 def test_mmengine_imports_it_by_its_scope(tmp_path):
-    """A config needs no custom_imports; and a wrong version is said, not swallowed."""
+    """A config needs no custom_imports, and an error about a version is not hidden."""
     (tmp_path / 'config.py').write_text(CONFIG)
     done = subprocess.run(
         [sys.executable, '-c', BY_SCOPE_ALONE, str(tmp_path / 'config.py'), compat.__file__],

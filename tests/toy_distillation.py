@@ -1,4 +1,4 @@
-"""A small distillation, its images, and what its losses are given."""
+"""A small distillation, its images, and the inputs of its losses."""
 
 import torch
 from mmpretrain.structures import DataSample
@@ -31,7 +31,7 @@ def distillation(**kwargs):
 
 
 def loss_arguments(model, images, loss='loss_pair_0'):
-    """What a loss is given for both sides, by its arguments."""
+    """The inputs of a loss for both sides, by its arguments."""
     samples = [DataSample().set_gt_label(0) for _ in images]
     with torch.no_grad(), model.records(images, samples):
         mapping = model.distiller.loss_forward_mappings[loss]

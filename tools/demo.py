@@ -1,7 +1,7 @@
 """Train the demo: a ViT teacher and four students on 5,000 digits, from data to table.
 
-It uses what an ImageNet run uses: tools/train.py and tools/test.py on the configs in
-configs/mnist5k. Writes a table and two figures to work_dirs/demo/.
+It runs what an ImageNet run uses, tools/train.py and tools/test.py, on the configs in
+configs/mnist5k, and writes a table and two figures to work_dirs/demo/.
 """
 
 import argparse
@@ -34,7 +34,7 @@ NAMES = {
     'vit_32_lift': '(c) Lift',
     'vit_32_widelast': '(d) WideLast',
 }
-# What the figure calls MMEngine's curves, and their names.
+# Names of MMEngine's loss curves, by their titles in the figure.
 LOSSES = {
     'training loss on the labels': ('student.loss', 'loss'),
     'feature loss (b: of pooled channels, c and d: of all)': ('distill.loss_pair_0',),
@@ -54,7 +54,7 @@ def main() -> None:
 
 @cache
 def scripts() -> 'Subprocesses':
-    """Return what starts scripts, and ends those that still run."""
+    """Return the object that starts scripts, and ends those that still run."""
     from mmvitkd.utils.subprocesses import Subprocesses
 
     return Subprocesses()
@@ -83,7 +83,7 @@ def say(text: str) -> None:
 
 
 def start(command: Sequence[str | Path], name: str) -> subprocess.Popen:
-    """Start a script on one thread; what it prints goes to work_dirs/demo/NAME.log."""
+    """Start a script on one thread, with its output in work_dirs/demo/NAME.log."""
     return scripts().start(command, OUT / f'{name}.log', CUDA_VISIBLE_DEVICES='')
 
 
@@ -110,7 +110,7 @@ def train(names: list[str], bars: Progress) -> dict[str, float]:
     """Train the models, two at a time, the distilled ones after the teacher.
 
     Returns:
-        The seconds that each took.
+        The seconds of each training, by name.
     """
     distilled = {name for name in names if 'teacher' in config_of(name).model}
     seconds: dict[str, float] = {}
@@ -154,7 +154,7 @@ class Training:
 
 
 def epochs_of(name: str) -> int:
-    """Return how many epochs a config trains."""
+    """Return the number of epochs of a config."""
     return config_of(name).train_cfg.max_epochs
 
 
@@ -242,7 +242,7 @@ def report(runs: list['RunSummary']) -> None:
 
 
 def caption_of(runs: list['RunSummary']) -> str:
-    """Say what these numbers can tell, and what they cannot."""
+    """Return what these numbers can show, and what they cannot."""
     from mmvitkd.experiments.plot_runs import half_interval
 
     half = max(half_interval(run.top1, IMAGES) for run in runs)

@@ -1,6 +1,6 @@
 """Write configs/README.md, the table of all configs, from model-index.yml and its metafiles.
 
-With `--check` nothing is written: it prints what is out of date, and exits with 1.
+With `--check`, nothing is written: it prints what is out of date, and exits with 1.
 """
 
 import argparse
@@ -17,14 +17,14 @@ HEAD = """# Configs
 <!-- Written by tools/model_zoo.py from model-index.yml, the metafiles and the configs' first
 comments: change those, and run it again. -->
 
-Each config trains one student; its first comment says what it is and where it departs from
-what is published.
+Each config trains one student; its first comment says what it is and where it differs from
+the published recipe.
 
 | folder | what it holds |
 | --- | --- |
-| `deit/`, `swin/` | students as they are, with and without a teacher |
-| `lift/`, `widelast/` | DeiT-Tiny with a remedy; the headline configs lie beside the folders |
-| `controls/` | what tells a remedy from its pooling, its parameters and a projector alone |
+| `deit/`, `swin/` | plain students, with and without a teacher |
+| `lift/`, `widelast/` | DeiT-Tiny with a remedy; headline configs are in `configs/` itself |
+| `controls/` | controls that separate a remedy from its pooling, parameters and projector |
 | `mnist5k/` | the demo's digits: minutes on a CPU |
 | `image_folder/` | a folder of your own images |
 | `suites/` | configs to compare over seeds |
@@ -37,11 +37,11 @@ Those for ImageNet follow `[TEACHER_]STUDENT[_REMEDY][_LOSSES][_LAYERS]_EPOCHSe.
 - TEACHER: none for a student that is trained from the labels alone.
 - REMEDY: `lift` or `widelast`, 384 channels wide unless a number follows (`lift256`);
   WideLast with the released code's schedule `heads_step` unless another is named
-  (`widelast_fixed_step`). In `controls/`: what takes its place.
-- LOSSES, beside that of the labels: `softkd`, `hardkd`, `mse`, `spectralkd`, `projectorkd`
-  (its projector is trained; `projectorkd_frozen`: it is not, as released).
+  (`widelast_fixed_step`). In `controls/`: what replaces it.
+- LOSSES, in addition to that of the labels: `softkd`, `hardkd`, `mse`, `spectralkd`,
+  `projectorkd` (its projector is trained; in `projectorkd_frozen` it is not, as released).
 - LAYERS, of student and teacher: `first`, `first_last`, `eight` (the first two and the last
-  six), `stages` (all four); not said: the last of each.
+  six), `stages` (all four); if omitted, the last of each.
 
 The two headline configs keep short names: `cait_s24_deit_tiny_lift` is
 `..._lift_softkd_spectralkd_300e`, and `cait_s24_deit_tiny_widelast` is
@@ -49,8 +49,8 @@ The two headline configs keep short names: `cait_s24_deit_tiny_lift` is
 
 In the tables, parameters and GFLOPs (2 x multiply-accumulates, one image at 224 px) are those
 of the student that is tested. Top-1 is the paper's, with its arXiv number (`none`: not
-published), those of 2511.15572 and 2511.06848 for the best epoch on val; here the last epoch is
-the result. Nothing of this is measured here yet.
+published); 2511.15572 and 2511.06848 report the best epoch on val, while here the last epoch
+is the result. None of these has been measured here yet.
 """
 HEADER = (
     *('config', 'student', 'teacher', 'distilled by', 'epochs', 'parameters', 'GFLOPs'),
@@ -73,7 +73,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file, numbers as they are written: 77.50 stays 77.50."""
+    """Read a YAML file, with numbers as text: 77.50 stays 77.50."""
     try:
         return yaml.load(path.read_text(encoding='utf-8'), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
@@ -81,7 +81,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def value(node: Any, keys: str, where: str, kind: type = object) -> Any:
-    """Return what is under keys such as ``Metadata.Student.Name``; `where` is for errors."""
+    """Return the value under keys such as ``Metadata.Student.Name``; `where` is for errors."""
     for key in keys.split('.'):
         node = node.get(key) if isinstance(node, dict) else None
         if not node:
@@ -158,7 +158,7 @@ def listing(folder: Path) -> str:
         text = path.read_text(encoding='utf-8').splitlines()
         comment = ' '.join(line[1:].strip() for line in takewhile(lambda s: s[:1] == '#', text))
         if not comment:
-            raise ValueError(f'{path}: wanted a first comment that says what it is.')
+            raise ValueError(f'{path}: wanted a first comment that describes the config.')
         lines.append(f'- [{path.name}]({folder.name}/{path.name}): {comment}')
     return '\n'.join(lines) + '\n'
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mmvitkd.experiments import Run, Suite
 
 TRAIN = Path(__file__).resolve().parent / 'train.py'
-# Settings that every run has for itself.
-OWN = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
+# Settings that differ between runs.
+RUN_SETTINGS = ('randomness', 'randomness.seed', 'work_dir', 'load_from', 'resume')
 
 
 def parse_args() -> argparse.Namespace:
@@ -48,14 +48,14 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--jobs: found {args.jobs}, wanted 1 or above')
     for option in args.cfg_options:
         key, equals, _ = option.partition('=')
-        if not equals or key in OWN:
+        if not equals or key in RUN_SETTINGS:
             wanted = 'another key: every run has its own' if equals else 'KEY=VALUE'
             parser.error(f'--cfg-options: found {option!r}, wanted {wanted}')
     return args
 
 
 def command_line() -> str:
-    """Return what the user typed; `python -m mmvitkd TOOL` is in argv[0] already."""
+    """Return the command that the user typed; argv[0] may be `python -m mmvitkd TOOL`."""
     name, *arguments = sys.argv
     start = name if name.startswith('python -m ') else f'python {name}'
     return f'{start} {shlex.join(arguments)}'
@@ -104,7 +104,7 @@ def run_suite(args: argparse.Namespace) -> None:
             run.config  # noqa: B018  (read before anything runs)
         except Exception as error:
             sys.exit(f'run_experiments: {run.entry.config}: {error}')
-    # So that the trainings end with this process.
+    # Exit on SIGTERM, so that the trainings end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console, commit = Console(), commit_of(data_folder())
     environment = dict(
@@ -127,7 +127,7 @@ def run_suite(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run a suite, or say in a line why not."""
+    """Run a suite, or exit with one line that states the reason."""
     args = parse_args()
     try:
         run_suite(args)

@@ -1,7 +1,6 @@
 """Test a student: `python tools/test.py CONFIG CHECKPOINT`, with MMPretrain's options.
 
-The config may be the one of its distillation: the teacher is then neither built nor
-downloaded.
+The config may be that of its distillation: the teacher is neither built nor downloaded.
 """
 
 import argparse
@@ -36,7 +35,7 @@ def parse_args() -> argparse.Namespace:
         '--interval', type=int, default=1, help='draw every Nth image (default: 1)'
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds an image (default: 2)'
+        '--wait-time', type=float, default=2, help='seconds per image (default: 2)'
     )
     parser.add_argument('--no-pin-memory', action='store_true', help='do not pin memory')
     parser.add_argument(
@@ -55,7 +54,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Let the command line override the config, and leave only the student in it."""
+    """Override the config by the command line, and keep only the student in it."""
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.student_config import student_config
     from mmvitkd.engine.runner import launch
@@ -83,7 +82,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)
-    # Testing needs nothing of the training: no data, no teacher, no average.
+    # Testing needs neither the training's data nor its optimizer nor its EMA.
     cfg.train_cfg = cfg.train_dataloader = cfg.optim_wrapper = None
     cfg.param_scheduler = None
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None

@@ -4,8 +4,8 @@ import argparse
 
 from mmengine.config import Config, DictAction
 
-# As in every tool: what needs torch is imported in functions that run after parse_args(), so
-# that --help answers at once; and mmvitkd before other packages, as it patches them.
+# As in every tool, modules that need torch are imported in functions that run after
+# parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
 
 
 def parse_args() -> argparse.Namespace:
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
-    """Let the command line override the config."""
+    """Override the config by the command line."""
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.engine.runner import launch
 

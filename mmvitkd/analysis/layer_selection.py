@@ -11,11 +11,11 @@ class LayerChoice(NamedTuple):
     """Blocks at both ends of a student, paired with those at the ends of its teacher.
 
     Attributes:
-        first: How many at the front.
-        last: How many at the back.
+        first: Number of pairs at the front.
+        last: Number of pairs at the back.
         pairs: (student block, teacher block), from 0.
-        captured_share: Intensity of the chosen teacher blocks, as a share of that of the
-            same number of most intense blocks anywhere: 1 where those are at the ends.
+        captured_share: Total intensity of the chosen teacher blocks, relative to that of the
+            same number of most intense blocks; 1 if those lie at the ends.
     """
 
     first: int
@@ -32,22 +32,22 @@ def choose_layers(
 ) -> LayerChoice:
     """Choose the blocks of a teacher and a student that are distilled.
 
-    SpectralKD (arXiv 2412.19055) sees CaiT's frequency intensity concentrated in its first
-    and last blocks, and distils the first 2 and the last 6: of a student of 12 blocks and a
-    teacher of 24, s{0, 1, 6 to 11} -> t{0, 1, 18 to 23}. Of Swin it distils all 4 stages.
+    SpectralKD (arXiv 2412.19055) finds CaiT's frequency intensity concentrated in its first
+    and last blocks, and distils the first 2 and the last 6: for a student of 12 blocks and a
+    teacher of 24, s{0, 1, 6 to 11} -> t{0, 1, 18 to 23}. For Swin it distils all 4 stages.
 
-    The curve decides the split between front and back: of all ways to take ``num_pairs``
-    teacher blocks from the two ends, the one whose intensities have the largest sum; of equal
-    ones, that with fewest at the front. Three choices are rules of thumb: their number, 8 as
-    published; that they lie at the ends (``captured_share`` says what that costs); and that
-    the student's ends are paired with the teacher's, block by block. The paper gives no
-    formula for any of this; it chose ``first=2`` by eye.
+    The intensities decide the split between front and back: of all ways to take ``num_pairs``
+    teacher blocks from the two ends, the one with the largest total intensity is chosen, and
+    of equal ones the one with fewest blocks at the front. Three choices are rules of thumb:
+    the number of pairs, 8 as published; taking them from the ends (``captured_share`` shows
+    the cost); and pairing the student's ends with the teacher's, block by block. The paper
+    gives no formula for any of this; it chose ``first=2`` by eye.
 
     Args:
         intensities: The teacher's frequency intensity, block by block from 0.
         student_depth: Number of blocks, or stages, of the student.
-        num_pairs: How many pairs; fewer where either model has fewer blocks.
-        first: How many of them at the front; None lets the curve decide.
+        num_pairs: Number of pairs; fewer if either model has fewer blocks.
+        first: Number of pairs at the front; None lets the intensities decide.
 
     Raises:
         ValueError: If a number is out of range, or an intensity is negative or not finite.
@@ -66,11 +66,11 @@ def choose_layers(
     count = min(num_pairs, student_depth, depth)
     if first is not None and not 0 <= first <= count:
         raise ValueError(f'first={first}: wanted 0 to {count}, the number of pairs.')
-    # Of front blocks 0, 1, ... count; exact sums, so that equal ones are.
+    # For 0, 1, ... count blocks at the front; fsum is exact, so equal splits have equal sums.
     sums = [math.fsum(curve[:f] + curve[depth - count + f :]) for f in range(count + 1)]
     split = sums.index(max(sums)) if first is None else first
     last = count - split
     front = [(block, block) for block in range(split)]
     back = [(student_depth - k, depth - k) for k in range(last, 0, -1)]
-    most = math.fsum(sorted(curve)[-count:])
-    return LayerChoice(split, last, front + back, sums[split] / most)
+    largest = math.fsum(sorted(curve)[-count:])
+    return LayerChoice(split, last, front + back, sums[split] / largest)

@@ -46,9 +46,9 @@ def caption_of(scores: Scores, suite: Suite) -> str:
         'The last validation of each training, over seeds: mean, 95 % interval of the mean by '
         "Student's t, standard deviation. The difference is taken seed by seed and has an "
         'interval of its own, not widened for the number of comparisons: the more there are, '
-        'the likelier one misses by chance. A seed changes the initial weights, the order '
+        'the more likely one misses by chance. A seed changes the initial weights, the order '
         f'of the images and their augmentation; all runs share {shared}, so the intervals do '
-        'not cover others.'
+        'not cover other choices of these.'
     )
 
 

@@ -9,7 +9,7 @@ from ..export.score import AVERAGE, recorded_score
 
 
 def read_metrics(file: str, config: Config, wanted: str | None) -> tuple[dict[str, float], str]:
-    """Return the last validation of a training, of the weights and of their average.
+    """Return the last validation metrics of a training, of the weights and their average.
 
     Args:
         file: A checkpoint of mmvitkd's ``CheckpointHook``.
@@ -17,7 +17,8 @@ def read_metrics(file: str, config: Config, wanted: str | None) -> tuple[dict[st
         wanted: A metric that must be present; None to require none.
 
     Returns:
-        The metrics by name, those of the average with ``_ema``, and which validation it was.
+        The metrics by name, those of the average with ``_ema``, and the validation they are
+        from.
 
     Raises:
         ValueError: If the wanted metric is missing or not finite.

@@ -40,7 +40,8 @@ def draw_seeds(
     right.tick_params(axis='y', length=0)
     left.set_xlabel(metric)
     right.set_xlabel(f'difference to {reference}, same seed')
-    left.set_title('a dot a seed; mean and 95 % interval', loc='left', fontsize=9, color=INK)
+    title = 'one dot per seed; mean and 95 % interval'
+    left.set_title(title, loc='left', fontsize=9, color=INK)
     save(figure, path)
 
 

@@ -22,9 +22,9 @@ class Result:
     """The result of a finished run, as in its ``result.json``.
 
     Attributes:
-        fingerprint: Of what was run; see :attr:`Run.fingerprint`.
-        metrics: The last validation, by name; those of the average with ``_ema``.
-        source: Which validation that was.
+        fingerprint: The hash of the run's settings; see :attr:`Run.fingerprint`.
+        metrics: The last validation metrics by name; those of the average with ``_ema``.
+        source: The validation that they are from.
         checkpoint: The name of the checkpoint in the same folder.
         seconds: Wall-clock time of the training.
         command: The command, relative to the folder in which it was run.
@@ -48,8 +48,8 @@ class Run:
         entry: The config.
         seed: The seed; None for the config's.
         folder: Its work dir.
-        metric: A metric that it must have.
-        needs: By config key, the run whose last checkpoint goes there.
+        metric: A metric that its validation must have; None if none is needed.
+        needs: The runs whose last checkpoints it starts from, by config key.
         options: Arguments of ``--cfg-options``, the same for all runs.
     """
 
@@ -103,7 +103,7 @@ class Run:
         return self.folder / result.checkpoint
 
     def result(self) -> Result | None:
-        """Return its result; None if it has none, or one of another config."""
+        """Return its result; None if there is none, or if it is from another config."""
         try:
             result = Result(**json.loads((self.folder / 'result.json').read_text()))
         except (FileNotFoundError, NotADirectoryError, TypeError, ValueError):
@@ -123,7 +123,7 @@ class Run:
         return result.metrics[self.metric]
 
     def record(self, script: Path, seconds: float, commit: str | None) -> None:
-        """Write the result of a training; from then on the run is finished.
+        """Write the result of a training, which marks the run as finished.
 
         Raises:
             FileNotFoundError: If it left no checkpoint.

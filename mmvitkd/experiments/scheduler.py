@@ -22,7 +22,7 @@ def run_all(
     jobs: int = 1,
     commit: str | None = None,
 ) -> dict[str, str]:
-    """Train what is not done yet; a failed run stops only those that need it.
+    """Train the unfinished runs; a failed run stops only those that need it.
 
     Args:
         runs: The runs, each after those that it needs.
@@ -32,7 +32,7 @@ def run_all(
         commit: The commit of the code, to record in the results.
 
     Returns:
-        The reason of each failure by the name of the run; empty if all are done.
+        The reasons of failures by the names of the runs; empty if all are done.
     """
     done = {run for run in runs if run.result() is not None}
     waiting = [run for run in runs if run not in done]
@@ -41,9 +41,9 @@ def run_all(
     with Subprocesses() as scripts:
         while waiting or running:
             for run in list(waiting):
-                lost = [need.name for need in run.needs.values() if need in failed]
-                if lost:
-                    failed[run] = f'not run: it needs {", ".join(lost)}'
+                missing = [need.name for need in run.needs.values() if need in failed]
+                if missing:
+                    failed[run] = f'not run: it needs {", ".join(missing)}'
                 elif len(running) == jobs or not done.issuperset(run.needs.values()):
                     continue
                 else:
@@ -63,7 +63,7 @@ def run_all(
 
 
 class _Training:
-    """The process of a run, and its bar."""
+    """The process of a run, and its progress bar."""
 
     def __init__(self, run: Run, script: Path, scripts: Subprocesses, bars: Progress) -> None:
         self.run, self.script, self.bars = run, script, bars

@@ -22,7 +22,7 @@ class Entry:
     Attributes:
         name: Its name, also of its folder.
         config: The config file.
-        needs: By config key, the name of the entry whose last checkpoint goes there.
+        needs: The names of the entries whose last checkpoints it starts from, by config key.
         once: Whether to train it once, with its config's seed, and not to compare it.
     """
 
@@ -58,8 +58,8 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
     """Read and check a suite.
 
     Args:
-        file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for what is
-            trained once for all seeds, ``once``. An entry is ``name: CONFIG`` or
+        file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for entries
+            that are trained once for all seeds, ``once``. An entry is ``name: CONFIG`` or
             ``name: {config: CONFIG, needs: {KEY: NAME}}``; CONFIG is relative to the suite, or
             a packaged config such as ``mmvitkd::mnist5k/vit_32.py``.
         reference: Overrides the suite's.
@@ -90,7 +90,7 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
     reference = reference or _text(content.get('reference'), given)
     if reference not in compared:
         raise ValueError(
-            f'{given}: {reference!r} is none of the runs in {file}'
+            f'{given}: {reference!r} is not a run of {file}'
             f'{did_you_mean(reference, compared)}; wanted one of {", ".join(compared)}.'
         )
     metric = _text(content.get('metric'), f'{file}: metric')

@@ -1,4 +1,4 @@
-"""Show the progress of trainings that run in other processes, by their logs."""
+"""Show the progress of trainings in other processes, read from their logs."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Write a folder whole or not at all."""
+"""Write a folder completely or not at all."""
 
 import os
 import tempfile
@@ -9,12 +9,12 @@ from pathlib import Path
 
 @contextmanager
 def atomic_dir(out: Path, check: Callable[[], None]) -> Iterator[Path]:
-    """Give a temporary folder to write into, which replaces ``out`` at the end.
+    """Yield a temporary folder to write into, which replaces ``out`` at the end.
 
     Args:
         out: The folder to create or to replace.
-        check: Raises where ``out`` must not be written or replaced; called before anything
-            is written, and again before what is there is replaced.
+        check: Raises if ``out`` must not be written or replaced; called before anything is
+            written, and again before an existing folder is replaced.
     """
     check()
     out.parent.mkdir(parents=True, exist_ok=True)

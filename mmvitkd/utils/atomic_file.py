@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Write a file completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name next to a file; at the end of the context it becomes the file.
+    """Yield a temporary path next to a file, which replaces the file at the end.
 
-    Where the context fails or is interrupted, the file under ``path`` stays as it was, and
-    nothing else is left. The temporary name has the same suffix.
+    If the context fails or is interrupted, the file at ``path`` is unchanged and the temporary
+    one is removed. Both have the same suffix.
 
     Args:
-        path: The file to write or replace; folders on the way are made.
+        path: The file to write or replace; missing parent folders are created.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

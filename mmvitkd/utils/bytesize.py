@@ -1,4 +1,4 @@
-"""Read and write sizes of memory as people do."""
+"""Parse and format sizes of memory, such as '2GiB'."""
 
 import re
 
@@ -10,7 +10,7 @@ def parse_size(text: str) -> int:
     """Return the bytes of '2GiB', '512 MiB', '1.5GB' or a plain number.
 
     Raises:
-        ValueError: If the text is no size, or the size is 0.
+        ValueError: If the text is not a size, or the size is 0.
     """
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*', text)
     unit = match[2].lower() if match else ''
@@ -21,7 +21,7 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size: float) -> str:
-    """Write bytes in the largest unit that fits, such as '1.5 GiB'."""
+    """Format bytes in the largest unit that fits, such as '1.5 GiB'."""
     for unit in ('B', 'KiB', 'MiB'):
         if size < 1024:
             return f'{size:.3g} {unit}'

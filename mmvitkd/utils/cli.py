@@ -6,20 +6,20 @@ from contextlib import contextmanager
 
 from .errors import KeyedError
 
-# How torch reports that a process of a data loader was killed.
-WORKER = 'DataLoader worker'
+# Beginning of torch's error when a process of a data loader was killed.
+WORKER_ERROR = 'DataLoader worker'
 
 
 @contextmanager
 def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Turn what a user can fix into one line; other errors keep their traceback.
+    """Exit with one line on errors that a user can fix; others keep their traceback.
 
     Args:
         tool: The name of the tool, which begins the line.
-        options: How a user types a setting, by its name: ``{'img_size': '--img-size'}``.
+        options: Options of the command line by setting: ``{'img_size': '--img-size'}``.
 
     Raises:
-        SystemExit: With the line.
+        SystemExit: With the line as its message.
     """
     try:
         yield
@@ -28,7 +28,7 @@ def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterat
     except (OSError, ValueError) as error:
         sys.exit(f'{tool}: {format_error(error, options or {})}')
     except RuntimeError as error:
-        if not str(error).startswith(WORKER):
+        if not str(error).startswith(WORKER_ERROR):
             raise
         reason = str(error).splitlines()[0].rstrip('. ')
         sys.exit(
@@ -37,12 +37,12 @@ def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterat
 
 
 def format_error(error: Exception, options: Mapping[str, str]) -> str:
-    """Return an error's message with its settings as a user types them.
+    """Return an error's message, with settings named by their options.
 
     Args:
-        error: A :class:`~mmvitkd.utils.errors.KeyedError` words itself; any other error is
-            returned as it is.
-        options: The option by the name of the setting.
+        error: If it is not a :class:`~mmvitkd.utils.errors.KeyedError`, its message is
+            returned unchanged.
+        options: Options of the command line by setting.
     """
     if isinstance(error, KeyedError):
         return error.worded(options)

@@ -1,4 +1,4 @@
-"""Collect what an experiment ran with: commit, versions, hardware.
+"""Collect the environment of an experiment: commit, versions, hardware.
 
 MMEngine's ``collect_env`` also runs the compilers, which takes a second, and lacks the
 processor and most of these packages.

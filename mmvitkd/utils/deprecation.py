@@ -14,7 +14,7 @@ def renamed_arguments(**names: str) -> Callable[[Function], Function]:
     """Decorate a function, or an ``__init__``, whose keyword arguments were renamed.
 
     Args:
-        names: The new name by the old one.
+        names: New names by old ones.
 
     Raises:
         TypeError: On a call, if the old and the new name are both given.
@@ -36,8 +36,8 @@ def rename_keys(given: dict[str, Any], names: dict[str, str], where: str) -> dic
 
     Args:
         given: Keyword arguments or a part of a config.
-        names: The new key by the old one.
-        where: What has the keys, for the message.
+        names: New keys by old ones.
+        where: The owner of the keys, for messages.
 
     Raises:
         TypeError: If an old and its new key are both given.

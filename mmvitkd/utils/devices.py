@@ -4,10 +4,10 @@ import torch
 
 
 def device_of(name: str | None) -> str:
-    """Return the device of a name; without a name a GPU if there is one, else the CPU.
+    """Return the name of a device; by default the GPU if there is one, else the CPU.
 
     Raises:
-        ValueError: If there is no device of that name.
+        ValueError: If the device does not exist.
     """
     name = name or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:

@@ -1,4 +1,4 @@
-"""Name the folder in the error of a full disk, which Python leaves out."""
+"""Name the folder in disk-full errors, where Python leaves it out."""
 
 import errno
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @contextmanager
 def report_disk_full(folder: str | Path | None) -> Iterator[None]:
-    """Add the folder that is written into to an error that names no file.
+    """Add the folder that is written to, if a disk-full error names no file.
 
     Raises:
-        OSError: If the disk, or the user's quota of it, is full.
+        OSError: If the disk or the user's quota is full.
     """
     try:
         yield

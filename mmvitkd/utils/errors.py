@@ -1,10 +1,10 @@
-"""Raise errors about a setting, which a tool can word as its user typed that setting."""
+"""Define errors about settings, whose messages a tool can reword with its own options."""
 
 from collections.abc import Mapping, Sequence
 
 
 class KeyedError(Exception):
-    """An error that names settings, and says which of them is wrong.
+    """An error that names settings, and knows which of them is wrong.
 
     Raise :class:`KeyedValueError` or :class:`KeyedFileNotFoundError`. In the message, a name in
     braces that is also in ``settings`` stands for that setting::
@@ -13,7 +13,8 @@ class KeyedError(Exception):
             '{checkpoint}: none is given for x.py. Give a file, or set {allow_random}=True.',
             'checkpoint', 'allow_random')
 
-    ``str(error)`` has the plain names; a command line calls :meth:`worded` with its own.
+    ``str(error)`` has the plain names; a command-line tool passes its options to
+    :meth:`worded`.
 
     Args:
         message: The text.
@@ -34,7 +35,7 @@ class KeyedError(Exception):
         """Return the message with other names for some of its settings.
 
         Args:
-            names: By setting, what to call it, such as ``{'img_size': '--img-size'}``.
+            names: The new names by setting, such as ``{'img_size': '--img-size'}``.
         """
         message = self._message
         for setting in self._settings:

@@ -13,9 +13,9 @@ def isolated_eval(device: torch.device, seed: int) -> Iterator[None]:
     """Run without gradients, autocast and compilation, and restore all global state after.
 
     The generators of Python, numpy and torch are seeded inside, so that random numbers are the
-    same every time, and restored after. Deterministic algorithms are not required inside:
-    ``cumsum`` on CUDA has none. Nothing runs compiled, which would compile once more for these
-    settings and this batch size.
+    same every time. Deterministic algorithms are not required inside, as ``cumsum`` on CUDA
+    has none. Nothing runs compiled, as these settings and this batch size would trigger another
+    compilation.
 
     Args:
         device: The device of the training.

@@ -1,11 +1,11 @@
-"""Share colours, uncluttered axes and whole files among all figures."""
+"""Share colours, axes style and saving among all figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # `import mmvitkd` does without matplotlib
+if TYPE_CHECKING:  # `import mmvitkd` must not import matplotlib
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,6 +23,6 @@ def plain(axes: Axes) -> Axes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure whole or not at all, as PNG or PDF by the suffix."""
+    """Write a figure completely or not at all, as PNG or PDF by the suffix."""
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], dpi=150)

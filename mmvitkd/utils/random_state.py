@@ -26,10 +26,9 @@ def seed_everything(*keys: int) -> None:
 def seed_worker(
     worker_id: int, seed: int, rank: int, epoch: int, sampler: Sampler[int] | None = None
 ) -> None:
-    """Seed a data loader's worker; with all but ``worker_id`` bound, a ``worker_init_fn``.
+    """Seed a data loader's worker; bind all but ``worker_id`` to use it as ``worker_init_fn``.
 
-    The sampler's epoch counts in addition to the run's, which stays 0 in an iteration-based
-    run.
+    The sampler's epoch is part of the seed, as the run's stays 0 in an iteration-based run.
     """
     seed_everything(seed, rank, worker_id, epoch, getattr(sampler, 'epoch', 0))
 

@@ -1,4 +1,4 @@
-"""Run Python scripts as single-threaded child processes that end with this one."""
+"""Run Python scripts as single-threaded child processes that end with their parent."""
 
 import os
 import subprocess

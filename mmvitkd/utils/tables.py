@@ -18,7 +18,7 @@ def screen_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 def markdown_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1
 ) -> str:
-    """Return the same table in Markdown, without a trailing line break.
+    """Return a table in Markdown, without a trailing line break.
 
     Args:
         header: The column names.

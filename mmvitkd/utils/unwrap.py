@@ -1,4 +1,4 @@
-"""Take a model out of what wraps it."""
+"""Remove wrappers such as DDP from a model."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 def unwrap_model(model: nn.Module) -> Any:
-    """Return the model itself, without DDP or test-time augmentation around it."""
+    """Return the model itself, without wrappers such as DDP or test-time augmentation."""
     while hasattr(model, 'module'):
         model = model.module
     return model

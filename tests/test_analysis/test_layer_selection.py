@@ -48,7 +48,7 @@ def test_of_equal_splits_that_with_fewest_at_the_front_is_taken():
     assert choose_layers([0.1] * 24, student_depth=12).first == 0
 
 
-def test_blocks_in_the_middle_show_in_what_is_held():
+def test_intense_blocks_in_the_middle_lower_the_captured_share():
     choice = choose_layers([1, 1, 10, 1, 1], student_depth=5, num_pairs=2)
     assert choice.captured_share == pytest.approx(2 / 11)
 
@@ -61,7 +61,7 @@ def test_small_models_have_fewer_pairs(student, teacher):
 
 
 @pytest.mark.parametrize('curve', [[], [0, 0], [1, -1], [1, float('nan')], [float('inf')]])
-def test_what_is_no_curve_is_refused(curve):
+def test_invalid_intensities_are_refused(curve):
     with pytest.raises(ValueError, match='intensities: found'):
         choose_layers(curve, 12)
 

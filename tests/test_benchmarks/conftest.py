@@ -1,4 +1,4 @@
-"""What the tests of the benchmarks share: their folder, from which they import each other."""
+"""Put the folder of the benchmarks on the path, as they import each other."""
 
 import sys
 from pathlib import Path

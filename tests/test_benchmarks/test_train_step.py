@@ -168,7 +168,9 @@ def test_a_failed_candidate_is_listed_with_the_reason(tmp_path):
     pair = training_pair(config(teacher=toy.vit(toy.WIDE_ARCH)), tmp_path, batch_size=2)
     workers = Workers(pair, warm_up=1)
     workers.add('timm-logits')
-    assert workers.failed['timm-logits'].startswith('ValueError: timm.task wants a timm model')
+    assert workers.failed['timm-logits'].startswith(
+        'ValueError: --pair: timm.task wants a timm'
+    )
     assert 'timm-logits: FAILED: ValueError' in train_step.candidate_notes(workers)[0]
 
 

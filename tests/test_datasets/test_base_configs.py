@@ -14,7 +14,7 @@ BASE = Path(__file__).parents[2] / 'configs' / '_base_'
 
 
 @pytest.mark.parametrize('path', sorted(BASE.rglob('*.py')), ids=lambda path: path.stem)
-def test_one_keys_are_the_users(path):
+def test_shortcuts_are_for_the_user(path):
     """Where a config has these keys, the tools write them into all that has to agree."""
     assert not {'data_root', 'num_classes'} & Config.fromfile(path).keys()
 

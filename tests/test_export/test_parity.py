@@ -11,7 +11,7 @@ def test_equal_logits_pass_without_a_tolerance(read):
 
 
 @pytest.mark.parametrize(('tolerance', 'passes'), [(0, False), (1e-4, False), (1e-2, True)])
-def test_the_difference_is_told_and_tolerated(read, tolerance, passes):
+def test_the_difference_is_reported_and_tolerated(read, tolerance, passes):
     student = read('ours')
 
     def classify(images):

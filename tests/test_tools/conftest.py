@@ -1,4 +1,4 @@
-"""What runs the tools: in this process, or as a user would on two CPUs."""
+"""Run the tools in this process, or as a user would on two CPUs."""
 
 import os
 import socket

@@ -33,7 +33,7 @@ print(json.dumps(texts))
 
 
 def run(*command):
-    """What Python prints in a process of its own."""
+    """The output of a new Python process."""
     done = subprocess.run(
         [sys.executable, *map(str, command)],
         cwd=ROOT,

@@ -80,7 +80,7 @@ def test_published_digits_stay_as_they_are():
         ('configs/mnist5k/vit_64.py', "The demo's teacher", 'A teacher'),
     ],
 )
-def test_a_change_is_told_and_then_written(model_zoo, copy, file, old, new):
+def test_a_change_is_reported_and_then_written(model_zoo, copy, file, old, new):
     index = copy(old, new, file)
     readme = index.parent / 'configs' / 'README.md'
     old, new = (text.rpartition(': ')[2] for text in (old, new))

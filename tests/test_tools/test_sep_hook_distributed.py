@@ -1,4 +1,4 @@
-"""SEPHook on two CPU processes: switched on beside the EMA, the same training to the bit."""
+"""SEPHook on two CPU processes: switched on next to the EMA, the same training to the bit."""
 
 import json
 

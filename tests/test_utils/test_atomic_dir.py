@@ -9,7 +9,7 @@ import pytest
 
 
 def allowed():
-    """Nothing is in the way."""
+    """A check that allows everything."""
 
 
 def test_what_was_there_is_replaced(tmp_path):
@@ -39,7 +39,7 @@ def test_what_was_there_stays_if_the_new_one_cannot_take_its_place(tmp_path, mon
     assert os.listdir(tmp_path) == ['out'] and os.listdir(out) == ['old']
 
 
-def test_what_came_meanwhile_is_not_replaced(tmp_path):
+def test_what_appeared_meanwhile_is_not_replaced(tmp_path):
     out = tmp_path / 'out'
 
     def check():

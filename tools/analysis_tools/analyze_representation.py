@@ -1,8 +1,8 @@
 """Measure a model's features of images: `MODEL --data-root DIR --out DIR`.
 
 Writes report.md (read it first), report.json, tables (CSV) and figures: how many directions
-hold an image's energy and that of all images, how energy is spread over channels and their
-frequencies, entropy, magnitudes. Features are not kept, unless you ask for them.
+hold the energy of an image and of all images, how energy is spread over channels and their
+frequencies, entropy, magnitudes. Features are kept only with `--save-features`.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from measure_help import measure_meanings
 if TYPE_CHECKING:
     from mmvitkd.analysis.measures.settings import Settings
 
-# How the settings that errors name are typed.
+# The options of the settings that errors name.
 OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
@@ -68,12 +68,14 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         default=['default'],
         metavar='NAME',
-        help="see below; 'all', or 'default': without gradient, and without permutation for "
-        'more than two blocks',
+        help="see below; 'all', or 'default': without gradient, and for more than two blocks "
+        'without permutation',
     )
-    parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
     parser.add_argument(
-        '--held-out', action='store_true', help='PCA of every other image, judged on the rest'
+        '--centered', action='store_true', help='subtract the mean token before PCA'
+    )
+    parser.add_argument(
+        '--held-out', action='store_true', help='fit PCA to every other image, test on the rest'
     )
     parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
     parser.add_argument('--amp', action='store_true', help='run the model in bfloat16')
@@ -90,16 +92,16 @@ def parse_args() -> argparse.Namespace:
         '--memory-limit',
         default='2GiB',
         metavar='SIZE',
-        help='on top of a bare forward pass; default: 2GiB',
+        help='in addition to a bare forward pass; default: 2GiB',
     )
     parser.add_argument(
         '--spill',
         metavar='DIR',
-        help='keep features that do not fit in a temporary file there, instead of a second '
-        'forward pass',
+        help='keep features that do not fit in a temporary file in this folder, instead of '
+        'running a second forward pass',
     )
     parser.add_argument(
-        '--save-features', action='store_true', help='keep them in features/ in --out'
+        '--save-features', action='store_true', help='keep the features in features/ in --out'
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
     parser.add_argument('--overwrite', action='store_true', help='replace a report')
@@ -113,12 +115,12 @@ def parse_blocks(words: list[str]) -> list[int | str]:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check what would only fail after a long run, or not at all.
+    """Check arguments that would fail only after a long run, or not at all.
 
     Raises:
-        FileExistsError: If there is something at --out that is not replaced.
-        FileNotFoundError: If there is no folder to spill to.
-        ValueError: If a number is out of range, or there is no such measure or device.
+        FileExistsError: If --out exists and must not be replaced.
+        FileNotFoundError: If the folder of --spill does not exist.
+        ValueError: If a number is out of range, or a measure or device does not exist.
     """
     from mmvitkd.analysis.report.report_dir import check_out
 
@@ -136,7 +138,7 @@ def build_settings(args: argparse.Namespace, num_blocks: int) -> 'Settings':
     """Return the settings of the measures.
 
     Raises:
-        ValueError: If there is no such measure or device, or the limit is not a size.
+        ValueError: If a measure or device does not exist, or the limit is not a size.
     """
     from mmvitkd.analysis.measures.selection import select_measures
     from mmvitkd.analysis.measures.settings import Settings
@@ -238,7 +240,7 @@ def measure(
 
 
 def main() -> None:
-    """Write a report, or exit with a line that says why not."""
+    """Write a report, or exit with one line that states the reason."""
     args = parse_args()
     import mmvitkd  # noqa: F401  (first: it patches the packages below)
     from mmvitkd.utils.cli import exit_on_error

@@ -1,7 +1,7 @@
 """Choose the layers to distil, as SpectralKD: `choose_layers.py TEACHER --student STUDENT`.
 
 TEACHER is a report of analyze_representation.py with `--blocks all` and the measure
-`spectrum`; STUDENT another one, or its number of blocks. Paste what it prints into a config.
+`spectrum`; STUDENT is another one, or a number of blocks. Paste the output into a config.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmvitkd.analysis.layer_selection import LayerChoice
 
-# Of Lift's projected tokens, the key in a report and the layer in `pairs`.
+# Lift's projected tokens: their key in a report, and the layer in `pairs`.
 NECK, LIFTED = 'neck', 'neck.norm'
 MEASURED = '--blocks all --measures spectrum'
 
@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
         '--student',
         required=True,
         metavar='STUDENT',
-        help='report.json, its folder, or how many blocks or stages it has',
+        help='report.json, its folder, or the number of blocks or stages',
     )
     parser.add_argument(
         '--num-pairs',
@@ -38,16 +38,16 @@ def parse_args() -> argparse.Namespace:
         '--first',
         type=int,
         metavar='N',
-        help='how many of them at the front (default: as the intensities say; published: 2)',
+        help='pairs at the front (default: decided by the intensities; published: 2)',
     )
     return parser.parse_args()
 
 
 def depth_of(report: dict[str, Any], path: str) -> int:
-    """Return how many blocks a report has.
+    """Return the number of blocks in a report.
 
     Raises:
-        ValueError: If it has not all of them.
+        ValueError: If some blocks of the model are missing.
     """
     indices = [key for key in report['blocks'] if key.isdigit()]
     depth = report.get('num_blocks') or len(indices)
@@ -78,7 +78,7 @@ def intensities_of(report: dict[str, Any], path: str) -> list[float]:
 
 
 def student_of(word: str) -> tuple[int, bool]:
-    """Return how many blocks a student has, and whether it is a Lift."""
+    """Return a student's number of blocks, and whether it is a Lift."""
     from mmvitkd.analysis.report.read_report import read_report
 
     if word.isdigit():
@@ -93,7 +93,7 @@ def snippet(choice: 'LayerChoice', teacher: str, depth: int, lift: bool) -> str:
     lines = [
         f'# {teacher}: the first {choice.first} and the last {choice.last} of {depth} blocks, '
         f'which hold {100 * choice.captured_share:.0f} % of',
-        f'# the frequency intensity that the {len(pairs)} most intense blocks do.',
+        f'# the frequency intensity of the {len(pairs)} most intense blocks.',
     ]
     if lift and choice.last:
         pairs[-1] = (LIFTED, pairs[-1][1])
@@ -104,7 +104,7 @@ def snippet(choice: 'LayerChoice', teacher: str, depth: int, lift: bool) -> str:
 
 
 def main() -> None:
-    """Print the pairs, or exit with a line that says why not."""
+    """Print the pairs, or exit with one line that states the reason."""
     args = parse_args()
     import mmvitkd  # noqa: F401  (first: it patches the packages below)
     from mmvitkd.analysis.layer_selection import choose_layers

@@ -1,7 +1,7 @@
 """Compare models side by side: `compare_representations.py REPORT REPORT... --out DIR`.
 
-REPORT is what analyze_representation.py wrote. With `--models MODEL[@CHECKPOINT]...` and
-`--data-root DIR` the models run on the same images, for linear CKA between them.
+REPORT is a report of analyze_representation.py. With `--models MODEL[@CHECKPOINT]...` and
+`--data-root DIR`, the models run on the same images, for linear CKA between them.
 """
 
 import argparse
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmvitkd.analysis.features.loaded_model import LoadedModel
     from mmvitkd.analysis.report.comparison import Compared
 
-# How the settings that errors name are typed.
+# The options of the settings that errors name.
 OPTIONS = {
     'model': 'MODEL',
     'checkpoint': 'MODEL@CHECKPOINT',
@@ -63,13 +63,13 @@ def parse_args() -> argparse.Namespace:
         '--block',
         default='last',
         metavar='BLOCK',
-        help="of each: 'last' (default), an index from 0, or a name such as neck",
+        help="block to compare: 'last' (default), an index from 0, or a name such as neck",
     )
     parser.add_argument(
         '--labels',
         nargs='+',
         metavar='LABEL',
-        help='of the reports, and then of the models (default: their folders; the models)',
+        help='labels of the reports, then of the models (default: their folders and names)',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
     parser.add_argument('--overwrite', action='store_true', help='replace a comparison')
@@ -77,11 +77,11 @@ def parse_args() -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Check what would only fail after a long run, or not at all.
+    """Check arguments that would fail only after a long run, or not at all.
 
     Raises:
-        FileExistsError: If there is something at --out that is not replaced.
-        ValueError: If there is nothing to compare, or arguments do not go together.
+        FileExistsError: If --out exists and must not be replaced.
+        ValueError: If there is nothing to compare, or arguments contradict each other.
     """
     from mmvitkd.analysis.report.report_dir import REPORT, check_out
 
@@ -100,13 +100,14 @@ def check(args: argparse.Namespace) -> None:
             key = name.replace('_', '-')
             raise ValueError(f'--{key}: found {getattr(args, name)}, wanted {least} or more.')
     check_out(args.out, args.overwrite)
-    if (args.out / REPORT).exists() and _is_of_a_model(args.out):
+    if (args.out / REPORT).exists() and _is_model_report(args.out):
         raise FileExistsError(
             f'--out: {str(args.out)!r} has the report of a model: it is not replaced.'
         )
 
 
-def _is_of_a_model(folder: Path) -> bool:
+def _is_model_report(folder: Path) -> bool:
+    """Return whether a folder has the report of a model, not a comparison."""
     from mmvitkd.analysis.report.read_report import read_report
 
     try:
@@ -120,7 +121,7 @@ def by_label(labels: list[str], items: list[str], option: str) -> dict[str, str]
     """Return reports or models by their labels.
 
     Raises:
-        ValueError: If two have the same.
+        ValueError: If two have the same label.
     """
     for label in labels:
         if labels.count(label) > 1:
@@ -129,19 +130,19 @@ def by_label(labels: list[str], items: list[str], option: str) -> dict[str, str]
 
 
 def report_label(path: str) -> str:
-    """Return the name of the folder that a report is in."""
+    """Return the name of a report's folder."""
     found = Path(path).expanduser().absolute()
     return found.name if found.is_dir() else found.parent.name
 
 
 def model_label(word: str) -> str:
-    """Return a name of timm's, or that of a config or a folder."""
+    """Return a timm name, or the name of a config or folder."""
     model, _ = model_and_checkpoint(word)
     return model if model.startswith('timm:') else Path(model).name.removesuffix('.py')
 
 
 def model_and_checkpoint(word: str) -> tuple[str, str | None]:
-    """Split ``MODEL@CHECKPOINT``; a file or folder may have an @ in its name."""
+    """Split ``MODEL@CHECKPOINT``; the name of an existing file or folder may contain an @."""
     if Path(word).expanduser().exists() or '@' not in word:
         return word, None
     model, _, checkpoint = word.rpartition('@')
@@ -149,7 +150,7 @@ def model_and_checkpoint(word: str) -> tuple[str, str | None]:
 
 
 def load(word: str, args: argparse.Namespace) -> 'LoadedModel':
-    """Load a model with the weights that are named after it."""
+    """Load a model, with its checkpoint if one is given."""
     from mmvitkd.apis.load_model import load_model
 
     import torch
@@ -165,7 +166,7 @@ def load(word: str, args: argparse.Namespace) -> 'LoadedModel':
 
 
 def read(reports: dict[str, str], block: str) -> dict[str, 'Compared']:
-    """Read the reports, and find the block of each that is compared."""
+    """Read the reports, and find the block of each to compare."""
     from mmvitkd.analysis.report.comparison import Compared
     from mmvitkd.analysis.report.read_report import block_of, read_report
 
@@ -228,7 +229,7 @@ def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:
 
 
 def main() -> None:
-    """Compare, or exit with a line that says why not."""
+    """Compare, or exit with one line that states the reason."""
     args = parse_args()
     import mmvitkd  # noqa: F401  (first: it patches the packages below)
     from mmvitkd.utils.cli import exit_on_error

@@ -1,4 +1,4 @@
-"""Print what students and teachers cost: `get_cost.py CONFIG... [--json FILE]`.
+"""Print the cost of students and teachers: `get_cost.py CONFIG... [--json FILE]`.
 
 Models are built with random weights: nothing is loaded or downloaded.
 """
@@ -17,8 +17,8 @@ ARITHMETIC = (
     'For one image. MACs: of matrix products, attention included, and convolutions; GFLOPs = '
     '2 x MACs. A training step of the student alone is counted as 3 x its MACs (forward 1, '
     'backward 2). Distillation adds teacher / (3 x student), as the teacher runs forward only, '
-    'and losses / student, as connectors and losses run backward too; what is element-wise in '
-    'them, and Fourier transforms, is not counted.'
+    'and losses / student, as connectors and losses run backward too; element-wise operations '
+    'and Fourier transforms are not counted.'
 )
 
 
@@ -62,7 +62,7 @@ def table_of(results: list[dict[str, Any]]) -> Table:
 
 
 def write_json(results: list[dict[str, Any]], path: Path) -> None:
-    """Write the numbers, with their arithmetic and the versions."""
+    """Write the numbers, with an explanation and the versions."""
     import mmvitkd
     from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
     from mmvitkd.compat import SUPPORTED, installed_version
@@ -77,7 +77,7 @@ def write_json(results: list[dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    """Count, print and write, or exit with one line that says what is wrong."""
+    """Count, print and write, or exit with one line that states the reason."""
     args = parse_args()
 
     from mmvitkd.apis import count_cost

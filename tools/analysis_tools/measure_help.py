@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def measure_meanings() -> dict[str, str]:
-    """Return what each measure of mmvitkd says, by its name, read from their source files."""
+    """Return the meanings of mmvitkd's measures by name, read from their source files."""
     spec = find_spec('mmvitkd')  # finds the package without importing it
     assert spec is not None and spec.origin is not None
     folder = Path(spec.origin).parent / 'analysis' / 'measures'
@@ -17,14 +17,14 @@ def measure_meanings() -> dict[str, str]:
             tree = ast.parse((folder / f'{line.module}.py').read_text(encoding='utf-8'))
             for node in tree.body:
                 if isinstance(node, ast.ClassDef):
-                    about = _texts(node)
-                    if about.keys() >= {'name', 'meaning'}:
-                        meanings[about['name']] = about['meaning']
+                    texts = _text_attributes(node)
+                    if texts.keys() >= {'name', 'meaning'}:
+                        meanings[texts['name']] = texts['meaning']
     return meanings
 
 
-def _texts(node: ast.ClassDef) -> dict[str, str]:
-    """Return the class attributes that are plain text."""
+def _text_attributes(node: ast.ClassDef) -> dict[str, str]:
+    """Return the class attributes that are string literals."""
     return {
         target.id: line.value.value
         for line in node.body

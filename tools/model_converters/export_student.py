@@ -1,7 +1,7 @@
 """Export a student: `export_student.py CONFIG CHECKPOINT --out DIR`.
 
-Writes MMPretrain's config and checkpoint, timm's layout where timm has the architecture,
-ONNX, and a model card. Each is read back and gives the logits of the training's model, or
+Writes MMPretrain's config and checkpoint, timm's layout if timm has the architecture, ONNX,
+and a model card. Each is read back and must give the logits of the trained model; otherwise
 nothing is written.
 """
 
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--score',
         type=Path,
-        help='metrics for the model card, which tools/test.py --out-item metrics wrote '
+        help='metrics for the model card, written by tools/test.py --out-item metrics '
         '(default: the last validation in the checkpoint)',
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an export')
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Export, or exit with an error of one line."""
+    """Export, or exit with an error in one line."""
     args = parse_args()
 
     from mmvitkd.export.export_student import export_student

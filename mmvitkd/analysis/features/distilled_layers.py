@@ -1,4 +1,4 @@
-"""Extract the patch tokens of the layers that are distilled, of student and teacher."""
+"""Extract the patch tokens of the distilled layers of a student and its teacher."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,23 +14,23 @@ from .patch_tokens import patch_features
 class DistilledLayers:
     """Extracts the patch tokens of a student's and a teacher's layers.
 
-    Of a distillation, the pairs of layers whose tokens a loss compares, as they are before
-    any connector. Of another model, or of a distillation that compares none, the student's
-    last block.
+    For a distillation, these are the pairs of layers whose tokens a loss compares, before any
+    connector. For any other model, or a distillation that compares no tokens, it is the
+    student's last block.
 
     Args:
         model: The model that is trained.
-        images: One image or more, (B, 3, H, W), normalised for the student, to find out which
-            layers have patch tokens.
-        layers: Blocks of the student, by their indices, or modules by their names, which are
-            measured instead, without a teacher; or 'last' or 'all'.
+        images: One image or more, (B, 3, H, W), normalised for the student: a forward pass
+            shows which layers return patch tokens.
+        layers: Layers to measure instead, without a teacher: blocks of the student by index,
+            modules by name, or 'last' or 'all'.
 
     Attributes:
-        modules: Of each layer, by its name, the name of the student's module.
-        left_out: Why a comparison is not one of patch tokens, by its name.
+        modules: The names of the student's modules, by the names of the layers.
+        left_out: The reason why a pair is left out, by its name.
 
     Raises:
-        ValueError: If there is no such layer, or it does not give patch tokens.
+        ValueError: If a layer does not exist, or does not return patch tokens.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class DistilledLayers:
         self.left_out: dict[str, str] = {}
         self._student = getattr(model, 'student', model)
         self._teacher: Any = None
-        self._records: dict[str, str] = {}  # of each layer, what the teacher calls its own
+        self._records: dict[str, str] = {}  # names of the teacher's outputs, by layer
         pairs = [] if layers is not None else self._pairs(model, images)
         self.modules = {pair.name: pair.student for pair in pairs}
         if pairs:
@@ -54,7 +54,7 @@ class DistilledLayers:
             self.student_tokens(images)
 
     def student_tokens(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the student's patch tokens (B, N, D) of each layer, by its name."""
+        """Return the student's patch tokens (B, N, D) by the names of the layers."""
         source = FeatureExtractor(self._student, list(self.modules.values()))
         features = source(images)
         keys = {module: key for key, module in source.names.items()}
@@ -63,7 +63,7 @@ class DistilledLayers:
     def teacher_tokens(
         self, images: Tensor, data_samples: Sequence[Any] | None = None
     ) -> dict[str, Tensor]:
-        """Return the same of the teacher; none where it has no part in this."""
+        """Return the teacher's patch tokens likewise; empty if no pairs are measured."""
         if self._teacher is None:
             return {}
         outputs = self._teacher(images, data_samples)
@@ -73,7 +73,7 @@ class DistilledLayers:
         }
 
     def _pairs(self, model: Any, images: Tensor) -> list[LayerPair]:
-        """The comparisons of patch tokens; says of the others why they are none."""
+        """Return the pairs that compare patch tokens; fill ``left_out`` with the others."""
         teacher, distiller = getattr(model, 'teacher', None), getattr(model, 'distiller', None)
         if distiller is None or not isinstance(teacher, BaseTeacher):
             return []
@@ -90,6 +90,6 @@ class DistilledLayers:
 
 
 def _teacher_tokens(teacher: BaseTeacher, output: Any, images: Tensor) -> Tensor:
-    """Return the patch tokens in what a teacher handed over, for images of its own size."""
+    """Return the patch tokens of a teacher's output, which is of images of its own size."""
     size = teacher.input_size or images.shape[2:]
     return patch_features(output, (*images.shape[:2], *size), teacher.token_grid).tokens

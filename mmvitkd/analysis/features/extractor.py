@@ -20,30 +20,29 @@ class FeatureExtractor:
     """Run a model on images; return the patch tokens of chosen blocks.
 
     A feature is the raw residual stream at the output of a block, without class,
-    distillation and register tokens, and before the final norm (arXiv 2511.15572). Of a
-    staged model it is what a stage returns, before the downsampling to the next one. Of CaiT
-    the blocks are those of self-attention.
+    distillation and register tokens, and before the final norm (arXiv 2511.15572). For a
+    staged model it is the output of a stage, before the downsampling to the next one. For
+    CaiT the blocks are those of self-attention.
 
-    The model runs in eval mode whatever mode it is in, and is as it was afterwards; nothing
-    of a call is kept. Under ``torch.autocast`` the features have the type they have there.
+    The model runs in eval mode, and its own mode is restored afterwards; no output is kept.
+    Under ``torch.autocast`` the features keep the dtype that autocast gives them.
 
     Args:
         model: A classifier of MMPretrain, also with WideLast or Lift, or MMPretrain's
             ``TimmClassifier``.
-        blocks: 'last', 'all' or a list, also with these words in it: of indices of blocks or
-            stages, counted from 0 or, below 0, from the end; and of names of modules. 'neck'
-            is the projector of Lift, after its norm; 'last' and 'all' of Lift include it,
-            after the blocks.
+        blocks: 'last', 'all', or a list of these words, indices of blocks or stages (from 0,
+            or negative from the end) and names of modules. 'neck' is the projector of Lift,
+            after its norm; for Lift, 'last' and 'all' include it, after the blocks.
         final_norm: Whether the model's final norm is applied to the last block's tokens.
 
     Attributes:
-        names: The module of each feature, by the keys of the features: the index of a block
+        names: The names of the modules by the keys of the features: the index of a block
             from 0, or the name of another module.
         embed_dims: The width D of each feature; empty before the first call.
-        image_size: (H, W) in pixels that the model is made for, or None where it takes any.
+        image_size: (H, W) in pixels that the model is made for, or None if it takes any.
 
     Raises:
-        ValueError: If there is no such block or module, or no final norm.
+        ValueError: If a block or module does not exist, or there is no final norm.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class FeatureExtractor:
 
     @contextmanager
     def recorded(self, images: Tensor) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """Run the model in eval mode, which lasts as long as the context.
+        """Run the model in eval mode; the context restores its mode at the end.
 
         Yields:
             The model's output, and what the modules of the features returned, by name.
@@ -91,13 +90,13 @@ class FeatureExtractor:
         modes = {module: module.training for module in modules.values()}
         outputs: dict[str, Any] = {}
         hooks = [
-            modules[name].register_forward_hook(_keep(outputs, name))
+            modules[name].register_forward_hook(_record_output(outputs, name))
             for name in set(self.names.values())
         ]
         try:
             for module in modes:
                 module.training = False
-            # What was compiled before does not see these hooks.
+            # Code that was compiled before would skip these hooks.
             with torch.compiler.set_stance('force_eager'):
                 output = self.model(images)
             yield output, outputs
@@ -108,46 +107,46 @@ class FeatureExtractor:
                 module.training = mode
 
     def tokens_of(self, outputs: dict[str, Any], images: Tensor) -> dict[Key, Tensor]:
-        """Return the patch tokens (B, N, D) in what :meth:`recorded` yields.
+        """Return the patch tokens (B, N, D) in the outputs that :meth:`recorded` yields.
 
         Raises:
-            ValueError: Names the block, and says what it returned.
+            ValueError: If an output is not patch tokens; names the block.
         """
         return {key: x.tokens for key, x in self.features_of(outputs, images).items()}
 
     def features_of(self, outputs: dict[str, Any], images: Tensor) -> dict[Key, Features]:
-        """Return the same with their grids.
+        """Return the patch tokens with their grids.
 
         Args:
-            outputs: What modules returned for the images, by name.
+            outputs: The modules' outputs for the images, by name.
             images: (B, 3, H, W).
 
         Raises:
-            ValueError: Names the block, and says what it returned.
+            ValueError: If an output is not patch tokens; names the block.
         """
         grid, extra = self._adapter.grid_at(images.shape[2:]), self._adapter.num_extra_tokens
         features = {}
         for key, name in self.names.items():
             if name not in outputs:
-                raise ValueError(f'blocks: {name!r} takes no part in the forward pass.')
-            # Other modules than blocks may see the patches alone.
+                raise ValueError(f'blocks: {name!r} is not called in the forward pass.')
+            # Modules other than blocks may get the patches alone.
             known = extra if isinstance(key, int) else None
             try:
                 features[key] = patch_features(outputs[name], images.shape, grid, known)
             except ValueError as error:
                 raise ValueError(
-                    f'blocks: what {name!r} hands over is not known to be patch tokens: {error}'
+                    f'blocks: found no patch tokens in the output of {name!r}: {error}'
                 ) from None
         return features
 
     def _final_norm(self) -> nn.Module:
         """Return the norm after the last block."""
         if self._last not in self.names:
-            raise ValueError('final_norm=True: the last block is not among blocks.')
+            raise ValueError('final_norm=True: wanted the last block among blocks.')
         modules = dict(self.model.named_modules())
         for name in self._adapter.final_norms:
             norm = modules.get(name)
-            # One for maps (LayerNorm2d) follows a pooling, or normalises another layout.
+            # A norm of maps (LayerNorm2d) follows a pooling, or normalises another layout.
             of_tokens = hasattr(norm, 'normalized_shape') and '2d' not in type(norm).__name__
             if norm is not None and of_tokens:
                 return norm
@@ -161,47 +160,47 @@ def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]
     """Return the names of the modules that :class:`FeatureExtractor` reads, by feature key.
 
     Raises:
-        ValueError: If there is no such block or module; names what there is.
+        ValueError: If a block or module does not exist; names close ones.
     """
-    own, chosen = blocks_of(model), []
+    known, chosen = blocks_of(model), []
     for block in [blocks] if isinstance(blocks, str) else blocks:
-        chosen += _by_word(model, block, own) if block in ('last', 'all') else [block]
+        chosen += _expand_word(model, block, known) if block in ('last', 'all') else [block]
     if not chosen:
         raise ValueError("blocks: found none; wanted 'last', 'all', or a list.")
-    return dict(_find(model, block, own) for block in chosen)
+    return dict(_find_block(model, block, known) for block in chosen)
 
 
-def _by_word(model: nn.Module, word: Key, own: list[str]) -> list[Key]:
-    """Return what 'last' and 'all' stand for."""
-    if not own:
+def _expand_word(model: nn.Module, word: Key, known: list[str]) -> list[Key]:
+    """Return the keys that 'last' or 'all' stands for."""
+    if not known:
         raise ValueError(
             f'blocks={word!r}: it is not known where {type(model).__name__} keeps its blocks; '
             'give the names of modules.'
         )
-    indices = range(len(own))
+    indices = range(len(known))
     return [*(indices if word == 'all' else indices[-1:]), *distilled_features(model)]
 
 
-def _find(model: nn.Module, block: Key, own: list[str]) -> tuple[Key, str]:
-    """Return the key of one block, and the name of its module."""
+def _find_block(model: nn.Module, block: Key, known: list[str]) -> tuple[Key, str]:
+    """Return the key of a block or module, and the name of its module."""
     kind = type(model).__name__
-    there = f'has blocks or stages 0 to {len(own) - 1}' if own else 'lists no blocks'
+    available = f'has blocks or stages 0 to {len(known) - 1}' if known else 'lists no blocks'
     if isinstance(block, int):
-        if not -len(own) <= block < len(own):
-            raise ValueError(f'blocks: there is no {block}: this {kind} {there}.')
-        return block % len(own), own[block]
+        if not -len(known) <= block < len(known):
+            raise ValueError(f'blocks: there is no {block}: this {kind} {available}.')
+        return block % len(known), known[block]
     names = [name for name, _ in model.named_modules() if name]
     if block not in names:
         close = close_names(block, ['last', 'all', *names])
         raise ValueError(
-            f'blocks: {block!r} is no module of this {kind}, which {there}. Close to it: '
+            f'blocks: {block!r} is no module of this {kind}, which {available}. Close to it: '
             f'{", ".join(close) or "none"}.'
         )
-    return (own.index(block) if block in own else block), block
+    return (known.index(block) if block in known else block), block
 
 
-def _keep(outputs: dict[str, Any], name: str) -> Any:
-    """Return a forward hook that keeps the output under a name."""
+def _record_output(outputs: dict[str, Any], name: str) -> Any:
+    """Return a forward hook that stores the output under a name."""
 
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         outputs[name] = output

@@ -1,4 +1,4 @@
-"""Gradients of a class's logit with respect to features."""
+"""Compute the gradients of a class's logit with respect to features."""
 
 import torch
 from torch import Tensor
@@ -12,25 +12,25 @@ def feature_gradients(
 ) -> dict[Key, Tensor]:
     """Return the gradient of each image's score with respect to its tokens at each block.
 
-    Its mean magnitude is the gradient magnitude of arXiv 2511.06848. What the score does not
-    depend on has a gradient of 0: at the last block of a model that classifies a class token
-    these are all the patches.
+    Its mean magnitude is the gradient magnitude of arXiv 2511.06848. Tokens that the score
+    does not depend on have gradient 0: all patches at the last block of a model that
+    classifies its class token.
 
     Args:
         source: The model and its blocks.
         images: (B, 3, H, W), normalised for the model.
-        labels: (B,), the class of each image; None takes what the model predicts.
+        labels: (B,), the class of each image; None takes the predicted class.
 
     Returns:
-        (B, N, D) of each block.
+        (B, N, D) by the keys of the blocks.
 
     Raises:
-        ValueError: If the model gives no logits, or not so many classes; or what a
-            ``FeatureExtractor`` raises.
+        ValueError: If the model returns no logits, a label is out of range, or a block
+            returns no patch tokens.
     """
     images = images.detach().requires_grad_()
     with torch.enable_grad(), source.recorded(images) as (logits, outputs):
-        source.tokens_of(outputs, images)  # refuses what has none
+        source.tokens_of(outputs, images)  # raises if a block returns no patch tokens
         names = list(source.names.values())
         tensors = [first_tensor(outputs[name]) for name in names]
         total = scores_of(logits, labels).sum()
@@ -49,7 +49,7 @@ def scores_of(logits: Tensor, labels: Tensor | None = None) -> Tensor:
     """
     if not isinstance(logits, Tensor) or logits.dim() != 2:
         found = tuple(getattr(logits, 'shape', ())) or type(logits).__name__
-        raise ValueError(f'The model gives {found}, wanted logits (B, classes) for a score.')
+        raise ValueError(f'model output: found {found}, wanted logits (B, classes).')
     if labels is None:
         labels = logits.argmax(1)
     classes = logits.shape[1]

@@ -1,4 +1,4 @@
-"""A model that is ready to be measured, with its preprocessing."""
+"""Define a loaded model, ready to be measured, with its preprocessing."""
 
 from typing import NamedTuple, Protocol
 

@@ -13,19 +13,19 @@ def bootstrap_interval(
 ) -> tuple[list[float], list[float]]:
     """Return the percentile interval of statistics over resampled images.
 
-    Images are drawn with replacement, the same number each time. Put what is compared in
-    pairs into the same row, so that it is drawn together.
+    Images are drawn with replacement, as many as there are. Paired values belong in the same
+    row, so that they are drawn together.
 
     (``scipy.stats.bootstrap`` draws from another generator: published intervals would change.)
 
     Args:
-        per_image: Numbers of each image, float64, (images, ...).
-        statistic: From the sum over the images drawn, (...), to S numbers, (S,).
-        num_resamples: How many times all images are drawn.
-        seed: Of the draws.
+        per_image: Values of each image, float64, (images, ...).
+        statistic: Maps the sum over the drawn images, (...), to S numbers, (S,).
+        num_resamples: Number of resamples.
+        seed: Seed of the draws.
 
     Returns:
-        Lower and upper end of each statistic's 95 % interval, S numbers each.
+        Lower and upper ends of the 95 % intervals, S numbers each.
     """
     count, rows = len(per_image), per_image.flatten(1)
     generator = torch.Generator().manual_seed(seed)

@@ -14,8 +14,8 @@ class ChannelSpectrum:
 
     ``S_l(k) = mean over images and tokens of |FFT_C(A_l)| / C`` at all C bins k, from DC up;
     it is symmetric, as the features are real. Its mean over k is the block's frequency
-    intensity, by which SpectralKD picks layers (arXiv 2412.19055; ``choose_layers``).
-    All-zero tokens count: their spectrum is zero.
+    intensity, by which SpectralKD chooses layers (arXiv 2412.19055; ``choose_layers``).
+    All-zero tokens count as well, with a spectrum of zero.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class ChannelSpectrum:
         """Add the patch tokens of B images, (B, N, C).
 
         Raises:
-            ValueError: If C differs from that of the images before.
+            ValueError: If C differs from that of earlier images.
         """
         for chunk in chunk_images(features):
             tokens = chunk.flatten(0, 1).double()

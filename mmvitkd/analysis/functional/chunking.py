@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-# Values at a time. On a CPU, computing within the cache is two to four times as fast; a GPU
+# Values per chunk. On a CPU, computing within the cache is two to four times as fast; a GPU
 # needs work for all its cores.
 CPU_VALUES = 2**17
 GPU_VALUES = 2**24
@@ -17,8 +17,8 @@ def chunk_images(features: Tensor) -> Iterator[Tensor]:
         features: Patch tokens, (B, N, D).
 
     Yields:
-        (b, N, D), one image or more at a time, in their order; detached, or results that are
-        kept would keep the graph of the batch.
+        (b, N, D), one image or more at a time, in order; detached, so that results do not
+        hold the graph of the batch.
     """
     if not len(features):
         return

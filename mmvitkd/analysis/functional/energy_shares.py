@@ -1,4 +1,4 @@
-"""How many directions hold a share of each image's energy, summarised over images."""
+"""Count the directions that hold a share of each image's energy, summarised over images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from torch import Tensor
 from .moments import CurveMoments
 from .summary import dimension, summary_of
 
-# Of arXiv 2511.15572: the shares of an image's energy for which a dimension is given.
+# The shares of an image's energy for which arXiv 2511.15572 gives dimensions.
 ENERGY_THRESHOLDS = (0.80, 0.90, 0.95, 0.99)
 
 
 class EnergyShares:
-    """Curves of cumulated energy over ordered directions, and the dimensions read from them.
+    """Curves of cumulative energy over ordered directions, and the dimensions read from them.
 
     Args:
         thresholds: Shares of an image's energy.
@@ -31,15 +31,15 @@ class EnergyShares:
 
         Args:
             energies: Energy along each direction, (B, K).
-            totals: Energy of each image, (B,). An image without any has no shares: it is
-                counted and left out.
+            totals: Energy of each image, (B,). Images without energy have no shares: they
+                are counted and left out.
 
         Raises:
-            ValueError: If K differs from that of the images before.
+            ValueError: If K differs from that of earlier images.
         """
         energies, totals = energies.cpu(), totals.cpu()
-        some = totals > 0
-        curves = energies[some].cumsum(1) / totals[some, None]
+        nonzero = totals > 0
+        curves = energies[nonzero].cumsum(1) / totals[nonzero, None]
         self._curves.update(curves)
         self._zero_images += len(totals) - len(curves)
         dimensions = [dimension(curves, threshold) for threshold in self.thresholds]
@@ -50,9 +50,9 @@ class EnergyShares:
 
         Returns:
             For each threshold ('0.80') the summary of the images' dimensions; 'dimensions',
-            each image's own, by threshold; 'curve' and 'std', mean and standard deviation over
-            the images of the share held by the first 1, 2, ... K directions; 'zero_images',
-            how many were left out.
+            those of each image, by threshold; 'curve' and 'std', mean and standard deviation
+            over the images of the share held by the first 1, 2, ... K directions;
+            'zero_images', how many were left out.
 
         Raises:
             ValueError: If no image has any energy.

@@ -9,7 +9,7 @@ from torch import Tensor
 from .moments import CentredProducts
 
 ROWS = ('tokens', 'images')
-# Share of the energy that rounding may leave about a mean where all rows are the same.
+# Relative energy that rounding may leave about the mean of identical rows.
 ROUNDING = 1e-24
 
 
@@ -22,7 +22,7 @@ def linear_cka(first: Tensor, second: Tensor, rows: str = 'tokens') -> float:
         rows: 'tokens', or 'images' to compare the mean tokens.
 
     Raises:
-        ValueError: If the features do not fit each other, or have the same row everywhere.
+        ValueError: If the features do not match, or all rows of one are the same.
 
     Example:
         >>> import torch
@@ -41,24 +41,24 @@ def linear_cka(first: Tensor, second: Tensor, rows: str = 'tokens') -> float:
 class LinearCKA:
     """Linear centred kernel alignment between feature sources.
 
-    Of Kornblith et al. 2019 (arXiv 1905.00414, table 1, "CKA (Linear)"), with columns
-    centred::
+    As defined by Kornblith et al. 2019 (arXiv 1905.00414, table 1, "CKA (Linear)"), with
+    columns centred::
 
         ||Y^T X||_F^2 / (||X^T X||_F ||Y^T Y||_F)
 
-    between 0 and 1; rotating or scaling all channels of a source changes nothing. From
-    D x D' sums, so that the features need not be kept.
+    It lies between 0 and 1, and is invariant to rotation and scaling of all channels. Only
+    D x D' sums are kept, not the features.
 
-    With few rows compared with the channels, CKA is high whatever the features. The null is
-    its exact expectation when the rows of one source are shuffled. It takes rows as
-    exchangeable; the tokens of an image are alike, so of 'tokens' it is a lower bound.
+    With few rows relative to the channels, CKA is high for any features. The null is its
+    exact expectation when the rows of one source are shuffled. It treats rows as
+    exchangeable; the tokens of an image are similar, so for 'tokens' it is a lower bound.
 
     Args:
-        rows: What is a row of X and Y: 'tokens', for which the sources need the same grid,
-            or 'images', each one's mean token.
+        rows: The rows of X and Y: 'tokens', for which the sources need the same grid, or
+            'images', the mean token of each.
 
     Raises:
-        ValueError: If rows is another word.
+        ValueError: If rows is neither.
     """
 
     def __init__(self, rows: str = 'tokens') -> None:
@@ -75,7 +75,7 @@ class LinearCKA:
                 differ, and so may N if rows is 'images'.
 
         Raises:
-            ValueError: If the sources do not fit each other, or those before.
+            ValueError: If the sources do not match each other, or those before.
         """
         if len(features) < 2:
             raise ValueError(f'features: found {len(features)} source, wanted 2 or more.')
@@ -103,7 +103,7 @@ class LinearCKA:
             of them, and 'null', its value for shuffled rows, (sources, sources) each.
 
         Raises:
-            ValueError: If there are no images, or a source has the same row everywhere.
+            ValueError: If there are no images, or all rows of a source are the same.
         """
         if not self._products:
             raise ValueError('nothing measured: CKA needs the features of 2 rows or more.')

@@ -1,4 +1,4 @@
-"""Mean magnitude of activations, or of gradients."""
+"""Measure the mean magnitude of activations, or of gradients."""
 
 from torch import Tensor
 
@@ -8,9 +8,9 @@ from .per_image import PerImage
 class Magnitude(PerImage):
     """Mean ``|A_l|`` over channels and tokens (arXiv 2511.06848).
 
-    Of a block's features it is the activation magnitude; of the gradient of the label's logit
-    with respect to them, the gradient magnitude. As all images have the same number of tokens,
-    the mean over images is that over everything.
+    For a block's features it is the activation magnitude; for the gradient of the label's
+    logit with respect to them, the gradient magnitude. All images have the same number of
+    tokens, so the mean over images is the mean over all values.
     """
 
     def values_of(self, features: Tensor) -> Tensor:

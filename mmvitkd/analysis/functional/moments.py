@@ -7,8 +7,8 @@ from torch import Tensor
 class CurveMoments:
     """Mean and population standard deviation of curves, point by point.
 
-    Deviations are summed about the mean so far (Chan, Golub and LeVeque 1979): a difference
-    of raw sums would leave a spread of 1e-8 where there is none.
+    Deviations are summed about the mean so far (Chan, Golub and LeVeque 1979): the difference
+    of raw sums would give equal curves a spread of 1e-8.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class CurveMoments:
         """Add curves, (B, K).
 
         Raises:
-            ValueError: If K differs from that of the curves before.
+            ValueError: If K differs from that of earlier curves.
         """
         if not len(curves):
             return
@@ -59,7 +59,7 @@ class CurveMoments:
 class CentredProducts:
     """Sum over rows of ``(x - mean of x)^T (y - mean of y)``, and the means, in float64.
 
-    Computed as deviations are in ``CurveMoments``: centred products do not drown in a mean
+    Computed about the means so far, as in ``CurveMoments``: no precision is lost to a mean
     that carries most of the energy, as that of a block's output may.
 
     Attributes:
@@ -78,7 +78,7 @@ class CentredProducts:
         """Add rows that belong together, (R, D_x) and (R, D_y).
 
         Raises:
-            ValueError: If a width is not that of the rows before.
+            ValueError: If a width differs from that of earlier rows.
         """
         if not len(x):
             return

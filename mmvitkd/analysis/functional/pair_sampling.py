@@ -5,12 +5,12 @@ import random
 
 
 def draw_pairs(num_images: int, num_pairs: int, seed: int) -> list[tuple[int, int]]:
-    """Return pairs of two different images, without duplicates, in rising order.
+    """Return pairs of two different images, without duplicates, in ascending order.
 
     Args:
         num_images: At least 2.
-        num_pairs: How many; all pairs if there are fewer.
-        seed: Decides which.
+        num_pairs: Number of pairs; all if there are fewer.
+        seed: Seed of the draw.
     """
     total = math.comb(num_images, 2)
     if num_pairs >= total:

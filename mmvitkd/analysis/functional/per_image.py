@@ -1,4 +1,4 @@
-"""Base class of what is one number per image, summarised over images."""
+"""Base class of measures that are one number per image, summarised over images."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -11,14 +11,14 @@ from .summary import summary_of
 
 
 class PerImage(ABC):
-    """Accumulates one number per image, mostly a mean over its tokens."""
+    """Accumulates one number per image, usually a mean over its tokens."""
 
     def __init__(self) -> None:
         self._values: list[Tensor] = []
 
     @abstractmethod
     def values_of(self, features: Tensor) -> Tensor:
-        """Return the numbers of those of b images that have one.
+        """Return the numbers of b images, without those that have none.
 
         Args:
             features: Patch tokens, (b, N, D).

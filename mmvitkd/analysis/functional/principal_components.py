@@ -1,4 +1,4 @@
-"""Dataset PCA: how many directions shared by all images hold each image's energy."""
+"""Dataset PCA: count the directions, shared by all images, that hold each image's energy."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,12 +11,12 @@ from .moments import CentredProducts
 
 
 class PCABasis(NamedTuple):
-    """Principal directions of a dataset's tokens, by falling energy.
+    """Principal directions of a dataset's tokens, by descending energy.
 
     Attributes:
         eigvals: Mean energy of a token along each, (D,) float64.
-        vectors: The directions, in columns, (D, D) float64.
-        mean: Mean token that was subtracted, (D,) float64; None for an uncentred basis.
+        vectors: The directions as columns, (D, D) float64.
+        mean: The mean token that was subtracted, (D,) float64; None for an uncentred basis.
     """
 
     eigvals: Tensor
@@ -49,7 +49,7 @@ class SecondMoment:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D differs from that of the images before.
+            ValueError: If D differs from that of earlier images.
         """
         tokens = features.flatten(0, 1)
         self._products.update(tokens, tokens)
@@ -83,7 +83,7 @@ class PCADimensions:
     subtracted from ``X_i``.
 
     Args:
-        basis: Of ``SecondMoment``, on any device.
+        basis: From ``SecondMoment``, on any device.
         thresholds: The shares t.
     """
 
@@ -97,7 +97,7 @@ class PCADimensions:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D is not the basis's.
+            ValueError: If D differs from that of the basis.
         """
         width = len(self.basis.eigvals)
         if features.shape[-1] != width:
@@ -113,8 +113,8 @@ class PCADimensions:
         """Return the result for the images so far.
 
         Returns:
-            What ``EnergyShares`` gives, the directions being the dataset's; 'eigvals', mean
-            energy of a token along each, falling; and 'centered'.
+            The result of ``EnergyShares`` for the dataset's directions; 'eigvals', mean energy
+            of a token along each, descending; and 'centered'.
 
         Raises:
             ValueError: If no image has any energy.
@@ -129,9 +129,9 @@ class PCADimensions:
 def pca_dimensions(
     tokens: Tensor, centered: bool = False, thresholds: Sequence[float] = ENERGY_THRESHOLDS
 ) -> dict[str, Any]:
-    """Return in how many directions that all images share each image's energy lies.
+    """Count the directions, shared by all images, that hold each image's energy.
 
-    As published, the directions are those of the same images.
+    As published, the directions are fitted to the same images.
 
     Args:
         tokens: Patch tokens, (B, N, D).
@@ -139,7 +139,7 @@ def pca_dimensions(
         thresholds: Shares of an image's energy.
 
     Returns:
-        As :meth:`PCADimensions.result`.
+        See :meth:`PCADimensions.result`.
 
     Raises:
         ValueError: If no image has any energy.

@@ -1,4 +1,4 @@
-"""Spectral energy pattern of random tokens, a reference for others."""
+"""Compute the spectral energy pattern of random tokens, as a reference."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +22,13 @@ def null_tokens(
 
     Args:
         embed_dims: D.
-        num_tokens: How many.
-        active_channels: Number of nonzero channels of each token, of its own: 1 for one-hot
+        num_tokens: Number of tokens.
+        active_channels: Number of nonzero channels, drawn for each token: 1 for one-hot
             tokens, 8 for 8-sparse ones; None for all.
-        seed: Of the values and the channels.
+        seed: Seed of the values and the channels.
 
     Returns:
-        As the features of one image, (1, num_tokens, D) float64.
+        (1, num_tokens, D) float64, like the features of one image.
 
     Raises:
         ValueError: If there are fewer than 1, or more than D, active channels.
@@ -59,15 +59,15 @@ def null_sep(
     active or a single one.
 
     Args:
-        embed_dims: D of the features that are compared with it.
-        mode: 'full' or 'folded', as of ``SEP``.
-        thresholds: Shares of a token's energy, likewise.
-        num_tokens: As of ``null_tokens``.
-        active_channels: Likewise.
-        seed: Likewise.
+        embed_dims: D of the features to compare with it.
+        mode: 'full' or 'folded', see ``SEP``.
+        thresholds: Shares of a token's energy.
+        num_tokens: See ``null_tokens``.
+        active_channels: See ``null_tokens``.
+        seed: See ``null_tokens``.
 
     Returns:
-        What ``SEP`` gives, 'active_channels' and 'seed'.
+        The result of ``SEP``, with 'active_channels' and 'seed'.
     """
     sep = SEP(mode, thresholds)
     sep.update(null_tokens(embed_dims, num_tokens, active_channels, seed))

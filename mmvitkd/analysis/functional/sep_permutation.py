@@ -16,25 +16,26 @@ from .token_shares import BANDWIDTH_THRESHOLDS, curve_report
 class SEPPermutation:
     """SEP of the same tokens in random channel orders (arXiv 2511.15572).
 
-    The expected curve over all orders is known: DC, the token's squared sum, has the share it
-    has in any order, and every other frequency the same expected share. So b_90 of the full
-    spectrum is about 0.90, and b_50 about 0.5, for nearly any tokens; what the natural order
-    adds is the change from there, which is what to report. The permuted bandwidth in it is
-    that of the curve averaged over orders.
+    The expected curve over all orders is known: the share of DC, the token's squared sum, is
+    the same in any order, and all other frequencies have equal expected shares. So b_90 of
+    the full spectrum is about 0.90, and b_50 about 0.5, for nearly any tokens. What the
+    natural order contributes is 'change', the difference from it: report that one. Its
+    permuted bandwidth is that of the curve averaged over orders.
 
-    Two kinds of chance are kept apart. 'd_of_orders' and 'p_value' are over the orders, on
-    all images: is the natural order unlike a random one? 'low' and 'high' of 'change' are the
-    paired bootstrap over images, the orders being given: would other images give the same?
+    Two sources of chance are kept apart. 'd_of_orders' and 'p_value' are over the orders, on
+    all images: does the natural order differ from a random one? 'low' and 'high' of 'change'
+    are the paired bootstrap over images, with the orders fixed: would other images give the
+    same?
 
     Args:
-        mode: 'full' or 'folded', as of ``SEP``.
+        mode: 'full' or 'folded', see ``SEP``.
         thresholds: Shares of a token's energy.
-        num_orders: Random orders; each costs an FFT of every token.
-        num_resamples: Of the bootstrap over images.
-        seed: Of the orders and the resamples.
+        num_orders: Number of random orders; each costs an FFT of every token.
+        num_resamples: Number of resamples of the bootstrap over images.
+        seed: Seed of the orders and the resamples.
 
     Raises:
-        ValueError: If there is no such mode, or no order or resample.
+        ValueError: If the mode is unknown, or a number is below 1.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class SEPPermutation:
         self._orders: list[Tensor] = []  # (D,) each
         self._per_order = torch.zeros(0, dtype=torch.float64)  # (num_orders, D // 2 + 1)
         # Energies of unit tokens summed over an image, in the natural order and averaged over
-        # the random ones, (b, 2, D // 2 + 1); and how many tokens those are, (b,).
+        # the random ones, (b, 2, D // 2 + 1); and the number of these tokens, (b,).
         self._pairs: list[Tensor] = []
         self._num_tokens: list[Tensor] = []
         self._zero_tokens = 0
@@ -64,7 +65,7 @@ class SEPPermutation:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D differs from that of the images before.
+            ValueError: If D differs from that of earlier images.
         """
         width = features.shape[-1]
         if not self._orders:
@@ -77,7 +78,7 @@ class SEPPermutation:
         for chunk in chunk_images(features):
             tokens = chunk.double()
             norms = torch.linalg.vector_norm(tokens, dim=-1, keepdim=True)
-            # Of unit length, the tokens' energies are shares, and may be summed.
+            # With unit length, the tokens' energies are shares, and may be summed.
             tokens = tokens / norms.where(norms > 0, 1)
             natural = half_power(tokens).sum(1)
             permuted = [half_power(tokens[..., order]).sum(1) for order in orders]
@@ -91,12 +92,12 @@ class SEPPermutation:
         """Return the result for the images so far.
 
         Returns:
-            What ``curve_report`` gives of the curve averaged over tokens and orders, 'std'
-            being that of the orders' curves; for each threshold ('0.80') the summary over
-            orders 'd_of_orders'; the two-sided 'p_value' of the natural d among them; 'change',
-            permuted minus natural bandwidth, as 'mean' and, of the bootstrap's interval,
-            'low' and 'high'. Then 'confidence' of the interval, 'num_orders',
-            'num_resamples', 'seed', 'num_tokens' and 'zero_tokens'.
+            The result of ``curve_report`` for the curve averaged over tokens and orders, with
+            'std' over the orders' curves. For each threshold ('0.80'): 'd_of_orders', the
+            summary over orders; 'p_value', two-sided, of the natural d among them; 'change',
+            permuted minus natural bandwidth: 'mean', and 'low' and 'high' of the bootstrap's
+            interval. Then 'confidence' of the interval, 'num_orders', 'num_resamples', 'seed',
+            'num_tokens' and 'zero_tokens'.
 
         Raises:
             ValueError: If no token has any energy.
@@ -106,7 +107,7 @@ class SEPPermutation:
             raise ValueError(
                 f'nothing measured: of {self._zero_tokens} tokens, none has any energy.'
             )
-        # Images count by their tokens, so those of zero tokens alone not at all.
+        # Images without nonzero tokens have no energies to resample.
         pairs = torch.cat(self._pairs)[torch.cat(self._num_tokens) > 0]
         total = pairs.sum(0)
         of_natural = self._dimensions(self._curves(total[0]))
@@ -135,7 +136,7 @@ class SEPPermutation:
         return (permuted - natural).double() / curves.shape[-1]
 
     def _curves(self, half: Tensor) -> Tensor:
-        """Return cumulated shares of energies that were summed over tokens."""
+        """Return the cumulative shares of energies that were summed over tokens."""
         curves = ordered_power(half, len(self._orders[0]), self.mode).cumsum(-1)
         return curves / curves[..., -1:]
 
@@ -154,7 +155,10 @@ class SEPPermutation:
 
 
 def _p_values(natural: Tensor, of_orders: Tensor) -> list[float]:
-    """Return the share of orders, with the natural one, at least as far from their mean as it.
+    """Return two-sided p-values of the natural order among the random ones.
+
+    They are the shares of all orders, the natural one included, that lie at least as far from
+    their mean as the natural one.
 
     Args:
         natural: (thresholds,).

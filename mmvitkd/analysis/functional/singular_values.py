@@ -1,4 +1,4 @@
-"""Singular values of each image's tokens: energy dimensions and effective rank."""
+"""Compute the singular values of each image's tokens: energy dimensions, effective rank."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,19 +11,19 @@ from .summary import summary_of
 
 
 def singular_values(features: Tensor) -> Tensor:
-    """Return singular values of each image's N x D matrix, uncentred.
+    """Return the singular values of each image's N x D matrix, uncentred.
 
-    They are roots of the eigenvalues of the smaller Gram matrix, n x n, in float64, which is
-    several times as fast as a decomposition with vectors. The squared values are right to
-    ``n * eps`` of the largest (1e-13 at n = 400), and those that do not rise above that are
-    0, as in ``torch.linalg.matrix_rank``. So a value under 5e-7 of the largest may be given
-    as 0; the rounding of float32 features lies there.
+    They are the square roots of the eigenvalues of the smaller Gram matrix, n x n, in float64,
+    which is several times as fast as a decomposition with vectors. The squared values are
+    accurate to ``n * eps`` of the largest (1e-13 at n = 400), and smaller ones are set to 0,
+    as in ``torch.linalg.matrix_rank``. So a value below 5e-7 of the largest may be returned
+    as 0; the rounding errors of float32 features are of that size.
 
     Args:
         features: Patch tokens, (B, N, D).
 
     Returns:
-        float64, falling, (B, n) with n = min(N, D).
+        float64, descending, (B, n) with n = min(N, D).
     """
     features = features.double()
     short = features if features.shape[1] <= features.shape[2] else features.mT
@@ -50,14 +50,14 @@ def effective_rank(values: Tensor) -> Tensor:
 def svd_dimensions(
     tokens: Tensor, thresholds: Sequence[float] = ENERGY_THRESHOLDS
 ) -> dict[str, Any]:
-    """Return in how many directions of its own each image's energy lies.
+    """Count the directions of its own that hold each image's energy.
 
     Args:
         tokens: Patch tokens, (B, N, D).
         thresholds: Shares of an image's energy.
 
     Returns:
-        As :meth:`SVDDimensions.result`.
+        See :meth:`SVDDimensions.result`.
 
     Raises:
         ValueError: If no image has any energy.
@@ -94,15 +94,15 @@ class SVDDimensions:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If min(N, D) differs from that of the images before.
+            ValueError: If min(N, D) differs from that of earlier images.
         """
         self.add(singular_values(features))
 
     def add(self, values: Tensor) -> None:
-        """Add what ``singular_values`` gives for B images, (B, min(N, D)).
+        """Add the ``singular_values`` of B images, (B, min(N, D)).
 
         Raises:
-            ValueError: If min(N, D) differs from that of the images before.
+            ValueError: If min(N, D) differs from that of earlier images.
         """
         values = values.cpu()
         energies = values.square()
@@ -113,7 +113,7 @@ class SVDDimensions:
         """Return the result for the images so far.
 
         Returns:
-            What ``EnergyShares`` gives, the directions being the image's own, and
+            The result of ``EnergyShares`` for each image's own directions, and
             'effective_rank', the summary over the images.
 
         Raises:

@@ -23,10 +23,10 @@ def sep(
         thresholds: Shares of a token's energy.
 
     Returns:
-        As :meth:`SEP.result`.
+        See :meth:`SEP.result`.
 
     Raises:
-        ValueError: If there is no such mode, or no token has any energy.
+        ValueError: If the mode is unknown, or no token has any energy.
 
     Example:
         >>> import torch
@@ -45,27 +45,27 @@ def sep(
 class SEP:
     """Spectral energy pattern and its bandwidths (arXiv 2511.15572).
 
-    Of each token, the FFT over its D channels, the energy ``|F_k|^2`` and its cumulated
-    share; of these curves the mean over all tokens of all images. The bandwidth b_t is the
-    smallest d / D at which the mean curve reaches t.
+    Each token is transformed by the FFT over its D channels; its curve is the cumulative
+    share of the energies ``|F_k|^2``. The curves are averaged over all tokens of all images,
+    and the bandwidth b_t is the smallest d / D at which the mean curve reaches t.
 
     - 'full', as published: all D bins in their natural order, from DC up. The spectrum of a
       real token is symmetric, so b_50 is about 0.5 whatever the token.
-    - 'folded', as in the paper's text: the D' = D // 2 + 1 bins of the real FFT, those that
-      stand for a conjugate pair doubled; bandwidths are d / D'.
+    - 'folded', as in the paper's text: the D' = D // 2 + 1 bins of the real FFT, where bins
+      of a conjugate pair count twice; bandwidths are d / D'.
 
-    High bandwidths mean little by themselves. The order of the channels is arbitrary, and in
-    a random order every frequency but DC has the same expected energy: behind DC the curve
-    is a straight line, and b_90 about 0.90 of nearly any token, one-hot, sparse or Gaussian.
-    Show it next to a null (``SEPPermutation``, ``null_sep``) and to measures without an
-    FFT, which tell these apart (``SortedChannelEnergy``, ``ParticipationRatio``).
+    High bandwidths alone mean little. The order of the channels is arbitrary, and in a random
+    order every frequency but DC has the same expected energy: after DC the curve is a
+    straight line, and b_90 about 0.90 for nearly any token, one-hot, sparse or Gaussian. Show
+    it next to a null (``SEPPermutation``, ``null_sep``) and to measures without an FFT, which
+    distinguish these tokens (``SortedChannelEnergy``, ``ParticipationRatio``).
 
     Args:
         mode: 'full' or 'folded'.
         thresholds: The shares t.
 
     Raises:
-        ValueError: If there is no such mode.
+        ValueError: If the mode is unknown.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SEP:
         """Add the patch tokens of B images, (B, N, D).
 
         Raises:
-            ValueError: If D differs from that of the images before.
+            ValueError: If D differs from that of earlier images.
         """
         for chunk in chunk_images(features):
             tokens = chunk.flatten(0, 1).double()
@@ -90,8 +90,8 @@ class SEP:
         """Return the result for the images so far.
 
         Returns:
-            What ``TokenShares`` gives: 'curve' and, over the tokens, 'std'; 'd' and
-            'bandwidth' of each threshold; 'num_tokens' and 'zero_tokens'.
+            The result of ``TokenShares``: 'curve', and 'std' over the tokens; 'd' and
+            'bandwidth' for each threshold; 'num_tokens' and 'zero_tokens'.
 
         Raises:
             ValueError: If no token has any energy.
@@ -100,10 +100,10 @@ class SEP:
 
 
 def check_mode(mode: str) -> None:
-    """Check that there is such a mode of SEP.
+    """Check a mode of SEP.
 
     Raises:
-        ValueError: If not.
+        ValueError: If it is unknown.
     """
     if mode not in MODES:
         raise ValueError(f'mode={mode!r}: wanted one of {MODES}.')
@@ -123,15 +123,15 @@ def half_power(tokens: Tensor) -> Tensor:
 
 
 def ordered_power(half: Tensor, embed_dims: int, mode: str) -> Tensor:
-    """Return the energies of a mode, in the order in which it cumulates them.
+    """Return the energies of a mode, in the order in which it accumulates them.
 
     Args:
-        half: What ``half_power`` gives, (..., D // 2 + 1).
+        half: The result of ``half_power``, (..., D // 2 + 1).
         embed_dims: D.
         mode: 'full' or 'folded'.
 
     Returns:
-        (..., D) of 'full', (..., D // 2 + 1) of 'folded'.
+        (..., D) for 'full', (..., D // 2 + 1) for 'folded'.
     """
     # Without DC and, for even D, the highest frequency, which are their own conjugates.
     paired = slice(1, (embed_dims + 1) // 2)

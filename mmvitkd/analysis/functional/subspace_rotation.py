@@ -1,4 +1,4 @@
-"""Subspace rotation: principal angles between the subspaces that images' tokens lie in."""
+"""Subspace rotation: measure principal angles between the subspaces of images' tokens."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ class SubspaceRotation:
 
     arXiv 2511.15572 claims that every image lies in few dimensions and that these differ
     from image to image, and infers it from the gap between the per-image SVD and the dataset
-    PCA. This measures it: the cosines of the principal angles between two subspaces are the
-    singular values of ``U_i^T U_j``, U being D x d.
+    PCA. This measures it directly: the cosines of the principal angles between two subspaces
+    are the singular values of ``U_i^T U_j``, where U is D x d.
 
     Uncentred, the first direction is largely the dataset's mean token, which all images
     share; a centred basis subtracts it from the images too.
@@ -25,12 +25,12 @@ class SubspaceRotation:
     Args:
         num_images: Size of the whole set: pairs are drawn from it beforehand, so that they do
             not depend on batches.
-        basis: Of ``SecondMoment``: the images are also compared with its first d directions.
-        d: Dimension of the subspaces. 10 is about what holds 80 % of an image's energy in the
-            published models (1 to 41), fits in the 49 tokens of Swin's last stage, and is few
-            against any width, so that random subspaces overlap little.
-        num_pairs: Pairs of images.
-        seed: Of the draw.
+        basis: From ``SecondMoment``: images are also compared with its first d directions.
+        d: Dimension of the subspaces. About 10 dimensions hold 80 % of an image's energy in
+            the published models (1 to 41); 10 fits in the 49 tokens of Swin's last stage, and
+            is small next to any width, so that random subspaces overlap little.
+        num_pairs: Number of pairs of images.
+        seed: Seed of the draw.
 
     Raises:
         ValueError: If there are fewer than 2 images, or d or num_pairs is below 1.
@@ -51,7 +51,7 @@ class SubspaceRotation:
         self.num_images, self.basis, self.d, self.seed = num_images, basis, d, seed
         self._pairs = draw_pairs(num_images, num_pairs, seed)
         self._awaited = set(self._pairs)
-        self._bases: dict[int, Tensor] = {}  # (D, d), of images whose pairs are awaited
+        self._bases: dict[int, Tensor] = {}  # (D, d), of images in awaited pairs
         self._between: dict[tuple[int, int], Tensor] = {}  # cosines of a pair, (d,)
         self._to_dataset: dict[int, Tensor] = {}  # cosines of an image, (d,)
         self._seen: set[int] = set()
@@ -63,13 +63,13 @@ class SubspaceRotation:
 
         Args:
             features: (B, N, D).
-            indices: Where the images stand in the whole set, from 0.
+            indices: The positions of the images in the whole set, from 0.
 
         Raises:
-            ValueError: If d is more than min(N, D), D is not that of the images before, or an
-                index is out of range or was there before.
+            ValueError: If d is more than min(N, D), D differs from that of earlier images, or
+                an index is out of range or was added before.
         """
-        self._check(features, indices)
+        self._check_batch(features, indices)
         self._width = features.shape[-1]
         self._seen.update(indices)
         paired = {index for pair in self._awaited for index in pair}
@@ -86,7 +86,7 @@ class SubspaceRotation:
             shared = self.basis.vectors[:, : self.d].to(bases.device)
             cosines = cosines_between(bases, shared.expand_as(bases))
             self._to_dataset.update(zip(images, cosines, strict=True))
-        # Cloned, or a basis that is waited for would keep those of its batch.
+        # Cloned, or an awaited basis would keep all bases of its batch in memory.
         self._bases.update(
             (image, basis.clone()) for image, basis in zip(images, bases.cpu(), strict=True)
         )
@@ -98,11 +98,11 @@ class SubspaceRotation:
         Returns:
             'd', 'seed', 'centered'; 'num_pairs' that were measured; 'left_out', how many
             images have fewer than d directions; 'null', the overlap expected of random
-            subspaces, d / D; 'pairs', what ``angle_summary`` gives; and, if there
-            is a basis, 'dataset', those of each image against it.
+            subspaces, d / D; 'pairs', the ``angle_summary`` of pairs of images; and, if there
+            is a basis, 'dataset', that of each image against it.
 
         Raises:
-            ValueError: If both images of no pair were measured.
+            ValueError: If no pair is complete.
         """
         if not self._between:
             raise ValueError(
@@ -123,7 +123,7 @@ class SubspaceRotation:
         return result
 
     def _measure_pairs(self) -> None:
-        """Compare the pairs that are complete, and free what no pair waits for."""
+        """Compare the complete pairs, and free bases that no pair needs any more."""
         ready = sorted(pair for pair in self._awaited if self._bases.keys() >= set(pair))
         if ready:
             first, second = (
@@ -135,7 +135,7 @@ class SubspaceRotation:
         awaited = {index for pair in self._awaited for index in pair}
         self._bases = {i: basis for i, basis in self._bases.items() if i in awaited}
 
-    def _check(self, features: Tensor, indices: Sequence[int]) -> None:
+    def _check_batch(self, features: Tensor, indices: Sequence[int]) -> None:
         batch, num_tokens, width = features.shape
         if len(indices) != batch or len(set(indices)) != batch:
             raise ValueError(f'indices: found {list(indices)}, wanted {batch} different ones.')
@@ -164,5 +164,5 @@ class SubspaceRotation:
 
 
 def _stacked(cosines: Mapping[Any, Tensor]) -> Tensor:
-    """Stack cosines in the order of the images, whichever came first."""
+    """Stack cosines in the order of the images, not of their arrival."""
     return torch.stack([cosines[key] for key in sorted(cosines)])

@@ -9,15 +9,15 @@ from .summary import summary_of
 
 
 def top_subspaces(tokens: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """Return orthonormal bases of the d right singular vectors of largest singular value.
+    """Return orthonormal bases of the d leading right singular vectors.
 
     Args:
         tokens: float64, (B, N, D).
         d: At most min(N, D).
 
     Returns:
-        The bases, (B, D, d), and whether each image has d singular values that are not 0,
-        (B,): where it has not, the basis is arbitrary.
+        The bases, (B, D, d), and whether each image has d nonzero singular values, (B,); if
+        it does not, its basis is arbitrary.
     """
     num_tokens, width = tokens.shape[1:]
     short = tokens if num_tokens <= width else tokens.mT
@@ -25,7 +25,7 @@ def top_subspaces(tokens: Tensor, d: int) -> tuple[Tensor, Tensor]:
     noise = eigvals.shape[-1] * torch.finfo(eigvals.dtype).eps * eigvals[:, -1]
     bases = vectors[..., -d:].flip(-1)
     if num_tokens <= width:
-        # Left singular vectors; QR makes orthonormal what rounding has bent.
+        # These are left singular vectors; QR restores the orthonormality lost to rounding.
         bases = torch.linalg.qr(tokens.mT @ bases).Q
     return bases, eigvals[:, -d] > noise
 
@@ -38,7 +38,7 @@ def cosines_between(first: Tensor, second: Tensor) -> Tensor:
         second: Likewise.
 
     Returns:
-        On the CPU, falling, in [0, 1], (P, d).
+        On the CPU, descending, in [0, 1], (P, d).
     """
     return torch.linalg.svdvals((first.mT @ second).cpu()).clamp(max=1)
 
@@ -47,7 +47,7 @@ def angle_summary(cosines: Tensor) -> dict[str, Any]:
     """Summarise angles and overlaps of pairs of subspaces.
 
     Args:
-        cosines: Of their principal angles, falling, (P, d).
+        cosines: Cosines of their principal angles, descending, (P, d).
 
     Returns:
         'angles', the 'mean' and 'std' of each principal angle in degrees, the smallest first;

@@ -1,9 +1,9 @@
-"""Summaries over images, and the dimension at which a cumulated share is reached."""
+"""Summarise over images, and find the dimension at which a cumulative share is reached."""
 
 import torch
 from torch import Tensor
 
-# Rounding must not push a dimension on by one where a share reaches a threshold exactly.
+# Keeps rounding from raising a dimension by one where a share equals the threshold.
 SLACK = 1e-9
 
 
@@ -14,13 +14,13 @@ def summary_of(values: Tensor) -> dict[str, float]:
     Quantiles between two values are interpolated linearly.
 
     Args:
-        values: A number an image, (images,).
+        values: One number per image, (images,).
 
     Returns:
         'mean', 'std', 'median', 'q25', 'q75' and 'p99', in the unit of the values.
 
     Raises:
-        ValueError: If there are no values, or they are not in one row.
+        ValueError: If there are no values, or they are not 1-D.
     """
     if values.dim() != 1 or not len(values):
         raise ValueError(f'values: found shape {tuple(values.shape)}, wanted (images,).')
@@ -38,14 +38,14 @@ def summary_of(values: Tensor) -> dict[str, float]:
 
 
 def dimension(shares: Tensor, threshold: float) -> Tensor:
-    """Return the smallest d >= 1 whose cumulated share is at least the threshold.
+    """Return the smallest d >= 1 whose cumulative share is at least the threshold.
 
     Args:
-        shares: Share of the first 1, 2, ... K parts, not falling, (..., K).
+        shares: Share of the first 1, 2, ... K parts, non-decreasing, (..., K).
         threshold: In (0, 1].
 
     Returns:
-        int64, (...,); K where no share reaches the threshold.
+        int64, (...,); K if no share reaches the threshold.
     """
     below = (shares < threshold - SLACK).sum(-1)
     return (below + 1).clamp(max=shares.shape[-1])

@@ -1,4 +1,4 @@
-"""Entropy of the values in a token, from a histogram that all blocks and images share."""
+"""Measure the entropy of a token's values, with bins that all blocks and images share."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ def token_entropy(tokens: Tensor, bins: int = 100) -> dict[str, Any]:
         bins: Number of equal bins.
 
     Returns:
-        As :meth:`TokenEntropy.result`.
+        See :meth:`TokenEntropy.result`.
 
     Raises:
         ValueError: If there are no images, or a value is not finite.
@@ -40,8 +40,8 @@ class ValueRange:
     """Smallest and largest value of features: the range of ``TokenEntropy``'s histogram.
 
     Attributes:
-        low: Infinity before the first update.
-        high: Minus infinity, likewise.
+        low: Smallest value; infinity before the first update.
+        high: Largest value; minus infinity before the first update.
     """
 
     def __init__(self) -> None:
@@ -67,22 +67,22 @@ class ValueRange:
 class TokenEntropy(PerImage):
     """Shannon entropy in bits of the distribution of each token's C values.
 
-    Of their histogram in equal bins between the smallest and the largest value of all blocks
-    and images (``ValueRange``); averaged over tokens (arXiv 2511.06848). As all images have
-    the same number of tokens, the mean over images is that over all tokens.
+    The histogram has equal bins between the smallest and the largest value of all blocks and
+    images (``ValueRange``); entropies are averaged over tokens (arXiv 2511.06848). All images
+    have the same number of tokens, so the mean over images is the mean over all tokens.
 
-    The bins are those of ``numpy.histogram(token, bins, (low, high))``, to the value: closed
-    on the left, the last one on both sides, edges rounded to the type of the features, half
-    precision being raised to float32. A value outside the range counts in the outermost bin,
-    where numpy would leave it out: a second forward pass may differ by its rounding.
+    The bins are exactly those of ``numpy.histogram(token, bins, (low, high))``: closed on the
+    left, the last one on both sides, with edges rounded to the dtype of the features (float32
+    for half precision). Values outside the range count in the outermost bins, where numpy
+    would drop them: a second forward pass may differ by rounding.
 
     Args:
         low: Smallest value, finite.
-        high: Largest value, not below low; where equal, the range is 0.5 to either side.
-        bins: Equal bins between them.
+        high: Largest value, at least low; if equal, the range is 0.5 to either side.
+        bins: Number of equal bins between them.
 
     Raises:
-        ValueError: If there is no bin, or no range.
+        ValueError: If a value is not finite, high is below low, or bins is below 1.
     """
 
     def __init__(self, low: float, high: float, bins: int = 100) -> None:
@@ -108,12 +108,12 @@ class TokenEntropy(PerImage):
             tokens: float32 or float64, (T, C).
 
         Returns:
-            Values in each bin, (T, bins).
+            Number of values in each bin, (T, bins).
         """
         edges = self._edges.to(tokens)
         low, high = edges[0], edges[-1]
         tokens = tokens.clamp(low, high)
-        # A guess by division, then a look at the edges, as numpy does: twice as fast as a
+        # Estimate by division, then correct by the edges, as numpy does: twice as fast as a
         # search among the edges.
         bins = ((tokens - low) * (self.bins / (high - low))).long().clamp_(0, self.bins - 1)
         bins -= (tokens < edges[bins]).long()

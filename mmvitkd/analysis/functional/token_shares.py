@@ -1,4 +1,4 @@
-"""How many channels or frequencies hold a share of a token's energy, averaged over tokens."""
+"""Count the channels or frequencies that hold a share of a token's energy, on average."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from torch import Tensor
 from .moments import CurveMoments
 from .summary import dimension
 
-# Of arXiv 2511.15572: the shares of a token's energy for which a bandwidth is given.
+# The shares of a token's energy for which arXiv 2511.15572 gives bandwidths.
 BANDWIDTH_THRESHOLDS = (0.50, 0.60, 0.70, 0.80, 0.90)
 
 
 class TokenShares:
-    """Mean over tokens of their curves of cumulated energy, and where it reaches shares.
+    """Averages tokens' curves of cumulative energy, and finds where the mean reaches shares.
 
     Args:
         thresholds: Shares of a token's energy.
@@ -29,17 +29,17 @@ class TokenShares:
         """Add T tokens.
 
         Args:
-            energies: float64, (T, K), in the order in which they are cumulated. A token
-                without any has no shares: it is counted and left out.
+            energies: float64, (T, K), in the order in which they are accumulative. Tokens
+                without energy have no shares: they are counted and left out.
 
         Raises:
-            ValueError: If K differs from that of the tokens before.
+            ValueError: If K differs from that of earlier tokens.
         """
         curves = energies.cumsum(1)
         totals = curves[:, -1:].clone()
-        some = totals[:, 0] > 0
-        if not some.all():
-            curves, totals = curves[some], totals[some]
+        nonzero = totals[:, 0] > 0
+        if not nonzero.all():
+            curves, totals = curves[nonzero], totals[nonzero]
         curves /= totals
         self._curves.update(curves)
         self._zero_tokens += len(energies) - len(curves)
@@ -48,7 +48,7 @@ class TokenShares:
         """Return the result for the tokens so far.
 
         Returns:
-            What ``curve_report`` gives, 'std' being over the tokens; 'num_tokens' that were
+            The result of ``curve_report``, with 'std' over the tokens; 'num_tokens' that were
             averaged, and 'zero_tokens' that were left out.
 
         Raises:
@@ -68,7 +68,7 @@ class TokenShares:
 def curve_report(
     curve: Sequence[float], std: Sequence[float], thresholds: Sequence[float]
 ) -> dict[str, Any]:
-    """Return a curve of cumulated shares, and where it reaches the thresholds.
+    """Return a curve of cumulative shares, and where it reaches the thresholds.
 
     Args:
         curve: Share held by the first 1, 2, ... K parts.

@@ -1,4 +1,4 @@
-"""Measures, each in a file of its own; reports list them in the order of these lines."""
+"""Register the measures, one per file; reports list them in the order of the imports."""
 
 from ..plotting.figure import ReportFigure
 from .base import ALL_FEATURES, BLOCKS, FEATURES, GRADIENTS, PAIRS, Measure, Table

@@ -1,4 +1,4 @@
-"""What a measure is: one class in one file that carries everything about itself."""
+"""Define the contract of a measure: one class in one file, with everything about it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -9,14 +9,14 @@ from .block import DOUBLE, Batch, Block
 from .settings import Settings
 
 # What a measure needs. FEATURES: the features of each image, once. ALL_FEATURES: all of them
-# (``prepare``) before any is measured. PAIRS: likewise, and to know which images it is given.
-# GRADIENTS: gradients of the model's score in place of the features. BLOCKS: several blocks
-# of the same images; its constructor, ``update`` and ``result`` are of all blocks, by key.
+# (``prepare``) before any is measured. PAIRS: the same, and the positions of the images.
+# GRADIENTS: gradients of the model's score instead of features. BLOCKS: several blocks of the
+# same images; its constructor, ``update`` and ``result`` cover all blocks, by key.
 FEATURES, ALL_FEATURES, PAIRS = 'features', 'all features', 'pairs of images'
 GRADIENTS, BLOCKS = 'gradients', 'several blocks'
 NEEDS = (FEATURES, ALL_FEATURES, PAIRS, GRADIENTS, BLOCKS)
 
-# A block's part of report.json: what all its measures found.
+# A block's part of report.json: the results of all its measures.
 Entry = Mapping[str, Any]
 Number = Callable[[Entry], float]
 Text = Callable[[Mapping[str, Any]], list[str]]
@@ -26,8 +26,8 @@ class Table(NamedTuple):
     """A CSV file that one or more measures add rows to.
 
     Attributes:
-        name: Of the file, ``tables/<name>.csv``.
-        columns: After the first column, which names the block.
+        name: The name of the file, ``tables/<name>.csv``.
+        columns: The columns after the first one, which names the block.
     """
 
     name: str
@@ -40,32 +40,32 @@ class Measure(ABC):
     A new measure is a subclass in a file of its own under ``measures/``, registered by
     ``@MEASURES.register_module()`` and imported in ``measures/__init__.py``. It must define
     ``name``, ``meaning``, ``entries``, ``columns``, ``update`` and ``result``; all else has a
-    default. What a class gets wrong is refused when it is defined, what its results get wrong
-    when they are first taken; both errors name the measure.
+    default. A wrong class attribute raises TypeError when the class is defined, a wrong
+    result when it is first used; both errors name the measure.
 
     Attributes:
-        name: What users write in ``--measures``.
-        meaning: What it says, in a line.
+        name: The name that users write in ``--measures``.
+        meaning: What it measures, in one line.
         needs: One of ``NEEDS``.
         entries: The keys that it writes into a block's entry of ``report.json``. Measures may
-            share a key whose value is a dict, each with keys of its own in it.
-        columns: Numbers for the table of blocks, from a block's entry, by their headings.
-        column_note: How these columns are read.
-        tables: Rows for CSV tables, from a block's entry.
+            share a key whose value is a dict, if their keys in it differ.
+        columns: Functions from a block's entry to numbers in the table of blocks, by heading.
+        column_note: How to read these columns.
+        tables: Functions from a block's entry to rows of CSV tables.
         figures: Figures of a report, of a comparison of models, and of a training.
-        warnings: Paragraphs for the top of ``report.md``, from the report.
-        numbers: Paragraphs below the table of blocks.
-        details: Paragraphs below the figures.
-        required: What a report must have for the above: keys by the path of their dict, as
-            ``{'svd': ('curve', 'std')}`` or ``{'sep.full': ('curve',)}``, where that exists.
+        warnings: Functions from the report to paragraphs at the top of ``report.md``.
+        numbers: Functions from the report to paragraphs below the table of blocks.
+        details: Functions from the report to paragraphs below the figures.
+        required: The keys that the above need in a report, by the path of their dict, if that
+            exists: ``{'svd': ('curve', 'std')}`` or ``{'sep.full': ('curve',)}``.
         depends_on: Settings that change its numbers, which a comparison checks.
-        scalars: Numbers to follow in a training, from a block's entry, by their names.
-        constants: The same of what does not change in a training, such as a null.
-        max_default_blocks: 'default' includes the measure for at most so many blocks; None
-            for any number.
+        scalars: Functions from a block's entry to numbers to follow in a training, by name.
+        constants: The same for numbers that a training does not change, such as a null.
+        max_default_blocks: The largest number of blocks for which 'default' includes the
+            measure; None for any number.
 
     Args:
-        block: What is measured; a list of blocks where ``needs`` is ``BLOCKS``.
+        block: The block to measure; a list of blocks if ``needs`` is ``BLOCKS``.
     """
 
     name: ClassVar[str]
@@ -94,37 +94,37 @@ class Measure(ABC):
 
     @classmethod
     def min_images(cls, settings: Settings) -> int:
-        """Return how many images it takes at least."""
+        """Return the minimum number of images."""
         return 2
 
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Return the bytes that it holds for a block while batches come."""
-        return 8 * DOUBLE * block.num_images  # some numbers an image
+        """Return the bytes that it holds for a block between batches."""
+        return 8 * DOUBLE * block.num_images  # a few numbers per image
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """Return the bytes that ``start`` or ``result`` take for a block."""
+        """Return the bytes that ``start`` or ``result`` takes for a block."""
         return 0
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Return the bytes that an update takes for each image."""
+        """Return the bytes that an update takes per image."""
         return 8 * block.double_bytes  # copies of the tokens
 
     def prepare(self, batch: Batch) -> None:  # noqa: B027
-        """Take a batch of the first pass; only of ``ALL_FEATURES`` and ``PAIRS``."""
+        """Add a batch of the first pass; called for ``ALL_FEATURES`` and ``PAIRS`` only."""
 
     def start(self, num_images: int) -> None:  # noqa: B027
-        """Begin the second pass, knowing how many images there are; likewise."""
+        """Begin the second pass over ``num_images`` images; called for the same measures."""
 
     @abstractmethod
     def update(self, batch: Any) -> None:
-        """Measure a :class:`Batch`; where ``needs`` is ``BLOCKS``, a dict of them by key."""
+        """Measure a :class:`Batch`; if ``needs`` is ``BLOCKS``, a dict of them by key."""
 
     @abstractmethod
     def result(self) -> dict[Any, Any]:
-        """Return what it found by ``entries``; of ``BLOCKS``, by the keys of blocks first.
+        """Return the result by ``entries``; for ``BLOCKS``, by the keys of the blocks first.
 
         Raises:
             ValueError: If the measure has no value.
@@ -132,7 +132,7 @@ class Measure(ABC):
 
 
 def _check_class(cls: type[Measure]) -> None:
-    """Raise TypeError, which names the class, if it breaks the contract."""
+    """Raise TypeError if a class breaks the contract; the message names the class."""
     where = f'measure {cls.__name__}'
     for key, kind in (
         ('name', str),
@@ -157,10 +157,10 @@ def _check_class(cls: type[Measure]) -> None:
 
 
 def check_entries(measure: type[Measure], found: Any, where: str) -> dict[str, Any]:
-    """Return what a measure's ``result`` gave for a block, if it is what it announces.
+    """Return a measure's result for a block if it has exactly the declared entries.
 
     Raises:
-        TypeError: If an entry is missing, unannounced, or cannot be written as JSON; names the
+        TypeError: If an entry is missing, undeclared, or cannot be written as JSON; names the
             measure and the block.
     """
     if not isinstance(found, dict) or set(found) != set(measure.entries):

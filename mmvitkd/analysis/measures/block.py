@@ -1,4 +1,4 @@
-"""What measures are given: the blocks of a model, and batches of their features."""
+"""Define the input of measures: the blocks of a model, and batches of their features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ class Batch:
     """The features of a few images at one block.
 
     Attributes:
-        tokens: Patch tokens (B, N, D) as the model gives them; or gradients of its score.
-        places: The images' places among all that are measured, (B,).
-        score: What gradients are of: 'labels' or 'predictions'.
+        tokens: Patch tokens (B, N, D) in the model's dtype; or gradients of its score.
+        places: The positions of the images among all measured ones, (B,).
+        score: The score that gradients are of: 'labels' or 'predictions'.
     """
 
     tokens: Tensor
@@ -36,7 +36,7 @@ class Batch:
         return self.tokens.double()
 
     def once(self, function: Callable[[Tensor], T]) -> T:
-        """Apply a function to ``double``, once for all measures that ask for it."""
+        """Apply a function to ``double``, once for all measures that use it."""
         if function not in self._found:
             self._found[function] = function(self.double)
         found: T = self._found[function]
@@ -50,15 +50,15 @@ class Batch:
 
 @dataclass(eq=False)
 class Block:
-    """A block of a model, as its measures know it.
+    """A block of a model, as its measures see it.
 
     Attributes:
         key: Its key in the report.
         num_tokens: N.
         embed_dims: D.
         itemsize: Bytes of a number in its features.
-        num_images: How many images there are at most.
-        settings: Of the analysis.
+        num_images: The maximum number of images.
+        settings: The settings of the analysis.
     """
 
     key: Key
@@ -85,11 +85,11 @@ class Block:
         }
 
     def shared(self, kind: type[T], *args: Any, across_blocks: bool = False) -> T:
-        """Return the only instance of a class, ``kind(*args)``, that all measures share.
+        """Return the instance of a class that all measures share, ``kind(*args)``.
 
         Args:
             kind: The class.
-            *args: For its constructor, if it is the first time.
+            *args: Arguments of its constructor, which the first call runs.
             across_blocks: Whether all blocks share it too.
         """
         instances = self._shared_by_all if across_blocks else self._shared
@@ -105,7 +105,7 @@ class Block:
 
     @property
     def double_bytes(self) -> int:
-        """The same in float64."""
+        """Bytes of the features of an image in float64."""
         return self.num_tokens * self.embed_dims * DOUBLE
 
     @property

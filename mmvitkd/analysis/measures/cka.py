@@ -1,4 +1,4 @@
-"""The measure 'cka': how alike a model's blocks are to the last one, by linear CKA."""
+"""The measure 'cka': the similarity of a model's blocks to the last one, by linear CKA."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
@@ -14,8 +14,8 @@ from .block import Batch, Block
 from .shared_tables import in_digits
 
 ALIGNMENT = Table('alignment', ('other', 'cka', 'null', 'rows', 'num_rows'))
-# Blocks up to which all are compared with all; of more, each with the last one: the sums for
-# all pairs of 24 blocks would cost as much as the model.
+# Up to this many blocks, all are compared with all; with more, each with the last one: the
+# sums for all pairs of 24 blocks would cost as much as the model.
 ALL_PAIRS = 6
 
 
@@ -28,7 +28,7 @@ def alignment_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
 
 
 def alignment_table(report: Mapping[str, Any]) -> list[str]:
-    """Lay the CKA of all blocks to the last one out as a table."""
+    """Return a table of the CKA of all blocks to the last one."""
     blocks = report['blocks']
     last = list(blocks)[-1]
     rows = [
@@ -41,29 +41,28 @@ def alignment_table(report: Mapping[str, Any]) -> list[str]:
     return [
         f'## Linear CKA to {named(last)}',
         markdown_table(['', 'CKA', 'null', 'rows'], rows),
-        'From 0 to 1; rotating or scaling all channels changes nothing. With few rows compared '
-        'with the channels it is high whatever the features: the null is its value for '
-        'shuffled rows, a lower bound where the rows are tokens, as those of an image are '
-        'alike.',
+        'From 0 to 1; rotating or scaling all channels changes nothing. With few rows relative '
+        'to the channels it is high for any features: the null is its value for shuffled rows, '
+        'a lower bound if the rows are tokens, as those of an image are similar.',
     ]
 
 
 @MEASURES.register_module()
 class CKAMeasure(Measure):
-    """CKA of each block to the last one, and of few blocks to all others.
+    """CKA of each block to the last one, and between all blocks if they are few.
 
-    The rows that are compared are tokens where all blocks have the same number of them, and
-    else the images' mean tokens, as between the stages of Swin.
+    The rows are tokens if all blocks have the same number of them, otherwise the images' mean
+    tokens, as for the stages of Swin.
     """
 
     name = 'cka'
-    meaning = 'how alike blocks are to the last one'
+    meaning = 'similarity of blocks to the last one'
     needs = BLOCKS
     entries = ('cka',)
     columns = {}  # it has a table of its own
     tables = {ALIGNMENT: alignment_rows}
     details = (alignment_table,)
-    # In a training the only block that a student's is compared with is the teacher's.
+    # In a training, the student's layer is compared with the teacher's alone.
     scalars = {
         'cka': lambda block: [*block['cka']['to'].values()][-1],
         'cka_null': lambda block: [*block['cka']['null'].values()][-1],
@@ -81,17 +80,17 @@ class CKAMeasure(Measure):
 
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Its share of the products of pairs of blocks."""
+        """Return the bytes of a block's share of the products of pairs."""
         return block.square_bytes * (3 if num_blocks > ALL_PAIRS else (num_blocks + 2) // 2)
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """Squares of the products."""
+        """Return the bytes of the squares of the products."""
         return 6 * block.square_bytes
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Copies of the tokens of all blocks that are compared with each other."""
+        """Return the bytes of copies of the tokens of all blocks that are compared."""
         together = num_blocks if num_blocks <= ALL_PAIRS else 0
         return (8 + together) * block.double_bytes
 
@@ -101,14 +100,14 @@ class CKAMeasure(Measure):
             cka.update(*(batches[key].tokens for key in group))
 
     def result(self) -> dict[Key, dict[str, Any]]:
-        """Return, by block, its CKA to others, and that of shuffled rows.
+        """Return the CKA of each block to others, and its value for shuffled rows.
 
         Returns:
             For each block 'rows' and 'num_rows'; 'to', its CKA by the keys of the blocks it
             was compared with, as text; 'null', the same for shuffled rows.
 
         Raises:
-            ValueError: If a block has the same row everywhere; names the blocks.
+            ValueError: If all rows of a block are the same; names the blocks.
         """
         found: dict[Key, dict[str, Any]] = {key: dict(to={}, null={}) for key in self._keys}
         for group, cka in self._ckas:

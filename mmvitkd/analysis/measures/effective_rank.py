@@ -28,7 +28,7 @@ class EffectiveRankMeasure(Measure):
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Tokens and Gram matrices."""
+        """Return the bytes of copies of the tokens and of Gram matrices."""
         return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def update(self, batch: Batch) -> None:

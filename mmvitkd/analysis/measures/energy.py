@@ -1,4 +1,4 @@
-"""The measure 'energy': channels that hold a token's energy."""
+"""The measure 'energy': the number of channels that hold a token's energy."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = {'sorted_energy': 'sorted_energy'}
-# Random tokens by their number of active channels: line style and name.
+# Line style and name of random tokens, by their number of active channels.
 NULLS: dict[int | None, tuple[str, str]] = {None: ('--', 'Gaussian'), 8: (':', '8-sparse')}
 
 
 def draw_sorted_energy(blocks: Blocks) -> Figure | None:
-    """Draw cumulated energy of a token's channels in falling order, with random tokens.
+    """Draw the cumulative energy of a token's channels, strongest first, with random tokens.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -53,10 +53,10 @@ def draw_sorted_energy(blocks: Blocks) -> Figure | None:
 
 
 def overlay_sorted_energy(models: Blocks) -> Figure | None:
-    """Draw the same for a block of several models, with Gaussian tokens.
+    """Draw the same curves for a block of several models, with Gaussian tokens.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
         None if no model has it.
@@ -100,9 +100,9 @@ def _label(axes: Axes, of_width: str = '') -> None:
 SORTED_ENERGY = ReportFigure(
     'sorted_energy',
     'Sorted channel energy',
-    "Cumulated energy of a token's channels, the strongest first, without any FFT: the order "
-    'of the channels does not matter. 90 % lie in 0.003, 0.013 and 0.45 of 384 channels where '
-    'tokens are one-hot, 8-sparse and Gaussian.',
+    "Cumulative energy of a token's channels, the strongest first, without any FFT: the order "
+    'of the channels does not matter. For one-hot, 8-sparse and Gaussian tokens, 90 % lie in '
+    '0.003, 0.013 and 0.45 of 384 channels.',
     draw_sorted_energy,
     overlay_sorted_energy,
 )

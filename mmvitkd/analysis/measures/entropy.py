@@ -32,11 +32,11 @@ class EntropyMeasure(Measure):
         self._range.update(batch.tokens)
 
     def start(self, num_images: int) -> None:
-        """Cut the range of all blocks into bins."""
+        """Divide the range of all blocks into bins."""
         self._entropy = TokenEntropy(self._range.low, self._range.high)
 
     def update(self, batch: Batch) -> None:
-        """Add a batch, in the type that the model gives: the bins' edges are rounded to it."""
+        """Add a batch in the model's dtype, to which the bins' edges are rounded."""
         self._entropy.update(batch.tokens)
 
     def result(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ SCORES = {'labels': "an image's label", 'predictions': 'the class that the model
 
 
 def score_note(report: Mapping[str, Any]) -> list[str]:
-    """Say what the gradient is of."""
+    """State which logit the gradient is of."""
     for block in report['blocks'].values():
         if 'gradient_magnitude' in block:
             score = SCORES[block['gradient_magnitude']['score']]
@@ -47,5 +47,5 @@ class GradientMeasure(Measure):
         self._magnitude.update(batch.tokens)
 
     def result(self) -> dict[str, Any]:
-        """Return the summary over images, and what the gradients are of."""
+        """Return the summary over images, and the score that the gradients are of."""
         return {'gradient_magnitude': {**self._magnitude.result(), 'score': self._score}}

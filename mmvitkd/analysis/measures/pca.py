@@ -1,4 +1,4 @@
-"""The measure 'pca': directions of all images that hold an image's energy."""
+"""The measure 'pca': the number of shared directions that hold an image's energy."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -52,17 +52,17 @@ class PCAMeasure(Measure):
 
     @classmethod
     def min_images(cls, settings: Settings) -> int:
-        """With ``held_out`` 4, else 2."""
+        """Return 4 with ``held_out``, otherwise 2."""
         return min_images(settings)
 
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
-        """The second moment, then the basis."""
+        """Return the bytes of the second moment, later of the basis."""
         return super().state_bytes(block, num_blocks) + block.square_bytes
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """The eigenvectors and what they are computed from."""
+        """Return the bytes of the eigendecomposition."""
         return 6 * block.square_bytes
 
     def prepare(self, batch: Batch) -> None:
@@ -81,6 +81,6 @@ class PCAMeasure(Measure):
             self._dimensions.update(tokens)
 
     def result(self) -> dict[str, Any]:
-        """Return what ``PCADimensions`` gives, and which images were projected."""
+        """Return the result of ``PCADimensions``, and which images were projected."""
         about = dict(held_out=self.block.settings.held_out, num_images=self._num_images)
         return {'pca': {**self._dimensions.result(), **about}}

@@ -17,7 +17,7 @@ ORDERS = 100
 
 
 def permutation_table(report: Mapping[str, Any]) -> list[str]:
-    """Lay the last block's bandwidths next to those in random channel orders."""
+    """Return a table of the last block's bandwidths next to those in random channel orders."""
     key, block = list(report['blocks'].items())[-1]
     sep = block.get('sep', {})
     if not sep.keys() >= {'full', 'permuted'}:
@@ -34,14 +34,14 @@ def permutation_table(report: Mapping[str, Any]) -> list[str]:
         for threshold, change in permuted['change'].items()
         if threshold in bandwidth
     ]
-    header = [named(key), 'as it is', 'permuted', 'change', 'p']
+    header = [named(key), 'natural order', 'permuted', 'change', 'p']
     return [
         markdown_table(header, rows),
-        'Change: permuted minus as it is, with the '
+        'Change: permuted minus natural, with the '
         f'{100 * permuted["confidence"]:g} % interval of a paired bootstrap over images '
         f'({permuted["num_resamples"]} resamples): would other images give the same? p: the '
-        f'share of {permuted["num_orders"]} random orders, and the own one, that lie as far '
-        'from their mean: is the own order unlike a random one?',
+        f'share of {permuted["num_orders"]} random orders and the natural one that lie at '
+        'least as far from their mean as it: does the natural order differ from a random one?',
     ]
 
 
@@ -50,7 +50,7 @@ class PermutationMeasure(Measure):
     """Whether the order of the channels matters to SEP: a permutation test."""
 
     name = 'permutation'
-    meaning = 'SEP in 100 random channel orders: 100 FFTs a token'
+    meaning = 'SEP in 100 random channel orders: 100 FFTs per token'
     entries = ('sep',)
     columns = {'permuted b90': lambda block: block['sep']['permuted']['bandwidth']['0.90']}
     column_note = shared.B90_NOTE
@@ -63,7 +63,7 @@ class PermutationMeasure(Measure):
     required = {'sep.permuted': ('curve', 'std', 'bandwidth')}
     depends_on = ('seed',)
     scalars = {'permuted_b90': columns['permuted b90']}
-    # Of one block of CaiT-S24 it takes a fifth of a forward pass on a CPU, twice as much as
+    # For one block of CaiT-S24 it takes a fifth of a forward pass on a CPU, twice as much as
     # all other measures together.
     max_default_blocks = 2
 
@@ -73,17 +73,17 @@ class PermutationMeasure(Measure):
 
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Spectra, for each image and for each order."""
+        """Return the bytes of a spectrum for each image and for each order."""
         return DOUBLE * (block.num_images + ORDERS) * (block.embed_dims + 2)
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """The images that the bootstrap draws from."""
+        """Return the bytes of the images that the bootstrap draws from."""
         return DOUBLE * block.num_images * (block.embed_dims + 2)
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Copies of the tokens, and a spectrum in each order."""
+        """Return the bytes of copies of the tokens and of a spectrum in each order."""
         return 8 * block.double_bytes + DOUBLE * ORDERS * (block.embed_dims + 2)
 
     def update(self, batch: Batch) -> None:
@@ -91,5 +91,5 @@ class PermutationMeasure(Measure):
         self._permutation.update(batch.double)
 
     def result(self) -> dict[str, Any]:
-        """Return what ``SEPPermutation`` gives, as a part of 'sep'."""
+        """Return the result of ``SEPPermutation``, as a part of 'sep'."""
         return {'sep': {'permuted': self._permutation.result()}}

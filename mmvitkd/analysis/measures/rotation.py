@@ -1,4 +1,4 @@
-"""The measure 'rotation': angles between the subspaces of images, and to that of all images."""
+"""The measure 'rotation': angles between images' subspaces, and to that of the dataset."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Published nowhere; see SubspaceRotation.
+# Our choice, as no paper gives these numbers; see SubspaceRotation.
 ROTATION_DIMS, NUM_PAIRS = 10, 500
 AGAINST = {'pairs': (OWN, 'two images'), 'dataset': (OTHER, 'an image and the dataset')}
 ANGLES = Table('angles', ('against', 'angle', 'mean', 'std'))
@@ -65,7 +65,7 @@ def draw_rotation(blocks: Blocks) -> Figure | None:
     """Draw angles above, overlaps below, of two images, and of an image and the dataset.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -96,7 +96,7 @@ def _draw_angles(axes: Axes, rotation: Mapping[str, Any]) -> None:
             x = range(1, len(pairs) + 1)
             axes.fill_between(x, low, high, color=color, alpha=BAND, linewidth=0)
             axes.plot(x, angles['mean'], 'o-', color=color, ms=3, linewidth=LINE, label=label)
-    # The angle whose squared cosine is the mean one of random subspaces.
+    # The angle whose squared cosine is the mean for random subspaces.
     random = degrees(acos(sqrt(rotation['null'])))
     axes.axhline(
         random, color=NULL, linewidth=1, linestyle=':', label='random subspaces, r.m.s.'
@@ -112,7 +112,7 @@ def _draw_overlaps(axes: Axes, rotation: Mapping[str, Any]) -> None:
     for name, (color, _) in AGAINST.items():
         if name in rotation:
             counts, *_ = axes.hist(rotation[name]['overlaps'], edges, color=color, alpha=0.75)
-            axes.update_datalim([(0, 1.15 * float(max(counts)))])  # room for a word
+            axes.update_datalim([(0, 1.15 * float(max(counts)))])  # room for the label
     axes.autoscale_view()
     null = rotation['null']
     axes.axvline(null, color=NULL, linewidth=1, linestyle=':')
@@ -135,17 +135,16 @@ def overlay_rotation(models: Blocks) -> Figure | None:
     """Draw mean principal angles between images, and between images and the dataset.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
-        None if none has them.
+        None if no model has them.
     """
-    against = {'pairs': 'two images', 'dataset': 'an image and the dataset'}
     measured = having(models, 'rotation').values()
-    kinds = [kind for kind in against if any(kind in block['rotation'] for block in measured)]
+    kinds = [kind for kind in AGAINST if any(kind in block['rotation'] for block in measured)]
     if not kinds:
         return None
-    figure, row = model_panels([against[kind] for kind in kinds], sharey=True)
+    figure, row = model_panels([AGAINST[kind][1] for kind in kinds], sharey=True)
     for axes, kind in zip(row, kinds, strict=True):
         for name, block, color, style in model_lines(models, 'rotation'):
             if kind in block['rotation']:
@@ -170,8 +169,8 @@ ROTATION = ReportFigure(
     'Rotation of the subspaces',
     'Principal angles between the subspaces in which most of the energy lies. The overlap is '
     'the mean squared cosine: 1 for equal subspaces, d / D for random ones. Uncentred, the '
-    'first direction is largely the mean token, which all images have in common, so that the '
-    'first angle is small whatever the others are.',
+    'first direction is largely the mean token, which all images share, so that the first '
+    'angle is small whatever the others are.',
     draw_rotation,
     overlay_rotation,
 )
@@ -179,7 +178,7 @@ ROTATION = ReportFigure(
 
 @MEASURES.register_module()
 class RotationMeasure(Measure):
-    """How far the subspaces that hold images' energy are rotated against each other."""
+    """Principal angles between the subspaces that hold images' energy."""
 
     name = 'rotation'
     meaning = "angles between images' subspaces, and to that of all images"
@@ -204,24 +203,24 @@ class RotationMeasure(Measure):
 
     @classmethod
     def min_images(cls, settings: Settings) -> int:
-        """With ``held_out`` 4, else 2."""
+        """Return 4 with ``held_out``, otherwise 2."""
         return min_images(settings)
 
     @classmethod
     def state_bytes(cls, block: Block, num_blocks: int) -> int:
-        """The basis, and the subspaces of images that wait for the other one of a pair."""
+        """Return the bytes of the basis, and of subspaces that wait for their pair's other."""
         basis = 0 if 'pca' in block.settings.measures else block.square_bytes  # they share it
         waiting = DOUBLE * min(block.num_images, NUM_PAIRS) * block.embed_dims * _dims(block)
         return super().state_bytes(block, num_blocks) + basis + waiting
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """The eigenvectors and what they are computed from."""
+        """Return the bytes of the eigendecomposition."""
         return 6 * block.square_bytes
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Tokens and Gram matrices."""
+        """Return the bytes of copies of the tokens and of Gram matrices."""
         return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def prepare(self, batch: Batch) -> None:
@@ -244,11 +243,11 @@ class RotationMeasure(Measure):
             self._rotation.update(tokens, [place // step for place in places])
 
     def result(self) -> dict[str, Any]:
-        """Return what ``SubspaceRotation`` gives, and which images it is of."""
+        """Return the result of ``SubspaceRotation``, and which images it is of."""
         about = dict(held_out=self.block.settings.held_out, num_images=self._num_images)
         return {'rotation': {**self._rotation.result(), **about}}
 
 
 def _dims(block: Block) -> int:
-    """Return the dimension of the subspaces: 10, or what the tokens can have."""
+    """Return the dimension of the subspaces: 10, or fewer if the tokens have fewer."""
     return min(ROTATION_DIMS, block.num_tokens, block.embed_dims)

@@ -33,27 +33,27 @@ def select_measures(names: Sequence[str], num_blocks: int) -> tuple[str, ...]:
     """Resolve names of measures, without duplicates, in the order of ``all_measures``.
 
     Args:
-        names: Of measures; 'all'; or 'default', which leaves out measures that take long. For
-            one block both leave out those that compare blocks.
-        num_blocks: How many blocks are measured.
+        names: Names of measures; 'all'; or 'default', which leaves out slow measures. For one
+            block, both leave out measures that compare blocks.
+        num_blocks: Number of blocks to measure.
 
     Raises:
-        KeyedValueError: If a name is unknown, there is none, or a measure that compares blocks
-            is asked of one block; its key is 'measures'.
+        KeyedValueError: If a name is unknown, no names are given, or a measure that compares
+            blocks is named for a single block; its key is 'measures'.
     """
     known, chosen = all_measures(), set[str]()
     for name in names:
         if name in (DEFAULT, ALL):
             chosen.update(
-                own
-                for own, measure in known.items()
+                known_name
+                for known_name, measure in known.items()
                 if (measure.needs != BLOCKS or num_blocks > 1)
                 and (name == ALL or _is_default(measure, num_blocks))
             )
         else:
             if measure_named(name).needs == BLOCKS and num_blocks < 2:
                 raise KeyedValueError(
-                    f'{{measures}}: {name!r} compares blocks, and found only one.', 'measures'
+                    f'{{measures}}: {name!r} compares blocks; found only one.', 'measures'
                 )
             chosen.add(name)
     if not chosen:
@@ -64,10 +64,10 @@ def select_measures(names: Sequence[str], num_blocks: int) -> tuple[str, ...]:
 
 
 def measure_named(name: str) -> type[Measure]:
-    """Return a measure.
+    """Return the measure with a name.
 
     Raises:
-        KeyedValueError: If there is none of this name; its key is 'measures'.
+        KeyedValueError: If the name is unknown; its key is 'measures'.
     """
     known = all_measures()
     if name not in known:

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Rows of CSV tables.
+# Names of rows in CSV tables.
 KINDS = {f'sep.{kind}': f'sep_{kind}' for kind in ('full', 'folded', 'null', 'null_folded')}
-# Where the null of each mode is.
+# The key of each mode's null.
 NULLS = {'full': 'null', 'folded': 'null_folded'}
-# What a figure shows each mode with: colour, style, label.
+# Colour, style and label of the references drawn with each mode.
 PERMUTED = (OTHER, '--', 'channels permuted')
 RANDOM = (NULL, ':', 'random tokens')
 REFERENCES = {
@@ -47,7 +47,7 @@ REFERENCES = {
     'folded': {'null_folded': RANDOM},
 }
 NULL_TOKENS = 2048
-SOURCES: dict[str, dict[str, Any]] = {
+TRAINING_STYLES: dict[str, dict[str, Any]] = {
     'student': dict(label='student', color=COLORS[1], linewidth=1.8),
     'teacher': dict(label='teacher', color=COLORS[2], linewidth=1.8),
     'null': dict(label='null: random vectors', color=GREY, linewidth=1.2, linestyle='--'),
@@ -55,12 +55,12 @@ SOURCES: dict[str, dict[str, Any]] = {
 
 
 def draw_sep(blocks: Blocks) -> Figure | None:
-    """Draw SEP with its nulls; below, its difference from the diagonal.
+    """Draw SEP with its nulls, and below its difference from the diagonal.
 
-    Nearly any curve looks like the diagonal: only the lower panels show the difference.
+    Nearly any curve looks like the diagonal: only the lower panels show a difference.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if SEP was not measured.
@@ -92,7 +92,7 @@ def draw_sep(blocks: Blocks) -> Figure | None:
 def _draw_sep(above: Axes, below: Axes, sep: Mapping[str, Any], mode: str) -> None:
     own = sep[mode]
     share = shares_of(len(own['curve']))
-    label = f'as it is, {b90(own)}'
+    label = f'natural order, {b90(own)}'
     curve(above, share, own['curve'], own['std'], OWN, label)
     below.plot(share, above_diagonal(own['curve']), color=OWN, linewidth=LINE)
     for name, (color, style, label) in REFERENCES[mode].items():
@@ -113,15 +113,15 @@ def overlay_sep(models: Blocks) -> Figure | None:
     """Draw SEP, and its difference from the diagonal, with random tokens.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
-        None if none has the full spectrum.
+        None if no model has the full spectrum.
     """
     measured = {name: b for name, b in models.items() if 'full' in b.get('sep', {})}
     if not measured:
         return None
-    figure, (left, right) = model_panels(['full spectrum', 'less the diagonal'], sharey=False)
+    figure, (left, right) = model_panels(['full spectrum', 'minus the diagonal'], sharey=False)
     for name, block, color, style in model_lines(models, 'sep'):
         if name in measured:
             _draw_model(left, right, block['sep']['full'], name, color, style)
@@ -149,28 +149,28 @@ def draw_training(layers: Mapping[str, Mapping[str, Entry]]) -> Figure:
     """Draw a row for each layer and a column for each mode.
 
     Args:
-        layers: By the layer's title, the entries of 'student' and, if there is one, 'teacher'.
+        layers: The entries of 'student' and, if there is one, 'teacher', by layer title.
     """
     figure = new_figure(3.6 * len(MODES), 2.7 * len(layers))
-    axes = figure.subplots(len(layers), len(MODES), squeeze=False, sharex=True, sharey=True)
-    for row, (name, sides) in zip(axes, layers.items(), strict=True):
-        for place, mode in zip(row, MODES, strict=True):
-            plain(place).set_title(f'{name}, {mode}', loc='left', fontsize=8, color=INK)
+    grid = figure.subplots(len(layers), len(MODES), squeeze=False, sharex=True, sharey=True)
+    for row, (name, sides) in zip(grid, layers.items(), strict=True):
+        for axes, mode in zip(row, MODES, strict=True):
+            plain(axes).set_title(f'{name}, {mode}', loc='left', fontsize=8, color=INK)
             curves = {side: entry['sep'][mode]['curve'] for side, entry in sides.items()}
             curves['null'] = sides['student']['sep'][NULLS[mode]]['curve']
-            _draw_from_origin(place, curves)
+            _draw_from_origin(axes, curves)
         row[0].set_ylabel('share of the energy', fontsize=8)
-    for place in axes[-1]:
-        place.set_xlabel('share of the frequencies, from DC up', fontsize=8)
-    axes[0, 0].legend(frameon=False, fontsize=8, loc='lower right')
+    for axes in grid[-1]:
+        axes.set_xlabel('share of the frequencies, from DC up', fontsize=8)
+    grid[0, 0].legend(frameon=False, fontsize=8, loc='lower right')
     return figure
 
 
 def _draw_from_origin(axes: Axes, curves: Mapping[str, list[float]]) -> None:
-    """Draw curves from the origin, so that the share of DC is seen as a step."""
+    """Draw curves from the origin, so that the share of DC shows as a step."""
     for name, values in curves.items():
         x = [place / len(values) for place in range(len(values) + 1)]
-        axes.plot(x, [0, *values], **SOURCES[name])
+        axes.plot(x, [0, *values], **TRAINING_STYLES[name])
     for threshold in BANDWIDTH_THRESHOLDS:
         axes.axhline(threshold, color=GREY, linewidth=0.4, alpha=0.5)
     axes.set_xlim(0, 1)
@@ -183,10 +183,10 @@ SEP_FIGURE = ReportFigure(
     "Cumulated energy over the frequencies of a token's channels. **Never read it without its "
     'null.** The spectrum of a real token is symmetric, so b50 is about 0.5 for any input; and '
     'in an arbitrary order of the channels one-hot, sparse and Gaussian tokens all have b90 '
-    'near 0.90. Only what leaves the band of the permutations says anything about the order, '
-    'and only the sorted energy whether a token uses few channels. (That band, of 2 s.d., is '
-    'drawn where `--measures` has `permutation`, which is left out by default where there are '
-    'more than two blocks; the band of the own curve is 1 s.d. of the images.)',
+    'near 0.90. Only a curve that leaves the band of the permutations says anything about the '
+    'order, and only the sorted energy says whether a token uses few channels. (That band, of '
+    '2 s.d., needs the measure `permutation`, which is left out by default for more than two '
+    'blocks; the band of the natural order is 1 s.d. over the images.)',
     draw_sep,
     overlay_sep,
     draw_training,
@@ -199,7 +199,7 @@ def _bandwidth(kind: str, threshold: float) -> Number:
 
 @cache
 def _null(embed_dims: int, mode: str, seed: int) -> dict[str, Any]:
-    """SEP of Gaussian tokens: the same for all blocks of a width."""
+    """Return the SEP of Gaussian tokens, the same for all blocks of a width."""
     return null_sep(embed_dims, mode, num_tokens=NULL_TOKENS, seed=seed)
 
 
@@ -238,7 +238,7 @@ class SEPMeasure(Measure):
 
     @classmethod
     def result_bytes(cls, block: Block) -> int:
-        """The random tokens of the null, and copies of them."""
+        """Return the bytes of the null's random tokens and copies of them."""
         return 3 * NULL_TOKENS * block.embed_dims * DOUBLE
 
     def update(self, batch: Batch) -> None:
@@ -247,7 +247,7 @@ class SEPMeasure(Measure):
             sep.update(batch.double)
 
     def result(self) -> dict[str, Any]:
-        """Return what ``SEP`` gives in each mode, and for random tokens of the same width."""
+        """Return the result of ``SEP`` in each mode, and for random tokens of equal width."""
         found = {mode: sep.result() for mode, sep in self._modes.items()}
         seed = self.block.settings.seed
         for mode, null in NULLS.items():

@@ -1,4 +1,4 @@
-"""The dataset's directions that PCA and rotation share."""
+"""Fit the dataset's directions, which PCA and rotation share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,19 +12,19 @@ from .settings import Settings
 
 
 class SharedBasis:
-    """Fits the basis of a block's tokens once, whichever measures ask for it.
+    """Fits the basis of a block's tokens once for all measures.
 
     With ``held_out`` it is fitted to every second image, and the others are projected on it.
 
     Args:
-        settings: Of the analysis.
+        settings: The settings of the analysis.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._held_out, self._centered = settings.held_out, settings.centered
         self._moment: SecondMoment | None = SecondMoment()
         self._basis: PCABasis | None = None
-        self._last: Sequence[int] = ()  # places of the images that came last
+        self._last: Sequence[int] = ()  # places of the images that were added last
 
     def update(self, batch: Batch) -> None:
         """Add a batch, unless another measure has added it."""
@@ -57,12 +57,12 @@ class SharedBasis:
 
 
 def min_images(settings: Settings) -> int:
-    """Return how many images it takes: with ``held_out`` 2 to fit and 2 to project."""
+    """Return the minimum number of images: with ``held_out`` 2 to fit and 2 to project."""
     return 4 if settings.held_out else 2
 
 
 def held_out_warnings(report: Mapping[str, Any]) -> list[str]:
-    """Say which images PCA and rotation are of, if not of all, and whether they suffice."""
+    """State which images PCA and rotation use with ``held_out``, and warn if they are few."""
     total = report['num_images']
     facts: list[str] = []
     for key, block in report['blocks'].items():
@@ -74,7 +74,7 @@ def held_out_warnings(report: Mapping[str, Any]) -> list[str]:
         if not facts:
             facts.append(
                 f'PCA and rotation: {projected} of {total} images, projected on the directions '
-                f'of the other {fitted}. SVD and all others: all {total} images.'
+                f'of the other {fitted}. All other measures: all {total} images.'
             )
         tokens = fitted * block['num_tokens']
         if tokens < block['embed_dims']:

@@ -1,4 +1,4 @@
-"""CSV tables, text and numbers that several measures share."""
+"""Build CSV tables, text and numbers that several measures share."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ B90_NOTE = (
     "that holds 90 % of a token's energy."
 )
 
-# arXiv 2511.15572: 99th percentiles over the first image of each ImageNet class, at 80, 90,
-# 95 and 99 %; for the models whose weights the paper names.
+# 99th percentiles over the first image of each ImageNet class, at 80, 90, 95 and 99 %, of the
+# models whose weights arXiv 2511.15572 names.
 PUBLISHED = {
     'timm:cait_s24_224': {'svd': (14, 34, 61, 121), 'pca': (167, 247, 302, 359)},
     'timm:deit_small_patch16_224': {'svd': (30, 59, 89, 146), 'pca': (205, 278, 324, 369)},
@@ -54,17 +54,17 @@ def numbered(*columns: Sequence[float]) -> Iterator[Row]:
 
 
 def mean(entry: str) -> Number:
-    """Return a function of a block: the mean of one of its entries, a summary."""
+    """Return a function from a block to the mean of one of its summaries."""
     return lambda block: block[entry]['mean']
 
 
 def p99(entry: str) -> Number:
-    """Return a function of a block: the 99th percentile of its dimensions for 99 %."""
+    """Return a function from a block to the 99th percentile of its dimensions for 99 %."""
     return lambda block: block[entry]['0.99']['p99']
 
 
 def summary_rows(entry: str) -> Rows:
-    """Return a function of a block: the row of an entry that is a summary over images."""
+    """Return a function from a block to the row of an entry that is a summary over images."""
 
     def rows(block: Entry) -> Iterator[Row]:
         if entry in block:
@@ -74,7 +74,7 @@ def summary_rows(entry: str) -> Rows:
 
 
 def dimension_rows(entry: str) -> Rows:
-    """Return a function of a block: its dimensions at each share of an image's energy."""
+    """Return a function from a block to its dimensions at each share of an image's energy."""
 
     def rows(block: Entry) -> Iterator[Row]:
         for threshold, summary in block.get(entry, {}).items():
@@ -85,7 +85,7 @@ def dimension_rows(entry: str) -> Rows:
 
 
 def energy_curve_rows(entry: str) -> Rows:
-    """Return a function of a block: the share of energy in the first directions."""
+    """Return a function from a block to the shares of energy in the first directions."""
 
     def rows(block: Entry) -> Iterator[Row]:
         if entry in block:
@@ -96,7 +96,7 @@ def energy_curve_rows(entry: str) -> Rows:
 
 
 def bandwidth_rows(kinds: Mapping[str, str]) -> Rows:
-    """Return a function of a block: channels or frequencies for each share of the energy.
+    """Return a function from a block to channels or frequencies for each share of energy.
 
     Args:
         kinds: Names of rows by the path of their dict, ``{'sep.full': 'sep_full'}``.
@@ -116,7 +116,7 @@ def bandwidth_rows(kinds: Mapping[str, str]) -> Rows:
 
 
 def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
-    """Return a function of a block: share of the energy in the first channels, likewise."""
+    """Return a function from a block to shares of energy in the first channels, likewise."""
 
     def rows(block: Entry) -> Iterator[Row]:
         for name, shares in _of_kinds(block, kinds):
@@ -127,7 +127,7 @@ def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
 
 
 def dimension_table(report: Mapping[str, Any]) -> list[str]:
-    """Lay the last block's dimensions at every share next to the published ones."""
+    """Return a table of the last block's dimensions, next to the published ones."""
     key, block = list(report['blocks'].items())[-1]
     known = not report.get('random_weights') and report['model'] in PUBLISHED
     published = PUBLISHED[report['model']] if known else {}

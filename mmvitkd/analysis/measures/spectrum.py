@@ -38,7 +38,7 @@ def spectrum_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
 
 
 def intensity_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
-    """Yield the frequency intensity, one number of all images."""
+    """Yield the frequency intensity, a single number over all images."""
     if 'frequency_intensity' in block:
         value = block['frequency_intensity']
         yield 'frequency_intensity', value, *[''] * (len(SUMMARY) - 1)
@@ -48,7 +48,7 @@ def draw_spectrum(blocks: Blocks) -> Figure | None:
     """Draw the mean amplitude at each frequency over the channels.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if it was not measured.
@@ -73,10 +73,10 @@ def draw_spectrum(blocks: Blocks) -> Figure | None:
 
 
 def _scale(axes: Axes, halves: Sequence[Sequence[float]]) -> None:
-    """Set a logarithmic axis, unless all is 0; frequency 0 may lie below it.
+    """Set a logarithmic axis, unless all values are 0; frequency 0 may lie below it.
 
-    A LayerNorm subtracts the mean of the channels, and what rounding leaves at frequency 0
-    would squeeze the rest.
+    A LayerNorm subtracts the mean of the channels; the rounding error that it leaves at
+    frequency 0 would squeeze the other values.
     """
     others = [value for half in halves for value in half[1:] if value > 0]
     if not others:
@@ -97,7 +97,7 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     """Draw the frequency intensity, block by block.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if fewer than two blocks have it.
@@ -118,7 +118,7 @@ SPECTRUM = ReportFigure(
     'spectrum',
     'Channel spectrum',
     'Mean amplitude at each frequency over the channels (arXiv 2511.06848); half of it, the '
-    'other half mirrors it. It is in the unit of the features and grows with them. After a '
+    'other half mirrors it. It is in the unit of the features and scales with them. After a '
     'LayerNorm it is nearly 0 at frequency 0, where the curve leaves the axis.',
     draw_spectrum,
 )
@@ -126,7 +126,7 @@ INTENSITY = ReportFigure(
     'intensity',
     'Frequency intensity',
     'The mean of that spectrum, by which SpectralKD chooses layers (arXiv 2412.19055); '
-    '`choose_layers.py` turns it into pairs. It grows with the features, so compare models by '
+    '`choose_layers.py` turns it into pairs. It scales with the features, so compare models by '
     'its shape over the blocks, not by its height.',
     draw_intensity,
 )
@@ -153,5 +153,5 @@ class SpectrumMeasure(Measure):
         self._spectrum.update(batch.double)
 
     def result(self) -> dict[str, Any]:
-        """Return what ``ChannelSpectrum`` gives."""
+        """Return the result of ``ChannelSpectrum``."""
         return self._spectrum.result()

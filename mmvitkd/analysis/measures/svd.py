@@ -37,7 +37,7 @@ class SVDMeasure(Measure):
 
     @classmethod
     def workspace_bytes(cls, block: Block, num_blocks: int) -> int:
-        """Tokens and Gram matrices."""
+        """Return the bytes of copies of the tokens and of Gram matrices."""
         return 8 * block.double_bytes + 4 * block.gram_bytes
 
     def update(self, batch: Batch) -> None:
@@ -45,7 +45,7 @@ class SVDMeasure(Measure):
         self._dimensions.add(batch.once(singular_values))
 
     def result(self) -> dict[str, Any]:
-        """Return what ``SVDDimensions`` gives, without the effective rank."""
+        """Return the result of ``SVDDimensions``, without the effective rank."""
         found = self._dimensions.result()
         del found['effective_rank']
         return {'svd': found}

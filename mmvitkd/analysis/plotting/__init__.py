@@ -1,1 +1,1 @@
-"""Figures of reports: shared panels and curves. Matplotlib is imported when one is drawn."""
+"""Draw the figures of reports. Matplotlib is imported only when a figure is drawn."""

@@ -1,4 +1,4 @@
-"""Figures over a model's depth: means or medians of measures, block by block."""
+"""Draw figures over a model's depth: means or medians of measures, block by block."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def draw_in_use(blocks: Blocks) -> Figure | None:
 U_SHAPE = ReportFigure(
     'u_shape',
     'Entropy and magnitude',
-    "arXiv 2511.06848 sees both fall and then rise over CaiT's blocks. The entropy's 100 bins "
-    'lie between the smallest and the largest value of all blocks and images: one large '
+    "arXiv 2511.06848 finds that both fall and then rise over CaiT's blocks. The entropy's 100 "
+    'bins lie between the smallest and the largest value of all blocks and images: one large '
     'activation widens all bins, and a report of other blocks has other bins. At the last '
-    'block of a model that classifies a class token, the gradient of patches is 0.',
+    'block of a model that classifies its class token, the gradient of the patches is 0.',
     draw_u_shape,
 )
 IN_USE = ReportFigure(
@@ -60,8 +60,8 @@ def draw_means(blocks: Blocks, panels: Mapping[str, tuple[str, str]]) -> Figure 
     """Draw a panel for each entry that two blocks or more have.
 
     Args:
-        blocks: Of a report.
-        panels: Title and unit by the entry's key; it is a summary over images.
+        blocks: Blocks of a report.
+        panels: Titles and units by the keys of entries, which are summaries over images.
 
     Returns:
         None if there is no such entry.

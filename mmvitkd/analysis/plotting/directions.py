@@ -1,4 +1,4 @@
-"""Figures of the directions that hold an image's energy: its own (SVD), the dataset's (PCA)."""
+"""Draw the directions that hold an image's energy: its own (SVD) or the dataset's (PCA)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...utils.plotting import GREY, INK, plain
 from .depth import draw_summaries, from_zero
 from .figure import Blocks, ReportFigure, integer_ticks, new_figure
-from .model_overlays import BANDS, model_lines, model_panels
+from .model_overlays import MAX_BANDS, model_lines, model_panels
 from .panels import (
     LINE,
     OTHER,
@@ -40,7 +40,7 @@ def draw_layers(blocks: Blocks) -> Figure | None:
     """Draw the directions that hold 99 % of an image's energy, block by block.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if fewer than two blocks have it.
@@ -80,7 +80,7 @@ def draw_energy(blocks: Blocks) -> Figure | None:
     """Draw the mean share of an image's energy in its first directions, with its spread.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
         None if neither SVD nor PCA was measured.
@@ -108,10 +108,10 @@ def draw_dimensions(blocks: Blocks) -> Figure | None:
     """Draw histograms over images of the last block's dimensions, with the 99th percentile.
 
     Args:
-        blocks: Of a report.
+        blocks: Blocks of a report.
 
     Returns:
-        None if the last block has no dimensions image by image.
+        None if the last block has no dimensions of single images.
     """
     key = list(blocks)[-1]
     measures = {
@@ -152,7 +152,7 @@ def _draw_histograms(
     integer_ticks(axes.xaxis, axes.yaxis)
     high = axes.get_ylim()[1]
     axes.set_ylim(0, 1.25 * high)
-    # The larger on top: its word would be crossed by the line of the other.
+    # The larger one on top, so that the other's line does not cross its label.
     p99s = {measure: shares[threshold]['p99'] for measure, shares in measures.items()}
     for place, measure in enumerate(sorted(p99s, key=lambda m: p99s[m], reverse=True)):
         p99, top = p99s[measure], high * (1.16 - 0.1 * place)
@@ -174,10 +174,10 @@ def overlay_energy(models: Blocks) -> Figure | None:
     """Draw SVD and dataset PCA: a panel each, a curve for each model.
 
     Args:
-        models: Blocks by the names of their models.
+        models: One block of each model, by the names of the models.
 
     Returns:
-        None if none has either.
+        None if no model has either.
     """
     measures = {'svd': "an image's own directions (SVD)", 'pca': "the dataset's (PCA)"}
     measured = {m: heading for m, heading in measures.items() if having(models, m)}
@@ -188,7 +188,7 @@ def overlay_energy(models: Blocks) -> Figure | None:
         for name, block, color, style in model_lines(models, measure):
             shares = block[measure]
             x = range(1, len(shares['curve']) + 1)
-            if len(models) <= BANDS:
+            if len(models) <= MAX_BANDS:
                 curve(axes, x, shares['curve'], shares['std'], color, name, style)
             else:
                 percent = [100 * value for value in shares['curve']]
@@ -205,26 +205,26 @@ def overlay_energy(models: Blocks) -> Figure | None:
 LAYERS = ReportFigure(
     'layers',
     'Directions, block by block',
-    "How many directions hold 99 % of an image's energy: of its own (SVD, uncentred) and of "
-    'those that all images share (PCA). Low and high together mean that every image lies in '
-    'few directions, and each in others. N tokens have at most min(N, D) of their own: compare '
-    'models with the same number of tokens.',
+    "How many directions hold 99 % of an image's energy: its own directions (SVD, uncentred) "
+    'and those that all images share (PCA). Few of the former and many of the latter mean that '
+    'every image lies in few directions, but each in different ones. N tokens have at most '
+    'min(N, D) of their own: compare models with the same number of tokens.',
     draw_layers,
 )
 DIMENSIONS = ReportFigure(
     'dimensions',
     'Directions, image by image',
     'The same for the last block at every share of the energy. The published tables give the '
-    '99th percentile over 1,000 images (arXiv 2511.15572), so one or two unusual images decide '
-    'it where there are few.',
+    '99th percentile over 1,000 images (arXiv 2511.15572); with few images, one or two unusual '
+    'ones decide it.',
     draw_dimensions,
 )
 ENERGY = ReportFigure(
     'energy',
     'Energy over directions',
     "Mean share of an image's energy in its first directions. As published, the dataset's "
-    'directions are fitted to the images that they are then used on, which flatters PCA where '
-    'images are few; `held_out` in the settings says whether half of them were kept apart.',
+    'directions are fitted to the images that are then projected on them, which flatters PCA '
+    'if there are few images; `held_out` in the settings says whether half were held out.',
     draw_energy,
     overlay_energy,
 )

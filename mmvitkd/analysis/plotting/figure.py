@@ -1,4 +1,4 @@
-"""A figure of a report: its name, its caption, and the functions that draw it."""
+"""Define a figure of a report: its name, its caption, and the functions that draw it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-# The entries of a report by the names of its blocks; or of models, in a comparison.
+# Entries of a report by the names of its blocks, or in a comparison by those of models.
 Blocks = Mapping[str, Mapping[str, Any]]
 Draw = Callable[[Blocks], 'Figure | None']
-# From layers, by title, of each the entries of 'student' and perhaps 'teacher'.
+# From the entries of 'student' and, if there is one, 'teacher', by layer title.
 DrawTraining = Callable[[Mapping[str, Blocks]], 'Figure']
 
 
 class ReportFigure(NamedTuple):
-    """A figure that one or more measures name; a report draws it once.
+    """A figure that one or more measures list; a report draws it once.
 
     Attributes:
-        name: Of its files, ``figures/<name>.png`` and ``.pdf``.
-        heading: Above it in ``report.md``.
-        caption: Below it: how it is read.
-        draw: From the blocks of a report; returns None where there is nothing to draw.
-        overlay: The same for a comparison of models, from a block of each, if there is one.
-        training: The same for layers in a training, if there is one.
+        name: The name of its files, ``figures/<name>.png`` and ``.pdf``.
+        heading: The heading above it in ``report.md``.
+        caption: How to read it.
+        draw: Draws it from the blocks of a report; returns None if there is nothing to draw.
+        overlay: Draws it for a comparison of models, from one block of each.
+        training: Draws it for the layers of a training.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Figures of several models: a colour and style for each, a matrix of CKA."""
+"""Draw several models in one figure: a colour and style for each, and a matrix of CKA."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours and styles of the models; grey is for what has no structure.
-OF_MODELS = (*COLORS[1:], '#d55e00', '#7a4f9a')
+# Colours and styles of the models; grey is for nulls.
+MODEL_COLORS = (*COLORS[1:], '#d55e00', '#7a4f9a')
 STYLES = ('-', '--', '-.')
-# Models up to which each has a band of a standard deviation; of more they hide the curves.
-BANDS = 4
+# Up to this many models, each has a band of one standard deviation; more would hide curves.
+MAX_BANDS = 4
 
 
 def model_lines(models: Blocks, entry: str) -> Iterator[tuple[str, Any, str, str]]:
-    """Yield name, block, colour and style of the models with an entry; the same everywhere."""
-    for place, (name, block) in enumerate(models.items()):
+    """Yield name, block, colour and style of each model that has an entry.
+
+    Colour and style are a model's own in every figure.
+    """
+    for index, (name, block) in enumerate(models.items()):
         if entry in block:
-            color, style = OF_MODELS[place % len(OF_MODELS)], STYLES[place % len(STYLES)]
-            yield name, block, color, style
+            color = MODEL_COLORS[index % len(MODEL_COLORS)]
+            yield name, block, color, STYLES[index % len(STYLES)]
 
 
 def model_panels(names: Sequence[str], sharey: bool) -> tuple[Figure, list[Axes]]:
@@ -38,13 +41,13 @@ def model_panels(names: Sequence[str], sharey: bool) -> tuple[Figure, list[Axes]
 
 
 def draw_matrix(labels: Sequence[str], matrix: Sequence[Sequence[float]]) -> Figure:
-    """Draw linear CKA between models, as a map with its numbers.
+    """Draw linear CKA between models as a map with numbers.
 
     Args:
-        labels: The models.
+        labels: The names of the models.
         matrix: (models, models), in [0, 1].
     """
-    side = 1.2 + 0.75 * len(labels) + 0.07 * max(map(len, labels))  # inches; labels take some
+    side = 1.2 + 0.75 * len(labels) + 0.07 * max(map(len, labels))  # inches, with the labels
     figure = new_figure(side + 1.2, side)
     axes = figure.add_subplot()
     image = axes.imshow(matrix, vmin=0, vmax=1, cmap='cividis')

@@ -1,4 +1,4 @@
-"""Panels, legends and curves that the figures share, and the blocks that they show."""
+"""Draw panels, legends and curves that the figures share, and choose the blocks they show."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours of the measured curve, what it is compared with, and what has no structure at all.
+# Colours of the measured curve, of the one it is compared with, and of nulls.
 OWN, OTHER, NULL = COLORS[1], COLORS[2], COLORS[0]
 LINE, BAND = 1.6, 0.2
 SMALL = 8
 # Colours of blocks that share a panel.
-OF_BLOCKS = COLORS[2], COLORS[3], COLORS[1]
-# Blocks up to which each has a tick.
-MOST_TICKS = 10
+BLOCK_COLORS = COLORS[2], COLORS[3], COLORS[1]
+# Up to this many blocks, each has a tick.
+MAX_TICKS = 10
 
 
 def named(key: str) -> str:
-    """Return a block in words: ``block 11``, or the name of a module."""
+    """Return the label of a block: ``block 11``, or the name of a module."""
     return f'block {key}' if key.isdigit() else key
 
 
@@ -55,8 +55,8 @@ def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def coloured(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield colour, key and block of those in one panel; the last block has always the same."""
-    colors = OF_BLOCKS[len(OF_BLOCKS) - len(blocks) :]
+    """Yield colour, key and block for one panel; the last block's colour is always the same."""
+    colors = BLOCK_COLORS[len(BLOCK_COLORS) - len(blocks) :]
     for color, (key, block) in zip(colors, blocks.items(), strict=True):
         yield color, key, block
 
@@ -72,7 +72,7 @@ def legend(axes: Axes, **where: Any) -> None:
 
 
 def legend_below(axes: Axes, **how: Any) -> None:
-    """Add a legend below all panels, where it hides nothing."""
+    """Add a legend below all panels, where it covers no curve."""
     handles, labels = axes.get_legend_handles_labels()
     axes.get_figure().legend(  # type: ignore[union-attr]
         handles,
@@ -91,28 +91,28 @@ def depth_axis(axes: Axes, keys: Sequence[str]) -> list[int]:
     """Label the horizontal axis with the blocks.
 
     Returns:
-        The place of each: its index; modules with other names come after the blocks.
+        The coordinate of each: its index; modules with other names come after the blocks.
     """
     indices = [int(key) for key in keys if key.isdigit()]
     others = [key for key in keys if not key.isdigit()]
-    behind = max(indices, default=-1) + 1
-    places = dict(zip(others, range(behind, behind + len(others)), strict=True))
+    end = max(indices, default=-1) + 1
+    places = dict(zip(others, range(end, end + len(others)), strict=True))
     found = [places.get(key, int(key) if key.isdigit() else 0) for key in keys]
     axes.set_xlabel('block or stage, counted from 0')
-    if len(indices) > MOST_TICKS:
-        indices = [*range(0, behind, 1 + behind // 9), behind - 1]
-    indices = _apart(indices, (max(found) - min(found)) / 14)
-    # Names in a row of their own, as they are wider than the steps.
+    if len(indices) > MAX_TICKS:
+        indices = [*range(0, end, 1 + end // 9), end - 1]
+    indices = _thin_ticks(indices, (max(found) - min(found)) / 14)
+    # Names are in a row of their own, as they are wider than the distance of ticks.
     names = [f'\n{name}' for name in places]
     axes.set_xticks([*indices, *places.values()], [*map(str, indices), *names])
     return found
 
 
-def _apart(ticks: Sequence[int], least: float) -> list[int]:
-    """Return the last tick, and of the others those that do not touch the next one."""
+def _thin_ticks(ticks: Sequence[int], distance: float) -> list[int]:
+    """Drop ticks that are closer than a distance to the next one; keep the last."""
     kept: list[int] = []
     for tick in sorted(set(ticks), reverse=True):
-        if not kept or kept[-1] - tick >= least:
+        if not kept or kept[-1] - tick >= distance:
             kept.append(tick)
     return kept[::-1]
 

@@ -1,1 +1,1 @@
-"""Reports of measured features: files, tables, figures, text."""
+"""Build, write and read reports of measured features."""

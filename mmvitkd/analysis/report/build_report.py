@@ -21,16 +21,16 @@ def build_report(
     """Build a report.
 
     Args:
-        measured: What the measures found.
+        measured: The results of the measures.
         images: The list of images.
-        unreadable: Those that could not be read.
-        first_per_class: Whether they are only the first of each class.
-        settings: Of the measures.
-        about: Of the model: 'model', 'checkpoint', ...
+        unreadable: Paths of images that could not be read.
+        first_per_class: Whether the list has only the first image of each class.
+        settings: The settings of the measures.
+        about: Facts about the model: 'model', 'checkpoint', ...
         options: Further settings.
 
     Returns:
-        Ready for JSON. 'num_tokens' and 'embed_dims' are those of the last block.
+        The report, ready for JSON. 'num_tokens' and 'embed_dims' are the last block's.
     """
     last = list(measured.blocks.values())[-1]
     return {

@@ -16,19 +16,18 @@ from .write_report import save_both
 
 ROWS = {
     'tokens': "a row is a patch token, as all models have the same number. Each model's "
-    'evaluation transform crops in its own way, so a token of the same number may show another '
-    'place; the null is a lower bound, as tokens of an image are alike.',
+    'evaluation transform crops in its own way, so tokens with the same index may show '
+    'different places; the null is a lower bound, as tokens of an image are similar.',
     'images': "a row is an image's mean token, as the models have different numbers of tokens.",
 }
 
 UNITS = (
     'Intensity, activation and gradient are in the unit of the features of each model, and the '
-    "bins of the entropy lie between each report's own smallest and largest value: their "
-    'heights do not compare.'
+    "bins of the entropy lie between each report's own smallest and largest value: do not "
+    'compare their heights.'
 )
 
-
-# Settings that all numbers depend on; measures name others.
+# Settings that all numbers depend on; measures list further ones.
 SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
 
 
@@ -37,8 +36,8 @@ class Compared(NamedTuple):
 
     Attributes:
         report: Its report.
-        key: Of the block that is compared.
-        file: Where the report was read.
+        key: The key of the block to compare.
+        file: The path that the report was read from.
     """
 
     report: Mapping[str, Any]
@@ -58,9 +57,9 @@ def write_comparison(
     """Write report.md and figures.
 
     Args:
-        models: By their labels; there may be none if there is CKA.
-        cka: What ``cka_matrix`` gives; 'models', descriptions by their labels; and
-            'random_weights', the labels of those whose weights are.
+        models: The models by label; may be empty if there is CKA.
+        cka: The result of ``cka_matrix``, with 'models', descriptions by label, and
+            'random_weights', the labels of models with random weights.
         out: The folder.
 
     Returns:
@@ -86,7 +85,7 @@ def _text(
     sections = ['# Representations compared']
     if models:
         header = ['', 'model', 'block', 'images', 'tokens']
-        about = markdown_table(header, [_about(*item) for item in models.items()], 3)
+        about = markdown_table(header, [_facts(*item) for item in models.items()], 3)
         numbers = number_table({label: model.block for label, model in models.items()})
         sections += [about, *_differences(models), markdown_table(*numbers)]
         sections += [column_notes(model.block for model in models.values()), UNITS]
@@ -97,7 +96,8 @@ def _text(
     return '\n\n'.join(sections) + '\n'
 
 
-def _about(label: str, model: Compared) -> list[str]:
+def _facts(label: str, model: Compared) -> list[str]:
+    """Return a model's row of the first table."""
     block, report = model.block, model.report
     tokens = block.get('num_tokens', report['num_tokens'])
     return [
@@ -112,15 +112,17 @@ def _about(label: str, model: Compared) -> list[str]:
 def _differences(models: Mapping[str, Compared]) -> list[str]:
     """State what makes the numbers hard to compare."""
     different = []
-    for column, what in ((3, 'images'), (4, 'tokens an image')):
-        found = {_about(label, model)[column] for label, model in models.items()}
+    for column, what in ((3, 'images'), (4, 'tokens per image')):
+        found = {_facts(label, model)[column] for label, model in models.items()}
         if len(found) > 1:
             different.append(f'numbers of {what} ({", ".join(sorted(found, key=int))})')
     folders = {model.report.get('images', {}).get('folder', '') for model in models.values()}
     if len(folders) > 1:
         different.append(f'folders of images ({", ".join(f"`{f}`" for f in sorted(folders))})')
     different += _different_settings(models)
-    notes = _random([n for n, model in models.items() if model.report.get('random_weights')])
+    notes = _random_note(
+        [label for label, model in models.items() if model.report.get('random_weights')]
+    )
     if different:
         notes.append(
             f'**Not measured alike: the reports differ in {" and ".join(different)}.** '
@@ -130,7 +132,7 @@ def _differences(models: Mapping[str, Compared]) -> list[str]:
 
 
 def _different_settings(models: Mapping[str, Compared]) -> list[str]:
-    """List settings that change numbers and differ; older reports lack some."""
+    """List settings that differ and that numbers depend on; older reports lack some."""
     different = []
     for key in (*SETTINGS, *_measure_settings()):
         found = {}
@@ -159,8 +161,8 @@ def _depends(block: Mapping[str, Any], setting: str) -> bool:
     )
 
 
-def _random(labels: Sequence[str]) -> list[str]:
-    """State whose weights are random."""
+def _random_note(labels: Sequence[str]) -> list[str]:
+    """State which models have random weights."""
     return [f'**The weights are random** of {", ".join(labels)}.'] if labels else []
 
 
@@ -179,11 +181,11 @@ def _alignment(cka: Mapping[str, Any]) -> list[str]:
         '## Linear CKA between the models',
         '![Linear CKA between the models](figures/cka.png)',
         markdown_table(['', 'model'], [[n, f'`{m}`'] for n, m in cka['models'].items()], 2),
-        *_random(cka['random_weights']),
+        *_random_note(cka['random_weights']),
         f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
         *tables,
-        'The null is its value for shuffled rows: with few rows compared with the channels CKA '
-        'is high whatever the features.',
+        'The null is its value for shuffled rows: with few rows relative to the channels, CKA '
+        'is high for any features.',
     ]
     if cka['unreadable']:
         paths = ', '.join(f'`{path}`' for path in sorted(cka['unreadable']))

@@ -12,11 +12,11 @@ Rows = Callable[[Entry], Iterable[tuple[Any, ...]]]
 
 
 def write_tables(report: dict[str, Any], folder: Path) -> None:
-    """Write the tables that have a row.
+    """Write the tables that have at least one row.
 
     Args:
-        report: As in ``report.json``.
-        folder: Is created; the files are named after the measures' tables.
+        report: The content of ``report.json``.
+        folder: A new folder; the files are named after the measures' tables.
     """
     folder.mkdir()
     sources: dict[Table, list[tuple[type[Measure], Rows]]] = {}

@@ -1,4 +1,4 @@
-"""Write report.md: what was measured, the numbers, and how the figures are read."""
+"""Format report.md: what was measured, the numbers, and how to read the figures."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -26,7 +26,7 @@ def report_text(report: Report, drawn: Collection[str]) -> str:
     """Return the report in Markdown.
 
     Args:
-        report: As in ``report.json``.
+        report: The content of ``report.json``.
         drawn: The names of the figures that were drawn.
     """
     blocks = report['blocks']
@@ -57,7 +57,7 @@ def figure_section(figure: ReportFigure) -> list[str]:
 
 
 def _texts(kind: str, report: Report) -> list[str]:
-    """Return one kind of the measures' paragraphs; what measures share comes once."""
+    """Return one kind of the measures' paragraphs, without duplicates."""
     texts: dict[Text, None] = dict.fromkeys(
         text for measure in all_measures().values() for text in getattr(measure, kind)
     )
@@ -65,7 +65,7 @@ def _texts(kind: str, report: Report) -> list[str]:
 
 
 def _facts(report: Report) -> list[str]:
-    """State the model and the images, and what was wrong with them."""
+    """State the model, the images, and problems with either."""
     images = report.get('images', {})
     facts = [
         f'{report["num_images"]:,} images of {_code(images.get("folder", ""))}; at the last '
@@ -84,7 +84,7 @@ def _facts(report: Report) -> list[str]:
         if block.get('zero_tokens'):
             facts.append(
                 f'**{block["zero_tokens"]} tokens of {named(key)} are zero**: they have no '
-                'share of energy, and are left out of SEP and of the channels.'
+                'energy, and are left out of SEP and channel energy.'
             )
     return facts
 
@@ -96,6 +96,6 @@ def _settings(report: Report) -> str:
 
 
 def _code(value: Any) -> str:
-    """Return a value in backticks, so that nothing in it is taken for Markdown."""
+    """Return a value in backticks, so that it is not parsed as Markdown."""
     text = ' '.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return f'`{text.replace("|", "/")}`' if text else ''

@@ -1,4 +1,4 @@
-"""Read the report of a model, and check it."""
+"""Read and check the report of a model."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ def read_report(path: Path) -> dict[str, Any]:
         path: ``report.json``, or the folder it is in.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If the file does not exist.
         ValueError: If it is not the report of a model; names the file and the key.
     """
     path = path.expanduser()
@@ -27,7 +27,9 @@ def read_report(path: Path) -> dict[str, Any]:
         report: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
     except FileNotFoundError:
         raise FileNotFoundError(f'{file}: there is no such report.') from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ValueError(f'{file}: cannot be read: {error}') from None
+    except ValueError as error:
         raise ValueError(f'{file}: invalid JSON: {error}') from None
     for key in REQUIRED:
         if not isinstance(report, dict) or key not in report:
@@ -70,10 +72,10 @@ def block_of(report: Mapping[str, Any], block: str, where: str) -> str:
     Args:
         report: The report.
         block: 'last', or a key.
-        where: The file, for the message.
+        where: The file, for the error message.
 
     Raises:
-        ValueError: If it has no such block.
+        ValueError: If the report has no such block.
     """
     keys: list[str] = list(report['blocks'])
     if block == 'last':

@@ -17,8 +17,8 @@ def check_out(out: Path, overwrite: bool) -> None:
     """Check that a report may be written to a folder.
 
     Raises:
-        FileExistsError: If it exists and is not empty; unless ``overwrite`` is set, it has a
-            report, and nothing but the files that the report names.
+        FileExistsError: If it exists and is not empty, unless ``overwrite`` is set and it
+            holds only a report and the files that the report names.
     """
     if not os.path.lexists(out):
         return
@@ -30,21 +30,21 @@ def check_out(out: Path, overwrite: bool) -> None:
     own = _own_files(out)
     if not own:
         raise FileExistsError(
-            f'--out: {str(out)!r} holds files and no {REPORT} of ours: wanted a new folder.'
+            f'--out: {str(out)!r} holds other files and no report: wanted a new folder.'
         )
     if not overwrite:
         raise FileExistsError(f'--out: {str(out)!r} has a report; --overwrite replaces it.')
     foreign = sorted(found - own)
     if foreign:
         raise FileExistsError(
-            f'--out: {str(out)!r} also holds {", ".join(foreign)}, which the report does not '
-            'name: it is not replaced.'
+            f'--out: {str(out)!r} is not replaced: it also holds {", ".join(foreign)}, which '
+            'the report does not name.'
         )
 
 
 @contextmanager
 def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
-    """A context with a folder to write a report into; without an error it becomes ``out``.
+    """Yield a folder to write a report into; it becomes ``out`` if there is no error.
 
     Args:
         out: The final folder.
@@ -59,7 +59,7 @@ def new_folder(out: Path, overwrite: bool) -> Iterator[Path]:
 
 
 def write_report_file(report: dict[str, Any], folder: Path) -> None:
-    """Write report.json, the last file of the folder, with the names of all of them.
+    """Write report.json, the last file of the folder, with the names of all files.
 
     Raises:
         ValueError: If a number in it is not finite.

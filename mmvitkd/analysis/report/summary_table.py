@@ -1,4 +1,4 @@
-"""The table of blocks: the few numbers that tell blocks, and models, apart."""
+"""Format the table of blocks: a few numbers to compare blocks, and models, by."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -40,8 +40,8 @@ def number_table(rows: Mapping[str, Entry]) -> tuple[list[str], list[list[str]]]
         rows: Blocks by the names of the rows.
 
     Returns:
-        The header, whose first column has no name, with the columns that any row has; and
-        the rows, with empty cells where a number is missing.
+        The header, whose first column has no name, with the columns that occur in any row;
+        and the rows, with empty cells for missing numbers.
     """
     numbers = {name: numbers_of(block) for name, block in rows.items()}
     columns = ['channels', *(c for m in all_measures().values() for c in m.columns)]
@@ -51,7 +51,7 @@ def number_table(rows: Mapping[str, Entry]) -> tuple[list[str], list[list[str]]]
 
 
 def column_notes(blocks: Iterable[Entry]) -> str:
-    """Return how the columns that are there are read."""
+    """Return how to read the columns that occur in any block."""
     columns = {column for block in blocks for column in numbers_of(block)}
     notes = [
         measure.column_note

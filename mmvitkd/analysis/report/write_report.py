@@ -1,4 +1,4 @@
-"""Write what people read of a report: tables, figures and a text."""
+"""Write the readable parts of a report: tables, figures and text."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 def write_report(report: dict[str, Any], out: Path) -> None:
-    """Write tables, figures and ``report.md``, each of what was measured.
+    """Write tables, figures and ``report.md`` of the measures in a report.
 
     Args:
-        report: As in ``report.json``.
+        report: The content of ``report.json``.
         out: A folder: CSV files go to ``tables``, PNG and PDF to ``figures``, and
-            ``report.md`` shows both.
+            ``report.md`` links to the figures.
     """
     write_tables(report, out / 'tables')
     drawn = []

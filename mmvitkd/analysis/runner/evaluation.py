@@ -1,4 +1,4 @@
-"""Feed measures of blocks, batch by batch, and collect what they found."""
+"""Feed measures of blocks, batch by batch, and collect their results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,14 +22,15 @@ Features = Mapping[Any, Tensor]
 
 
 class Evaluation:
-    """The measures of some blocks of the same images.
+    """Runs measures on several blocks of the same images.
 
-    ``first_pass`` takes all batches of images; where a measure needs it, ``second_pass`` takes
-    them again after ``start_second_pass``, and ``gradients`` takes gradients.
+    Call ``first_pass`` with all batches of images; if a measure needs a second pass, call
+    ``start_second_pass`` and then ``second_pass`` with the same batches; if one needs
+    gradients, call ``gradients``.
 
     Args:
-        blocks: What is measured.
-        measures: Their classes.
+        blocks: The blocks to measure, by key.
+        measures: The classes of the measures.
     """
 
     def __init__(self, blocks: Mapping[Any, Block], measures: Sequence[type[Measure]]) -> None:
@@ -39,7 +40,7 @@ class Evaluation:
             key: dict(num_tokens=block.num_tokens, embed_dims=block.embed_dims)
             for key, block in blocks.items()
         }
-        # In the order of the measures; those that compare blocks are one for all blocks.
+        # In the order of the measures; a measure that compares blocks has a single instance.
         self._measures: list[tuple[type[Measure], dict[Key, Measure] | Measure]] = [
             (
                 measure,
@@ -51,7 +52,7 @@ class Evaluation:
         ]
 
     def first_pass(self, features: Features, places: Sequence[int]) -> None:
-        """Add the patch tokens (B, N, D) of images at these places among all."""
+        """Add the patch tokens (B, N, D) of images, with their positions among all images."""
         batches = {key: Batch(tokens, places) for key, tokens in features.items()}
         for key, batch in batches.items():
             self._zero_tokens[key] += int((~batch.tokens.any(2)).sum())
@@ -65,13 +66,13 @@ class Evaluation:
                 joint.update(batches)
 
     def start_second_pass(self, num_images: int) -> None:
-        """Begin the second pass, after so many images in the first."""
+        """Begin the second pass, after a first pass over ``num_images`` images."""
         for key in self._keys:
             for measure in self._of_block(key, ALL_FEATURES, PAIRS):
                 measure.start(num_images)
 
     def second_pass(self, features: Features, places: Sequence[int]) -> None:
-        """Add the same again."""
+        """Add the patch tokens of images for the second time."""
         for key, tokens in features.items():
             batch = Batch(tokens, places)
             for measure in self._of_block(key, ALL_FEATURES, PAIRS):
@@ -88,7 +89,7 @@ class Evaluation:
 
         Raises:
             ValueError: If a measure has no value; names the measure and the block.
-            TypeError: If a measure does not return what it announces; likewise.
+            TypeError: If a result does not have the declared entries; likewise.
         """
         entries: dict[Key, dict[str, Any]] = {
             key: {**self._about[key], 'zero_tokens': self._zero_tokens[key]}
@@ -127,7 +128,7 @@ def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
 
 
 def _merge(entry: dict[str, Any], found: Mapping[str, Any]) -> None:
-    """Add what a measure found; a dict that is there gets its keys."""
+    """Add a measure's result to an entry, merging dicts under the same key."""
     for name, value in found.items():
         if isinstance(value, dict) and isinstance(entry.get(name), dict):
             entry[name] = {**entry[name], **value}

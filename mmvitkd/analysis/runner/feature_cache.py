@@ -19,7 +19,7 @@ class FeatureBatch(NamedTuple):
 
     Attributes:
         features: Patch tokens (B, N, D) of each block.
-        indices: (B,), int64: the images' places in their list.
+        indices: (B,), int64: the positions of the images in their list.
     """
 
     features: dict[Key, Tensor]
@@ -27,7 +27,7 @@ class FeatureBatch(NamedTuple):
 
 
 class FeatureCache(Protocol):
-    """Keeps batches, and yields them in their order, as often as wanted."""
+    """Keeps batches, and yields them in order any number of times."""
 
     def put(self, batch: FeatureBatch) -> None:
         """Keep a batch."""
@@ -44,7 +44,7 @@ class MemoryCache:
 
     def put(self, batch: FeatureBatch) -> None:
         """Keep a batch."""
-        # Contiguous, or a view would keep the tokens that were dropped.
+        # Contiguous, or a view would keep the dropped tokens in memory.
         features = {key: tokens.cpu().contiguous() for key, tokens in batch.features.items()}
         self._batches.append(FeatureBatch(features, batch.indices))
 
@@ -66,16 +66,16 @@ class DiskCache:
 
     def put(self, batch: FeatureBatch) -> None:
         """Keep a batch."""
-        form = {key: (tokens.shape, tokens.dtype) for key, tokens in batch.features.items()}
+        layout = {key: (tokens.shape, tokens.dtype) for key, tokens in batch.features.items()}
         for tokens in batch.features.values():
             self._file.write(tokens.cpu().contiguous().view(torch.uint8).numpy().data)
-        self._batches.append((batch.indices, form))
+        self._batches.append((batch.indices, layout))
 
     def __iter__(self) -> Iterator[FeatureBatch]:
         self._file.seek(0)
-        for indices, form in self._batches:
+        for indices, layout in self._batches:
             features = {}
-            for key, (shape, dtype) in form.items():
+            for key, (shape, dtype) in layout.items():
                 count = shape.numel() * dtype.itemsize
                 raw = torch.from_numpy(np.fromfile(self._file, np.uint8, count))
                 features[key] = raw.view(dtype).view(shape)
@@ -84,12 +84,12 @@ class DiskCache:
 
 @contextmanager
 def feature_cache(where: str, folder: str | None) -> Iterator[FeatureCache | None]:
-    """A context with a cache, or with None where nothing is kept.
+    """Yield a cache, or None if features are not kept.
 
     Args:
-        where: ``kept`` of a :class:`~.memory.Plan`.
-        folder: Where a file is made. It has no name there, so that it is gone however the
-            process ends.
+        where: ``kept`` of a :class:`~mmvitkd.analysis.runner.memory.Plan`.
+        folder: The folder of the file. The file has no name there, so that it disappears
+            however the process ends.
     """
     if where == SPILL:
         with report_disk_full(folder), tempfile.TemporaryFile(dir=folder) as file:

@@ -1,4 +1,4 @@
-"""Write features to NumPy files, one per block, that grow as batches come."""
+"""Write features to NumPy files, one per block, batch by batch."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class FeatureWriter:
         self._folder, self._paths = folder, paths
         self._opened = ExitStack()
         self._files: dict[Key, BinaryIO] = {}
-        self._forms: dict[Key, dict[str, Any]] = {}
+        self._headers: dict[Key, dict[str, Any]] = {}
         self._indices: list[int] = []
 
     def __enter__(self) -> 'FeatureWriter':
@@ -55,12 +55,12 @@ class FeatureWriter:
             if key not in self._files:
                 path = self._folder / f'{key}.npy'
                 self._files[key] = self._opened.enter_context(path.open('w+b'))
-                self._forms[key] = npy.header_data_from_array_1_0(array)
+                self._headers[key] = npy.header_data_from_array_1_0(array)
                 self._write_header(key)
             self._files[key].write(array.data)
 
     def __exit__(self, kind: type[BaseException] | None, *unused: Any) -> None:
-        """Write how many images there are, if all went well, and close the files."""
+        """Write the number of images, if there was no error, and close the files."""
         with self._opened:
             if kind is not None:
                 return
@@ -71,7 +71,7 @@ class FeatureWriter:
 
     def _write_header(self, key: Key) -> None:
         """Write a header; NumPy leaves room in it for the number of images to grow."""
-        form, file = self._forms[key], self._files[key]
-        form['shape'] = (len(self._indices), *form['shape'][1:])
+        header, file = self._headers[key], self._files[key]
+        header['shape'] = (len(self._indices), *header['shape'][1:])
         file.seek(0)
-        npy.write_array_header_1_0(file, form)
+        npy.write_array_header_1_0(file, header)

@@ -12,12 +12,12 @@ from .feature_cache import FeatureBatch
 
 
 class ForwardPass:
-    """Forward passes of a model on its device, under autocast if the settings say so.
+    """Runs a model on its device, under autocast if the settings say so.
 
     Args:
         source: The model and its blocks.
-        paths: The images' names, for messages.
-        settings: Has the device.
+        paths: The paths of the images, for error messages.
+        settings: The settings of the analysis.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class ForwardPass:
 
         Args:
             values: (B, N, D) of each block.
-            indices: The images' places in their list, (B,).
-            what: What they are, for the message.
+            indices: The positions of the images in their list, (B,).
+            what: What the values are, for the error message.
 
         Raises:
-            ValueError: Names the first block, and its first image.
+            ValueError: If a value is not finite; names the block and the image.
         """
         for key, tokens in values.items():
             finite = tokens.isfinite().flatten(1).all(1).cpu()

@@ -1,4 +1,4 @@
-"""Gradients of all blocks, in backward passes that keep to their memory."""
+"""Compute gradients of all blocks, in backward passes within a memory limit."""
 
 import torch
 from torch import Tensor
@@ -12,19 +12,19 @@ from .evaluation import Evaluation
 from .forward import ForwardPass, split_images
 from .memory import GRADIENT_SHARE
 
-# What a backward pass takes, relative to what the forward pass saves for it.
+# Memory of a backward pass, relative to what the forward pass saves for it.
 PEAK = 1.5
 
 
 class GradientPass:
-    """Gradients of each image's score with respect to its features.
+    """Computes gradients of each image's score with respect to its features.
 
-    The score is the logit of the label where the images have as many classes as the model;
-    labels of another numbering would be wrong, and the score is then the largest logit.
+    The score is the logit of the label if the images have as many classes as the model.
+    Otherwise labels and logits may not correspond, and the score is the largest logit.
 
     Args:
         forward: The model and its blocks.
-        num_classes: Number of classes of the images' labels; None where they have none.
+        num_classes: Number of classes of the images' labels; None if they have none.
         max_bytes: Bytes that a backward pass may take.
     """
 
@@ -38,12 +38,12 @@ class GradientPass:
         """Feed the gradients of a batch to an evaluation.
 
         Raises:
-            ValueError: If the model gives no logits, an image takes more than ``max_bytes``,
+            ValueError: If the model returns no logits, an image takes more than ``max_bytes``,
                 or a gradient is not finite.
         """
         with self._forward.autocast():
             if not self._size:
-                self._begin(self._forward.on_device(batch.images[:1]))
+                self._measure_image(self._forward.on_device(batch.images[:1]))
             for part in split_images([batch], self._size):
                 images = self._forward.on_device(part.images)
                 labels = part.labels if self._with_labels else None
@@ -52,16 +52,16 @@ class GradientPass:
                 score = 'labels' if self._with_labels else 'predictions'
                 evaluation.gradients(gradients, part.indices.tolist(), score)
 
-    def _begin(self, image: Tensor) -> None:
-        """Find out what the model gives, and what an image takes."""
+    def _measure_image(self, image: Tensor) -> None:
+        """Choose the score, and the batch size by the memory that an image takes."""
         with torch.no_grad(), self._source.recorded(image) as (logits, _):
-            scores_of(logits)  # refuses what is not logits
+            scores_of(logits)  # raises if these are not logits
             self._with_labels = logits.shape[1] == self._num_classes
         taken = PEAK * saved_bytes(self._source, image)
         if taken > self._max_bytes:
             wanted = 1.01 * taken / GRADIENT_SHARE  # the text is rounded
             raise KeyedValueError(
-                f'{{memory_limit}}: gradients take {size_text(taken)} an image, and only '
+                f'{{memory_limit}}: gradients take {size_text(taken)} per image, and only '
                 f'{size_text(self._max_bytes)} are left for them, {100 * GRADIENT_SHARE:g} % '
                 f'of the limit. Wanted {size_text(wanted)} or more, or measures without '
                 'gradient.',

@@ -1,4 +1,4 @@
-"""Show the progress of passes over images."""
+"""Show progress bars of passes over images."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 def image_bars(
     num_images: int, console: Console
 ) -> Iterator[Callable[[Iterable[Any], str], Iterable[Any]]]:
-    """A context whose value wraps the batches of a pass, and draws a bar for it.
+    """Yield a function that wraps the batches of a pass and draws a bar for it.
 
-    Without a terminal only the last state is printed.
+    Without a terminal, only the last state is printed.
 
     Args:
-        num_images: Size of the list that the batches have ``indices`` into.
+        num_images: Length of the list that the ``indices`` of batches point into.
         console: Where the bars are drawn.
     """
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -27,7 +27,7 @@ def image_bars(
             task = bars.add_task(name, total=num_images)
             for batch in batches:
                 yield batch
-                # Images that cannot be read count as done.
+                # Unreadable images count as done.
                 bars.update(task, completed=int(batch.indices[-1]) + 1)
             bars.update(task, completed=num_images)
 

@@ -1,4 +1,4 @@
-"""Measure a student's layers again and again during training, on the same images."""
+"""Measure a student's layers repeatedly during training, on the same images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .memory import has_second_pass
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What was found for one layer.
+    """The results for one layer.
 
     Attributes:
         measures: The measures.
@@ -32,11 +32,11 @@ class LayerReport:
     teacher: dict[str, Any] | None
 
     def scalars(self) -> dict[str, float]:
-        """Return the student's numbers by the names that the measures give them."""
+        """Return the student's numbers by name."""
         return self._numbers('scalars', self.student)
 
     def references(self) -> dict[str, float]:
-        """Return what to read these against: the teacher's numbers, and the constants."""
+        """Return numbers to compare them with: the teacher's, and constants such as nulls."""
         teacher = self._numbers('scalars', self.teacher or {})
         constants = self._numbers('constants', self.student)
         return {**{f'teacher_{key}': value for key, value in teacher.items()}, **constants}
@@ -53,19 +53,19 @@ class LayerReport:
 class LayerMonitor:
     """Measures layers of a model that is trained, on a fixed sample of images.
 
-    The teacher runs once, the first time. Its patch tokens, which measures that compare layers
-    need every time, are kept on the CPU: images x N x D x 4 bytes for each layer, 77 MB for
-    256 images of CaiT-S24.
+    The teacher runs only once, in the first measurement. Its patch tokens, which measures that
+    compare layers need every time, are kept on the CPU: images x N x D x 4 bytes per layer,
+    77 MB for 256 images of CaiT-S24.
 
     Args:
         model: The model that is trained, with its ``data_preprocessor``.
         loader: Batches of the images, the same in each iteration.
-        measures: What is measured; those that compare several blocks compare the student's
-            layer with the teacher's.
-        layers: As in ``DistilledLayers``.
+        measures: The measures; those that compare several blocks compare the student's layer
+            with the teacher's.
+        layers: See ``DistilledLayers``.
 
     Raises:
-        ValueError: As ``DistilledLayers`` does.
+        ValueError: If a layer does not exist, or does not return patch tokens.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class LayerMonitor:
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def measure(self) -> dict[str, LayerReport]:
-        """Measure now.
+        """Measure the layers.
 
         Returns:
-            By the names of the layers.
+            The results by the names of the layers.
 
         Raises:
-            ValueError: Names the layer whose features are not finite, or cannot be measured.
+            ValueError: If features are not finite, or a measure has no value; names the layer.
         """
         kept = [] if self._teacher_tokens is None else self._teacher_tokens
         count = len(self._loader.dataset)
@@ -126,12 +126,12 @@ class LayerMonitor:
 
 
 class _LayerEvaluation:
-    """An evaluation that is built for the first features, and numbers the images itself.
+    """An evaluation that is built from the first features, and counts the images itself.
 
     Args:
-        where: Of what, for messages.
+        where: What is evaluated, for error messages.
         measures: The measures.
-        num_images: How many images there are.
+        num_images: Number of images.
     """
 
     def __init__(self, where: str, measures: Sequence[type[Measure]], num_images: int) -> None:
@@ -142,7 +142,7 @@ class _LayerEvaluation:
         self._device = torch.device('cpu')
 
     def update(self, tokens: Mapping[str, Tensor]) -> None:
-        """Add the patch tokens (B, N, D) of some images at all layers.
+        """Add the patch tokens (B, N, D) of images at all layers.
 
         Raises:
             ValueError: If they are not finite; names the layer.

@@ -18,18 +18,18 @@ from .forward import ForwardPass, split_features, split_images
 from .gradient_pass import GradientPass
 from .memory import Plan, has_second_pass, plan_memory
 
-# Passes on what it is given, and shows the progress.
+# Yields the batches that it is given, and shows their progress.
 Watch = Callable[[Iterable[Any], str], Iterable[Any]]
 
 
 class Measured(NamedTuple):
-    """What measures found.
+    """The results of measures.
 
     Attributes:
         blocks: The entries of the report, by the keys of the features.
-        indices: The places in their list of the images that were read.
-        forward_passes: How often each image went through the model.
-        kept: Where features waited for the second pass.
+        indices: The positions in the list of the images that were read.
+        forward_passes: The number of times that each image went through the model.
+        kept: Where features were kept for the second pass.
     """
 
     blocks: dict[Key, dict[str, Any]]
@@ -41,18 +41,18 @@ class Measured(NamedTuple):
 class MeasureRunner:
     """Measures all blocks of a model on images.
 
-    Measures that need all features first are fed in a second pass, from features that were
-    kept or from a second forward pass.
+    Measures that need all features first get a second pass, over features that were kept or
+    from another forward pass.
 
     Args:
         source: The model, on the device of the settings, and its blocks.
-        batches: Of the images; iterated twice, they must give the same.
-        paths: The images' names, for messages.
-        settings: The measures and the limit.
-        batch_size: Of ``batches``, at most.
-        num_classes: Of the images' labels, if they have any.
-        watch: Wraps the batches of each pass, with a name for it.
-        writer: Writes the features to files, too.
+        batches: Batches of the images; each iteration must give the same ones.
+        paths: The paths of the images, for error messages.
+        settings: The measures and the memory limit.
+        batch_size: The largest size of ``batches``.
+        num_classes: Number of classes of the images' labels; None if they have none.
+        watch: Wraps the batches of each pass, with the name of the pass.
+        writer: Writes the features to files as well.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class MeasureRunner:
         self._indices: list[int] = []
 
     def run(self) -> Measured:
-        """Read the images and measure; can be called once.
+        """Read the images and measure; may be called only once.
 
         Raises:
             ValueError: If fewer images can be read than the measures need, a feature is not
@@ -115,9 +115,9 @@ class MeasureRunner:
             gradients = GradientPass(self._forward, self._num_classes, plan.gradient_bytes)
         for images in self._watch(split_images(batches, plan.forward_size), 'first pass'):
             batch = self._forward.features(images)
-            for keeper in (cache, self._writer):
-                if keeper is not None:
-                    keeper.put(batch)
+            for sink in (cache, self._writer):
+                if sink is not None:
+                    sink.put(batch)
             for part in split_features(batch, plan.update_size):
                 start = len(self._indices)
                 self._indices += part.indices.tolist()
@@ -129,7 +129,7 @@ class MeasureRunner:
         self, plan: Plan, evaluation: Evaluation, cache: FeatureCache | None
     ) -> None:
         evaluation.start_second_pass(len(self._indices))
-        batches: Iterable[FeatureBatch] = self._again(plan) if cache is None else cache
+        batches: Iterable[FeatureBatch] = self._recompute(plan) if cache is None else cache
         start = 0
         for batch in self._watch(batches, 'second pass'):
             self._check_same(batch, start)
@@ -139,7 +139,7 @@ class MeasureRunner:
                 features = {k: self._forward.on_device(f) for k, f in part.features.items()}
                 evaluation.second_pass(features, places)
 
-    def _again(self, plan: Plan) -> Iterator[FeatureBatch]:
+    def _recompute(self, plan: Plan) -> Iterator[FeatureBatch]:
         """Yield the features from another forward pass."""
         for batch in split_images(self._batches, plan.forward_size):
             yield self._forward.features(batch)

@@ -1,4 +1,4 @@
-"""Divide the memory limit: images per forward pass, images per update, where features wait."""
+"""Divide the memory limit among forward passes, updates of measures and kept features."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,19 +9,19 @@ from ..features.extractor import Key
 from ..measures.base import ALL_FEATURES, GRADIENTS, PAIRS, Measure
 from ..measures.block import Block
 
-# Of the limit, what backward passes may take.
+# The share of the limit that backward passes may take.
 GRADIENT_SHARE = 0.5
-# Where features wait for the second pass.
-MEMORY, SPILL, AGAIN, NOTHING = 'memory', 'spill', 'second forward pass', 'not needed'
+# Where features are kept for the second pass.
+MEMORY, SPILL, RECOMPUTE, NOT_NEEDED = 'memory', 'spill', 'second forward pass', 'not needed'
 
 
 class Plan(NamedTuple):
-    """What fits.
+    """The sizes of passes that fit in the memory limit.
 
     Attributes:
         forward_size: Images per forward pass.
         update_size: Images per update of a measure.
-        kept: Where features wait for the second pass.
+        kept: Where features are kept for the second pass.
         gradient_bytes: Bytes that a backward pass may take.
     """
 
@@ -41,15 +41,15 @@ def plan_memory(
     measures: Sequence[type[Measure]],
     batch_size: int,
 ) -> Plan:
-    """Divide the memory limit by what the measures say that they take.
+    """Divide the memory limit by the bytes that the measures declare.
 
-    What they hold comes first. Of the rest, a quarter goes to the features of a forward pass,
-    a quarter to updates, and the remainder to features that wait, if all of them fit.
+    Their state comes first. Of the rest, a quarter goes to the features of a forward pass, a
+    quarter to updates, and the remainder to kept features, if all of them fit.
 
     Args:
-        blocks: What is measured.
+        blocks: The blocks to measure.
         measures: The measures.
-        batch_size: Images that are read at a time.
+        batch_size: Images per batch that is read.
 
     Raises:
         KeyedValueError: If one image at a time does not fit; its key is 'memory_limit'.
@@ -71,13 +71,13 @@ def plan_memory(
         raise KeyedValueError(
             f'{{memory_limit}}: found {size_text(limit)}; these measures of {count} '
             f'block{"s"[: count != 1]} take {size_text(held + gradients)} and '
-            f'{size_text(image + work)} an image. Wanted more, or fewer blocks or measures.',
+            f'{size_text(image + work)} per image. Wanted more, or fewer blocks or measures.',
             'memory_limit',
         )
     if not has_second_pass(measures):
-        kept = NOTHING
+        kept = NOT_NEEDED
     elif num_images * image <= room:
         kept = MEMORY
     else:
-        kept = AGAIN if first.settings.spill is None else SPILL
+        kept = RECOMPUTE if first.settings.spill is None else SPILL
     return Plan(forward_size, update_size, kept, gradients)

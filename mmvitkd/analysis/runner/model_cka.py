@@ -1,6 +1,6 @@
 """Compute linear CKA between several models on the same images."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -11,17 +11,16 @@ from ...datasets.image_list import ImageList
 from ..features.extractor import FeatureExtractor, Key
 from ..features.loaded_model import LoadedModel
 from ..functional.linear_cka import LinearCKA
-
-Watch = Callable[[Iterable[Any], str], Iterable[Any]]
+from .measure_runner import Watch
 
 
 class JointPreprocess:
-    """Reads an image file as the inputs of all models, one after the other in a single row.
+    """Reads an image file as the inputs of all models, concatenated in a single row.
 
     An image that one of them cannot read is left out for all.
 
     Args:
-        models: As loaded.
+        models: The loaded models.
     """
 
     def __init__(self, models: Iterable[LoadedModel]) -> None:
@@ -29,7 +28,7 @@ class JointPreprocess:
         self.shapes = [(3, *preprocess.size) for preprocess in self._preprocess]
 
     def __call__(self, path: str) -> Tensor:
-        """Read an image; (P,), P the number of values of all inputs.
+        """Return an image as (P,), where P is the number of values of all inputs.
 
         Raises:
             UnreadableImageError: If it cannot be read.
@@ -55,23 +54,23 @@ def cka_matrix(
 ) -> dict[str, Any]:
     """Compute linear CKA between the same block of several models.
 
-    Tokens are compared where all models have the same number, and else the images' mean
-    tokens. Each model sees an image as in its own evaluation: if these crop differently,
-    tokens of the same number do not show quite the same place.
+    Tokens are compared if all models have the same number of them, otherwise the images' mean
+    tokens. Each model sees an image as in its own evaluation: if the crops differ, tokens with
+    the same index do not show quite the same place.
 
     Args:
-        models: Two or more, as loaded, by their names. They are moved to the device.
+        models: Two or more loaded models, by label. They are moved to the device.
         images: The images.
-        block: Of all models: 'last', which for Lift is its projector, or what
-            ``FeatureExtractor`` takes.
-        device: Where they run.
-        batch_size: Images at a time.
-        num_workers: Processes that read images.
+        block: The block of all models: 'last', which for Lift is its projector, or an index or
+            name, see ``FeatureExtractor``.
+        device: The device of the models.
+        batch_size: Images per batch.
+        num_workers: Number of processes that read images.
         watch: Wraps the batches, with a name for them.
 
     Returns:
-        What ``LinearCKA`` gives, except 'cka'; 'labels'; 'blocks', the key of each model's;
-        'num_images'; 'unreadable', why images were left out, by their paths.
+        The result of ``LinearCKA``, except 'cka'; 'labels'; 'blocks', the key of each model's
+        block; 'num_images'; 'unreadable', the reasons why images were left out, by path.
 
     Raises:
         ValueError: If there is one model, no image can be read, a feature is not finite, a
@@ -122,7 +121,7 @@ def _source(label: str, model: LoadedModel, block: Key) -> FeatureExtractor:
 
 
 def _last(source: FeatureExtractor) -> Key:
-    """Return the feature that is compared: of Lift's two last ones the projector's."""
+    """Return the key of the feature to compare: for Lift, its projector."""
     return list(source.names)[-1]
 
 

@@ -1,4 +1,4 @@
-"""Write checkpoints that hold plain data and all that an exact resume needs."""
+"""Write checkpoints of plain data, with everything that an exact resume needs."""
 
 import os.path as osp
 from typing import Any
@@ -7,7 +7,7 @@ from mmengine.dist import all_gather_object
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 from mmengine.runner import Runner
 
-from ...checkpoint import atomic_backend  # noqa: F401  (registers whole writing of files)
+from ...checkpoint import atomic_backend  # noqa: F401  (registers atomic writing of files)
 from ...checkpoint.serialize import history_buffers, to_plain
 from ...registry import HOOKS
 from ...utils import random_state
@@ -74,7 +74,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
             self._save_checkpoint_with_step(runner, step, meta)
 
     def _prepare(self, runner: Runner) -> None:
-        """Do what needs all ranks; only the first rank saves.
+        """Gather the random states of all ranks; only the first rank saves.
 
         Hooks with a ``before_checkpoint`` can stop the run before any file is replaced.
         """

@@ -15,8 +15,8 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     """Stop the run at the first logging interval after a loss was not finite.
 
     The first bad iteration and its loss terms are kept on the device, and read when training
-    logs, at the end of an epoch, and before a checkpoint is written: no checkpoint holds
-    weights that a bad loss has changed.
+    logs, at the end of an epoch, and before a checkpoint is written, so that no checkpoint
+    holds weights that a bad loss has changed.
 
     Args:
         interval: Iterations between two checks; None for the interval of the ``LoggerHook``.

@@ -39,7 +39,7 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             self._resumed = states[runner.rank]
         else:
             runner.logger.warning(
-                f'The checkpoint holds the random states of {len(states)} processes, this '
+                f'The checkpoint holds the random states of {len(states)} processes, but this '
                 f'run has {runner.world_size}: they are seeded anew.'
             )
 

@@ -15,10 +15,10 @@ from ..logging.async_history_buffer import AsyncHistoryBuffer, DeviceScalars
 class RuntimeInfoHook(_RuntimeInfoHook):  # type: ignore[misc]  # MMEngine is untyped
     """MMEngine's ``RuntimeInfoHook``, which leaves values on the device until they are read.
 
-    MMEngine's reads every logged value at every step, so that the device idles while Python
-    prepares the next one. This one reads them together when the log, a checkpoint or anyone
-    else reads the message hub, which holds the same values. Buffers of times and learning rates
-    no longer copy their whole history at every step, either.
+    MMEngine's hook reads every logged value at every step, so that the device idles while
+    Python prepares the next one. This one reads them together when the log, a checkpoint or
+    other code reads the message hub, which holds the same values. Buffers of times and learning
+    rates do not copy their whole history at every step either.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Follow SEP, rank and CKA of the distilled layers while a student trains."""
+"""Measure SEP, rank and CKA of the distilled layers while a student trains."""
 
 import time
 from collections.abc import Sequence
@@ -23,22 +23,22 @@ MEASURES = ('sep', 'effective_rank', 'svd', 'cka')
 
 @HOOKS.register_module()
 class SEPHook(Hook):  # type: ignore[misc]
-    """Measure the student's layers every few epochs, and at the end, next to the teacher's.
+    """Measure the student's layers every few epochs and at the end, next to the teacher's.
 
-    Always on the same validation images. Of the pairs of layers that are distilled, or else
-    of the student's last block (arXiv 2511.15572): SEP's bandwidths, full and folded, the
-    effective rank, the dimension of 99 % of an image's energy, and linear CKA to the
-    teacher's layer, with its null of shuffled tokens. The teacher is measured once, the first
-    time.
+    The images are the same validation images every time. The layers are the pairs that are
+    distilled, or otherwise the student's last block (arXiv 2511.15572). The measures are SEP's
+    bandwidths, full and folded, the effective rank, the dimension of 99 % of an image's energy,
+    and linear CKA to the teacher's layer, with its null of shuffled tokens. The teacher is
+    measured only once, the first time.
 
-    A line in the log and every backend of the visualizer get the scalars, as
-    ``sep/pair_0/full_b90`` (named after the loss ``loss_pair_0``, or ``sep/block_11/...``);
-    ``teacher_`` and ``null_`` before the last part for what to read them against. The image
-    ``sep`` has the curves of student, teacher, and random Gaussian vectors: high bandwidths
-    mean little, as those have them too.
+    The log and every backend of the visualizer get the scalars, as ``sep/pair_0/full_b90``
+    (named after the loss ``loss_pair_0``, or ``sep/block_11/...``). Those to compare them with
+    have ``teacher_`` or ``null_`` before the last part. The image ``sep`` shows the curves of
+    student, teacher and random Gaussian vectors: high bandwidths mean little, as random vectors
+    have them too.
 
     Training is equal to the bit with and without the hook: the raw student is measured (not
-    an EMA), in eval mode, in float32, and by the first process alone, while the others go on
+    an EMA), in eval mode, in float32, and by the first process alone, while the others continue
     until they next synchronise with it. To enable it next to the hooks that a config already
     has (a list of ``custom_hooks`` would replace them, such as the EMA)::
 
@@ -48,18 +48,18 @@ class SEPHook(Hook):  # type: ignore[misc]
 
     Args:
         interval: Epochs, or iterations if not ``by_epoch``, between two measurements.
-        num_images: How many validation images; all, if there are no more.
-        batch_size: How many at a time.
-        seed: Decides which images.
-        layers: What to measure of the student instead of the distilled layers, without a
-            teacher: blocks by their indices from 0, modules by their names; or 'all'.
+        num_images: Number of validation images; all if there are fewer.
+        batch_size: Images per batch.
+        seed: Seed of the choice of images.
+        layers: Layers of the student to measure instead of the distilled ones, without a
+            teacher: blocks by index from 0, modules by name; or 'last' or 'all'.
         by_epoch: Whether the interval counts epochs; an iteration-based run needs False.
         measures: Names of measures, also of your own, except those that need gradients.
 
     Raises:
-        ValueError: If a number is out of range, or there is no such measure. When training
-            starts: if the run does not fit ``by_epoch`` or has no validation images, or a
-            layer gives no patch tokens.
+        ValueError: If a number is out of range or a measure is unknown. When training starts:
+            if the run does not fit ``by_epoch`` or has no validation images, or a layer
+            returns no patch tokens.
     """
 
     priority = 'LOW'
@@ -130,7 +130,7 @@ class SEPHook(Hook):  # type: ignore[misc]
         return isolated_eval(next(model.parameters()).device, self.seed)
 
     def _measure(self, runner: Runner, unit: str, step: int) -> None:
-        """Measure and log; what cannot be measured is a warning, not the end of a run."""
+        """Measure and log; if that fails, log a warning and let the run continue."""
         if runner.rank != 0 or self._monitor is None:
             return
         begin = time.perf_counter()
@@ -149,7 +149,7 @@ class SEPHook(Hook):  # type: ignore[misc]
     def _log(
         self, runner: Runner, head: str, step: int, reports: dict[str, LayerReport]
     ) -> None:
-        """Write the scalars; those that stay the same go into the log only once."""
+        """Log the scalars; those that do not change are in the text log only once."""
         for name, report in reports.items():
             found, references = (
                 {f'sep/{name}/{key}': value for key, value in scalars.items()}
@@ -182,7 +182,7 @@ def _measures_named(names: Sequence[str]) -> list[type[Measure]]:
     """Return measures in this order.
 
     Raises:
-        ValueError: If there is none, no such one, or one needs gradients; names the key.
+        ValueError: If there are none, one is unknown, or one needs gradients; names the key.
     """
     try:
         chosen = [names] if isinstance(names, str) else names

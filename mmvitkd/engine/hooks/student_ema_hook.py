@@ -53,7 +53,7 @@ class StudentEMAHook(EMAHook):  # type: ignore[misc]  # MMEngine is untyped
         finally:
             self._swap_ema_parameters()
         averaged = {f'{name}_ema': value for name, value in averaged.items()}
-        # It has logged the other metrics already, and handles those that are no scalars.
+        # MMEngine's hook, which logs metrics and handles those that are not scalars.
         RuntimeInfoHook().after_val_epoch(runner, averaged)
         if metrics is not None:
             metrics.update(averaged)

@@ -15,21 +15,21 @@ from ...registry import HOOKS
 from ...utils import random_state
 from ...utils.unwrap import unwrap_model
 
-# Validation images below which an accuracy says little.
-FEW = 30
+# With fewer validation images, an accuracy says little.
+MIN_IMAGES = 30
 
 
 @HOOKS.register_module()
 class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     """Log the teacher's top-1 on the validation set before a training starts.
 
-    A teacher of other classes, or one whose input is normalised in another way, costs a whole
-    run if nobody notices. The log states the top-1, or why there is none; a teacher no better
-    than chance is a warning nobody can miss. Nothing of the training changes: the random state
-    is put back. A resumed run and one without a teacher are left alone.
+    A teacher with other classes, or one whose input is normalised differently, costs a whole
+    run if nobody notices. The log states the top-1, or the reason why there is none; a teacher
+    no better than chance gives a large warning. Training does not change: the random state is
+    restored. Resumed runs and runs without a teacher are skipped.
 
     Args:
-        enable: Whether to measure; it takes one forward pass of the teacher over the set.
+        enable: Whether to measure, which takes one forward pass of the teacher over the set.
     """
 
     priority = 'LOW'
@@ -68,19 +68,19 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             f"The teacher's own validation top-1: {100 * top1:.2f} % "
             f'of {images:,} images (chance: {100 * chance:.2f} %).'
         )
-        # Three standard deviations above what guessing would get right, or half-way to all
-        # right where there are too few images for that.
+        # Three standard deviations above chance, or half-way from chance to 100 % if there
+        # are too few images for that.
         margin = min(3 * sqrt(chance * (1 - chance) / images), (1 - chance) / 2)
         if top1 > chance + margin:
             runner.logger.info(text)
-        elif images < FEW:
+        elif images < MIN_IMAGES:
             runner.logger.warning(f'{text} Too few images to tell it from chance.')
         else:
             bar = '!' * 72
             runner.logger.warning(
                 f'{text}\n{bar}\nTHE TEACHER IS AT CHANCE LEVEL. Its weights, its classes or '
-                'their order, or its\ninput are not what this data set wants: what it teaches '
-                f'is noise.\n{bar}'
+                'their order, or its\ninput do not match this data set: it would teach '
+                f'noise.\n{bar}'
             )
 
 
@@ -92,7 +92,7 @@ def _predict(
         data = model.data_preprocessor(batch, False)
         samples = data['data_samples']
         if not all(_has_one_label(sample) for sample in samples):
-            return 'the validation set does not have one label an image'
+            return 'the validation set does not have one label per image'
         logits = teacher.logits(data['inputs'], samples)
         if not isinstance(logits, Tensor) or logits.dim() != 2:
             return f'a {teacher.name} gives no logits'

@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-# Values that a buffer lets wait before it reads them unasked.
+# Number of pending values at which a buffer reads them without being read itself.
 MAX_PENDING = 1000
 
 
@@ -37,7 +37,7 @@ class DeviceScalars:
             values: Tensors of one element each.
 
         Returns:
-            Where each value will be, by the same names.
+            The deferred scalars by the same names.
         """
         names_by_kind: dict[tuple[Any, ...], list[str]] = {}
         for name, value in values.items():
@@ -64,10 +64,10 @@ class DeviceScalars:
 
 
 class AsyncHistoryBuffer(HistoryBuffer):  # type: ignore[misc]  # MMEngine is untyped
-    """MMEngine's ``HistoryBuffer``, which reads its values from the device when it is read.
+    """MMEngine's ``HistoryBuffer``, which copies values from the device only when it is read.
 
-    Every reader gets the same values to the bit, and a copy of it is MMEngine's class.
-    MMEngine's buffer copies the whole history for each new value, this one for each reading.
+    Readers get the same values to the bit, and a copy of it is of MMEngine's class. MMEngine's
+    buffer copies the whole history for each new value, this one only for each read.
 
     Args:
         buffer: The history so far.
@@ -119,7 +119,7 @@ class AsyncHistoryBuffer(HistoryBuffer):  # type: ignore[misc]  # MMEngine is un
         return super().data
 
     def current(self) -> Any:
-        """Return the newest value; MMEngine's timer asks for it at every step."""
+        """Return the newest value, which MMEngine's timer reads at every step."""
         newest = self._pending[-1][0] if self._pending else None
         if isinstance(newest, float):
             return np.float64(newest)  # as MMEngine's

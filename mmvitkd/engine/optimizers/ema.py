@@ -10,8 +10,8 @@ from torch import nn
 class MomentumAnnealingEMA(_MomentumAnnealingEMA):  # type: ignore[misc]  # untyped
     """MMEngine's ``MomentumAnnealingEMA``, equal to the bit and faster.
 
-    MMEngine's reads its step count from the device for every parameter, and updates them one by
-    one. This one also keeps the count in Python, and updates all parameters in one call.
+    MMEngine's class reads its step count from the device for every parameter, and updates them
+    one by one. This one also keeps the count in Python, and updates all parameters in one call.
 
     Args:
         kwargs: Arguments of ``MomentumAnnealingEMA``.
@@ -46,5 +46,5 @@ class MomentumAnnealingEMA(_MomentumAnnealingEMA):  # type: ignore[misc]  # unty
 
 
 def _forget_count(module: MomentumAnnealingEMA, _: Any) -> None:
-    """Read the count again after it was loaded."""
+    """Forget the count after loading, so that it is read from the loaded state."""
     module._count = None

@@ -20,7 +20,7 @@ def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Returns:
         One group for each set of options. Groups and parameters keep the order of their first
-        appearance, so that the learning rate that MMEngine logs, the first group's, stays.
+        appearance, so that MMEngine logs the same learning rate, the first group's.
     """
     merged: list[tuple[dict[str, Any], list[nn.Parameter]]] = []
     for group in groups:
@@ -59,7 +59,7 @@ class MergedOptimWrapperConstructor(
     gradients in another order.
 
     The optimizer state in a checkpoint fits only the constructor that it was trained with: to
-    resume a run of MMEngine's, set
+    resume a run that used MMEngine's, set
     ``optim_wrapper.constructor=DefaultOptimWrapperConstructor``.
     """
 

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from mmengine.config import Config
 
 # Defaults of a data loader. Workers live for one epoch: they are seeded from the epoch when
-# they start, so a resumed run starts them in the same way.
+# they start, so that a resumed run seeds them alike.
 DATALOADER = dict(
     pin_memory=True,
     persistent_workers=False,
@@ -36,7 +36,7 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
 
 
 def set_work_dir(cfg: Config, work_dir: str | None) -> None:
-    """Set the folder of logs and checkpoints: given, from the config, or by its name."""
+    """Set the folder of logs and checkpoints: as given, the config's, or by its file name."""
     name = osp.splitext(osp.basename(cfg.filename or 'run'))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
 
@@ -58,7 +58,7 @@ def init_distributed(cfg: Config) -> None:
 
 
 def set_local_rank(local_rank: int) -> None:
-    """Put an old launcher's ``--local_rank`` into the variable that MMEngine reads."""
+    """Set the variable that MMEngine reads from the ``--local_rank`` of older launchers."""
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
 
 
@@ -68,7 +68,7 @@ def cleanup() -> None:
         return
     dist.barrier()
     # A gloo thread still frees the last collective's tensors, which needs the interpreter. If
-    # that is shutting down already, the process aborts and the launcher reports a successful
-    # run as failed (seen in 4 of about 105 runs, torch 2.13).
+    # that is already shutting down, the process aborts and the launcher reports a successful
+    # run as failed (in 4 of about 105 runs with torch 2.13).
     time.sleep(0.5)
     dist.destroy_process_group()

@@ -7,7 +7,7 @@ from ...utils.unwrap import unwrap_model
 
 
 def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
-    """Load a student's weights; see :func:`~mmvitkd.checkpoint.load_student.load_student`."""
+    """Load a student's weights; see :func:`~mmvitkd.checkpoint.load_strict.load_student`."""
     load_student(unwrap_model(runner.model), path, ema)
     which = 'EMA weights' if ema else 'weights'
     runner.logger.info(f'Loaded the {which} of the student from {path}')

@@ -29,7 +29,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
     Raises:
         FileNotFoundError: If a folder does not exist.
-        ValueError: If it holds no images, or not as many classes as the head.
+        ValueError: If a folder has no images, or not as many classes as the head.
     """
     for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -88,9 +88,9 @@ def _check_folder(
     if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET_CLASSES:
         raise ValueError(
             f'{what}: found {len(classes)} class folders in {folder!r}, and '
-            f"MMPretrain's ImageNet takes {IMAGENET_CLASSES}. For other classes inherit a "
-            "config of configs/image_folder, or take its data: type='mmvitkd.ImageFolder', as "
-            'in _base_/datasets/image_folder.py.'
+            f"MMPretrain's ImageNet needs {IMAGENET_CLASSES}. For other classes, inherit from "
+            'a config in configs/image_folder, or use its data set, '
+            "type='mmvitkd.ImageFolder', as in _base_/datasets/image_folder.py."
         )
     _check_num_classes(len(classes), num_classes, folder, what)
     files = list_dir_or_file(folder, list_dir=False, recursive=True)
@@ -145,5 +145,5 @@ def _check_plain(path: str, key: str) -> None:
         raise ValueError(
             f'{key}={path!r} was not written by mmvitkd, and a run cannot continue from it: it '
             'holds pickled objects next to its weights, as other training checkpoints do, or '
-            'is a file of weights alone. Give it as student_ckpt or teacher_ckpt.'
+            'it holds weights alone. Use it as student_ckpt or teacher_ckpt.'
         ) from None

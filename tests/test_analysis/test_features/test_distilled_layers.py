@@ -1,4 +1,4 @@
-"""Which layers are watched, and that their tokens are the modules' outputs."""
+"""The distilled layers are found, and their tokens are the modules' outputs."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.distilled_layers import DistilledLayers
@@ -41,7 +41,7 @@ def test_the_pairs_of_a_distillation_and_the_teachers_own_input():
         torch.testing.assert_close(teachers[name], wanted[:, 1:], rtol=1e-4, atol=1e-5)
 
 
-def test_what_compares_no_patch_tokens_is_left_out_and_says_why():
+def test_pairs_without_patch_tokens_are_left_out_with_a_reason():
     distiller = logits_and('backbone.layers.1')
     model = MODELS.build(distillation(**SOFT, distiller=distiller))
     layers = DistilledLayers(model, IMAGES)
@@ -65,7 +65,7 @@ def test_a_distillation_of_logits_alone_has_its_students_last_block():
     [(vit(), dict(block_2='backbone.layers.2')), (timm_vit(), dict(block_3='model.blocks.3'))],
     ids=['mmpretrain', 'timm'],
 )
-def test_a_model_by_itself_has_its_last_block(config, wanted):
+def test_a_model_without_a_teacher_has_its_last_block(config, wanted):
     layers = DistilledLayers(MODELS.build(config), IMAGES)
     assert layers.modules == wanted
     [tokens] = layers.student_tokens(IMAGES).values()
@@ -90,7 +90,7 @@ def test_all_blocks_may_be_asked_for():
 
 @pytest.mark.parametrize(
     ('layers', 'message'),
-    [([7], 'there is no 7'), (['head'], "'head' hands over"), (['backbone.x'], 'no module')],
+    [([7], 'there is no 7'), (['head'], "the output of 'head'"), (['backbone.x'], 'no module')],
 )
 def test_layers_that_are_not_there(layers, message):
     with pytest.raises(ValueError, match=message):

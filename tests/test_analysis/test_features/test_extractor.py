@@ -139,7 +139,7 @@ def test_mmpretrain(kind, widths, places):
 
 
 def test_mmpretrains_and_timms_stages_are_the_same():
-    """Both hand over a stage before the downsampling: the grids of the papers."""
+    """Both return a stage before the downsampling: the grids of the papers."""
     ours = FeatureExtractor(mmpretrain_model('swin of 3'), 'all')
     timms = FeatureExtractor(timm_model('swin_tiny_patch4_window7_224', **STAGES).eval(), 'all')
     images = torch.randn(1, 3, 64, 64)
@@ -232,7 +232,7 @@ def test_a_model_that_does_not_list_its_blocks():
         FeatureExtractor(model, [0])
     tokens = torch.randn(2, 9, 4)
     features = FeatureExtractor(nn.Sequential(nn.Linear(4, 3), nn.Flatten()), ['0'])
-    with pytest.raises(ValueError, match=r"what '0' hands over .*Cannot tell the token grid"):
+    with pytest.raises(ValueError, match=r"the output of '0': .*Cannot tell the token grid"):
         features(tokens)
     assert features(torch.randn(2, 16, 4))['0'].shape == (2, 16, 3)
 
@@ -240,9 +240,9 @@ def test_a_model_that_does_not_list_its_blocks():
 def test_a_module_that_is_not_called_or_has_no_tokens():
     model = timm_model('vit_tiny_patch16_224', **TINY)
     images = torch.randn(2, 3, 32, 32)
-    with pytest.raises(ValueError, match=r"'loss_module' takes no part in the forward pass"):
+    with pytest.raises(ValueError, match=r"'loss_module' is not called in the forward pass"):
         FeatureExtractor(model, ['loss_module'])(images)
-    with pytest.raises(ValueError, match=r"what 'model\.head' hands over is not known to be p"):
+    with pytest.raises(ValueError, match=r"no patch tokens in the output of 'model\.head'"):
         FeatureExtractor(model, ['model.head'])(images)
 
 
@@ -281,7 +281,7 @@ def test_the_final_norm_of_mmpretrain(kind):
             'last',
             'TimmClassifier has no norm of tokens',
         ),
-        (lambda: mmpretrain_model('ours'), [0], 'the last block is not among blocks'),
+        (lambda: mmpretrain_model('ours'), [0], 'wanted the last block among blocks'),
     ],
 )
 def test_a_final_norm_that_is_not_there(model, blocks, message):

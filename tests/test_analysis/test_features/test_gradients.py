@@ -110,7 +110,7 @@ def test_a_label_that_the_model_does_not_have(labels):
 
 
 def test_what_is_not_logits():
-    with pytest.raises(ValueError, match=r'gives \(2, 3, 4, 5\), wanted logits'):
+    with pytest.raises(ValueError, match=r'found \(2, 3, 4, 5\), wanted logits'):
         scores_of(torch.zeros(2, 3, 4, 5))
 
 

@@ -1,4 +1,4 @@
-"""Patch tokens from what modules hand over."""
+"""Patch tokens in the outputs of modules."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.patch_tokens import first_tensor, patch_features
@@ -66,12 +66,12 @@ def test_a_tuple_of_tensors_is_led_by_the_tokens():
     ('output', 'message'),
     [
         ([torch.randn(2, 16, 5)], 'found list, wanted tokens or a map of 2 images'),
-        (torch.randn(32, 16, 5), r'found first of all \(32, 16, 5\), wanted .* of 2 images'),
+        (torch.randn(32, 16, 5), r'found shape \(32, 16, 5\), wanted .* of 2 images'),
         (torch.randn(2, 5), r'found \(2, 5\)'),
         (torch.randn(2, 20, 20, 20), 'Cannot tell channels from grid'),
         (torch.randn(2, 9, 5), 'Cannot tell the token grid'),
     ],
 )
-def test_what_cannot_be_told(output, message):
+def test_ambiguous_outputs_are_refused(output, message):
     with pytest.raises(ValueError, match=message):
         patch_tokens(output, SQUARE)

@@ -69,7 +69,7 @@ def test_a_result_is_json_and_half_precision_is_raised():
     assert json.loads(json.dumps(found)) == found == measured(features.double())
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         ChannelSpectrum().result()
 

@@ -1,4 +1,4 @@
-"""Few images at a time: all of them, in order, and few."""
+"""Chunks hold all images of a batch, in order, a few at a time."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional import chunking as module

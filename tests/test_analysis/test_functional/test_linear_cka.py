@@ -63,7 +63,7 @@ def test_shared_directions_by_hand():
     assert measured(x, y)['cka'] == pytest.approx(2 / 12**0.5, rel=1e-9)
 
 
-def test_a_large_mean_does_not_drown_the_rest():
+def test_a_large_mean_costs_no_precision():
     x, y = torch.randn(5, 20, 32).double(), torch.randn(5, 20, 12).double()
     far = x + 1e6
     assert measured(far, y)['cka'] == pytest.approx(measured(x, y)['cka'], rel=1e-7)
@@ -140,7 +140,7 @@ def test_a_source_that_is_the_same_everywhere_has_no_cka():
         measured(torch.randn(1, 9, 8), torch.randn(1, 9, 8), rows='images')
 
 
-def test_nothing_measured_and_unknown_rows_are_said():
+def test_nothing_measured_and_unknown_rows_are_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         LinearCKA().result()
     with pytest.raises(ValueError, match=r"rows='patches': wanted one of"):

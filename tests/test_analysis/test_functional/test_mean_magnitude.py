@@ -1,4 +1,4 @@
-"""Magnitude, and what all measures of one number an image share."""
+"""Magnitude, and the behaviour of all measures of one number per image."""
 
 import json
 
@@ -45,6 +45,6 @@ def test_a_result_is_json_and_half_precision_is_raised():
     assert json.loads(json.dumps(found)) == found == measured(features.double())
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured: Magnitude has no image'):
         Magnitude().result()

@@ -78,7 +78,7 @@ def test_each_image_has_the_dimensions_that_numpy_says(kind):
         ]
 
 
-def test_a_basis_of_one_half_judges_the_other():
+def test_a_basis_of_one_half_is_evaluated_on_the_other():
     features = tokens.real_tokens()
     measure = PCADimensions(basis_of(features[:4]))
     measure.update(features[4:])
@@ -116,7 +116,7 @@ def test_the_share_is_of_the_whole_energy():
     assert curve[15] == pytest.approx(1)
 
 
-def test_centring_takes_off_a_mean_that_hides_the_rest():
+def test_centring_removes_a_mean_that_hides_the_rest():
     features = tokens.random_tokens().double()
     far = features + 1e6 * torch.randn(32)
     assert measured(far)['0.99']['mean'] == 1
@@ -151,7 +151,7 @@ def test_other_widths_are_refused():
         measure.update(torch.randn(2, 20, 16))
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='a basis needs the tokens'):
         SecondMoment().basis()
     with pytest.raises(ValueError, match='nothing measured'):

@@ -1,4 +1,4 @@
-"""The null of SEP: what the SEP of nothing looks like, whatever the tokens."""
+"""The null of SEP is the same for any random tokens."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.channel_energy import SortedChannelEnergy

@@ -164,7 +164,7 @@ def test_a_result_is_json():
     assert json.loads(json.dumps(found)) == found
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         SEPPermutation().result()
 

@@ -146,7 +146,7 @@ def test_images_of_zeros_are_counted_and_left_out():
         measured(with_zeros[:2])
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         SVDDimensions().result()
 

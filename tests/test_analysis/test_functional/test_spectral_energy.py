@@ -146,7 +146,7 @@ def test_half_precision_is_raised():
     assert measured(features) == measured(features.double())
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         SEP().result()
 

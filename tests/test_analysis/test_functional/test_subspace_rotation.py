@@ -59,7 +59,7 @@ def test_the_measure_is_what_numpy_says(kind, centered):
     assert (found['num_pairs'], found['centered'], found['null']) == (9, centered, 4 / 32)
 
 
-def test_the_same_image_again_has_not_turned():
+def test_the_same_image_again_has_no_rotation():
     features = tokens.real_tokens(1).repeat(4, 1, 1)
     found = measured(features, basis=basis_of(features))
     for part in ('pairs', 'dataset'):
@@ -88,7 +88,7 @@ def test_random_subspaces_overlap_as_the_null_says():
     assert found['pairs']['overlap']['mean'] == pytest.approx(found['null'], abs=0.005)
 
 
-def test_the_shared_mean_is_an_overlap_that_centring_takes_off():
+def test_the_shared_mean_is_an_overlap_that_centring_removes():
     features = torch.randn(8, 30, 64) + 5 * torch.randn(64)
     plain = measured(features, d=4, basis=basis_of(features))['pairs']
     centred = measured(features, d=4, basis=basis_of(features, True))['pairs']
@@ -108,7 +108,7 @@ def test_any_split_and_order_is_the_same(with_basis):
     assert numbers(shuffled.result()) == pytest.approx(wanted, rel=1e-11)
 
 
-def test_bases_are_kept_only_while_a_pair_waits_for_them():
+def test_bases_are_kept_only_while_a_pair_needs_them():
     features, measure = torch.randn(40, 12, 16), SubspaceRotation(40, d=3, num_pairs=10)
     pairs = draw_pairs(40, 10, seed=2026)
     for index in range(40):
@@ -118,7 +118,7 @@ def test_bases_are_kept_only_while_a_pair_waits_for_them():
     assert measure.result()['num_pairs'] == 10
 
 
-def test_images_that_are_missing_take_their_pairs_along():
+def test_missing_images_drop_their_pairs():
     features = tokens.random_tokens()
     measure = SubspaceRotation(7, d=3)
     measure.update(features[:4], range(4))
@@ -142,7 +142,7 @@ def test_images_of_fewer_directions_are_counted_and_left_out():
         measured(flat, d=3)
 
 
-def test_every_image_is_held_against_the_dataset_in_a_pair_or_not():
+def test_every_image_is_compared_with_the_dataset_in_a_pair_or_not():
     features = tokens.random_tokens()
     one, all_pairs = (
         measured(features, basis=basis_of(features), num_pairs=n) for n in (1, 21)
@@ -196,6 +196,6 @@ def test_other_widths_are_refused():
         measure.update(torch.randn(1, 20, 16), [0])
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured: of 10 pairs'):
         SubspaceRotation(5).result()

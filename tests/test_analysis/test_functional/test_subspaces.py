@@ -37,7 +37,7 @@ def test_a_basis_is_orthonormal_where_values_span_orders_of_magnitude():
     assert (bases[0, :, 0] @ right[:, 0]).abs() == pytest.approx(1)
 
 
-def test_an_image_of_fewer_directions_is_told():
+def test_an_image_of_fewer_directions_is_marked():
     flat = torch.randn(2, 20, 3).double() @ torch.randn(3, 32).double()
     assert top_subspaces(flat, 3)[1].tolist() == [True, True]
     assert top_subspaces(flat, 4)[1].tolist() == [False, False]

@@ -129,7 +129,7 @@ def test_half_precision_is_raised():
     assert json.loads(json.dumps(found)) == found == measured(features.float(), *limits)
 
 
-def test_nothing_measured_is_said():
+def test_nothing_measured_is_refused():
     with pytest.raises(ValueError, match='nothing measured'):
         ValueRange().result()
     with pytest.raises(ValueError, match='nothing measured'):

@@ -1,4 +1,4 @@
-"""Curves of cumulated energy over tokens, by hand."""
+"""Curves of cumulative energy over tokens, by hand."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.token_shares import TokenShares, curve_report
@@ -39,7 +39,7 @@ def test_zero_tokens_of_all_batches_count():
     assert first.result()['zero_tokens'] == 4
 
 
-def test_no_energy_is_said():
+def test_tokens_without_energy_are_refused():
     shares = TokenShares()
     shares.update(torch.zeros(4, 3).double())
     with pytest.raises(ValueError, match='of 4 tokens, none has any energy'):

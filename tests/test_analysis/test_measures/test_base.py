@@ -1,4 +1,4 @@
-"""A measure that breaks the contract is named when it is defined or first used."""
+"""A measure that breaks the contract is refused when it is defined or first used."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures import BLOCKS, Block, Measure

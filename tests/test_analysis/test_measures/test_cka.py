@@ -1,4 +1,4 @@
-"""Which blocks are compared with which, and by what."""
+"""The blocks that CKA compares, and by which rows."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.linear_cka import LinearCKA

@@ -1,7 +1,7 @@
 """SEP curves as an image: its size, and each curve in its place."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.measures.sep import SOURCES, draw_training
+from mmvitkd.analysis.measures.sep import TRAINING_STYLES, draw_training
 from mmvitkd.analysis.plotting.figure import pixels
 
 import numpy as np
@@ -29,7 +29,7 @@ def sep_image(layers):
 def coloured(image, name):
     """Where an image has the colour of a source."""
     distance = np.abs(
-        image.astype(int) - np.round(255 * np.array(to_rgb(SOURCES[name]['color'])))
+        image.astype(int) - np.round(255 * np.array(to_rgb(TRAINING_STYLES[name]['color'])))
     )
     return distance.max(2) < 12
 

@@ -1,4 +1,4 @@
-"""What the figures of a report show: its numbers, at their places, beside their nulls."""
+"""The figures of a report show its numbers next to their nulls."""
 
 from math import acos, degrees, sqrt
 
@@ -131,12 +131,16 @@ def test_ranks_and_ratios_start_at_zero(blocks):
     assert list(figure.axes[0].lines[0].get_ydata()) == means
 
 
-def test_sep_beside_permutations_and_null(blocks):
+def test_sep_next_to_permutations_and_null(blocks):
     figure = draw_sep(blocks)
     above, below = figure.axes[2], figure.axes[5]
     sep = blocks['neck']['sep']
     size = len(sep['full']['curve'])
-    kinds = ('full', 'as it is'), ('permuted', 'channels permuted'), ('null', 'random tokens')
+    kinds = (
+        ('full', 'natural order'),
+        ('permuted', 'channels permuted'),
+        ('null', 'random tokens'),
+    )
     for (kind, label), rest in zip(kinds, below.lines, strict=True):
         curve = sep[kind]['curve']
         found = line(above, label)
@@ -150,7 +154,7 @@ def test_sep_beside_permutations_and_null(blocks):
     assert max(band) == pytest.approx(100 * highest)
 
 
-def test_sep_of_the_folded_spectrum_is_beside_its_own_null(blocks):
+def test_sep_of_the_folded_spectrum_is_next_to_its_own_null(blocks):
     sep = {kind: blocks['2']['sep'][kind] for kind in ('folded', 'null', 'null_folded')}
     figure = draw_sep({'2': {'sep': sep}})
     assert titles(figure)[0] == 'block 2, folded spectrum'
@@ -160,7 +164,7 @@ def test_sep_of_the_folded_spectrum_is_beside_its_own_null(blocks):
     assert draw_sep({'2': {'sep': {'permuted': blocks['2']['sep']['permuted']}}}) is None
 
 
-def test_sorted_energy_beside_random_tokens(blocks):
+def test_sorted_energy_next_to_random_tokens(blocks):
     (axes,) = draw_sorted_energy(blocks).axes
     energy = blocks['neck']['sorted_energy']
     found = line(axes, 'neck')
@@ -263,7 +267,7 @@ def test_there_is_room_for_the_highest_marker(blocks, draw):
         assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 1.05 * highest
 
 
-def test_a_histograms_word_is_not_crossed(blocks):
+def test_a_histograms_label_is_not_crossed(blocks):
     svd = {'0.99': {'p99': 30}, 'dimensions': {'0.99': [10, 20, 30]}}
     pca = {'0.99': {'p99': 60}, 'dimensions': {'0.99': [50, 55, 60]}}
     figure = draw_dimensions({'0': {'svd': svd, 'pca': pca}})
@@ -282,7 +286,7 @@ def test_overlaps_are_counted_in_whole_numbers(blocks):
     assert all(tick == int(tick) for tick in ticks)
 
 
-def test_rotation_beside_random_subspaces(blocks):
+def test_rotation_next_to_random_subspaces(blocks):
     figure = draw_rotation(blocks)
     above, below = figure.axes[2], figure.axes[5]
     rotation = blocks['neck']['rotation']
@@ -311,5 +315,5 @@ def test_rotation_beside_random_subspaces(blocks):
         draw_in_use,
     ],
 )
-def test_nothing_is_drawn_of_nothing(draw):
+def test_without_measurements_nothing_is_drawn(draw):
     assert draw({'0': {'num_tokens': 4}, '1': {'num_tokens': 4}}) is None

@@ -1,4 +1,4 @@
-"""Models over each other: each with its numbers, and the same colour everywhere."""
+"""Overlays of models: each with its numbers, and the same colour in every figure."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.energy import overlay_sorted_energy
@@ -89,7 +89,7 @@ def test_a_model_without_a_measure_leaves_the_others_their_colours(models):
     assert len(set(whole.values())) == 3
 
 
-def test_many_models_are_told_apart_by_colour_or_style(models):
+def test_many_models_differ_in_colour_or_style(models):
     many = {str(i): models['plain'] for i in range(15)}
     lines = curves(overlay_sorted_energy(many).axes[0])
     looks = {(line.get_color(), line.get_linestyle()) for line in lines.values()}
@@ -106,7 +106,7 @@ def test_no_legend_lies_on_the_sorted_energy(models):
 
 
 @pytest.mark.parametrize('draw', OVERLAYS)
-def test_nothing_is_drawn_of_nothing(draw):
+def test_without_measurements_nothing_is_drawn(draw):
     assert draw({'a': {'num_tokens': 4}, 'b': {'num_tokens': 4}}) is None
 
 

@@ -1,4 +1,4 @@
-"""report.md: its numbers are the report's, and it says what was wrong."""
+"""report.md has the numbers of the report, and names problems."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.shared_tables import PUBLISHED
@@ -69,7 +69,7 @@ def test_the_last_blocks_dimensions_at_every_share():
 
 
 @pytest.mark.parametrize('random', [False, True])
-def test_published_numbers_are_beside_those_of_a_pretrained_model(random):
+def test_published_numbers_are_next_to_those_of_a_pretrained_model(random):
     content = report(model='timm:cait_s24_224')
     content['random_weights'] = random
     text = report_text(content, ())
@@ -103,8 +103,8 @@ def test_what_was_left_out_is_named():
 def test_the_permutation_test_of_the_last_block():
     content = report()
     sep = content['blocks']['2']['sep']
-    header, _, *rows = table(report_text(content, ()), '| block 2 | as it is')
-    assert header == ['block 2', 'as it is', 'permuted', 'change', 'p']
+    header, _, *rows = table(report_text(content, ()), '| block 2 | natural order')
+    assert header == ['block 2', 'natural order', 'permuted', 'change', 'p']
     assert [row[0] for row in rows] == ['b50', 'b60', 'b70', 'b80', 'b90']
     change = sep['permuted']['change']['0.90']
     assert rows[-1][3] == '{mean:+.4f} [{low:+.4f}, {high:+.4f}]'.format(**change)

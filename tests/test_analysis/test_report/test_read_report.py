@@ -1,4 +1,4 @@
-"""Reports read back: by file or folder, and refused in a line."""
+"""Reports are read by file or folder, and invalid ones refused."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_a_report_that_is_not_there(tmp_path):
         ('{"model": "a"}', "found no 'num_images', wanted the report of a model"),
     ],
 )
-def test_what_is_no_report(write, content, wrong):
+def test_invalid_reports_are_refused(write, content, wrong):
     file = write(content)
     with pytest.raises(ValueError, match=f'^{file}: {wrong}'):
         read_report(file)

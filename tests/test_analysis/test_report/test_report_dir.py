@@ -29,7 +29,7 @@ def test_it_appears_whole(tmp_path):
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, OSError, ValueError])
 @pytest.mark.parametrize('before', [False, True])
-def test_nothing_of_it_after_an_error(tmp_path, error, before):
+def test_an_error_leaves_nothing(tmp_path, error, before):
     if before:
         write(tmp_path / 'out')
     with pytest.raises(error), new_folder(tmp_path / 'out', before) as folder:
@@ -64,7 +64,7 @@ def test_a_folder_of_other_files(tmp_path, content):
     if content is not None:
         (tmp_path / 'out' / 'report.json').write_text(content)
     for overwrite in (False, True):
-        with pytest.raises(FileExistsError, match=r'no report\.json of ours: wanted a new'):
+        with pytest.raises(FileExistsError, match=r'no report: wanted a new'):
             check_out(tmp_path / 'out', overwrite)
 
 

@@ -58,7 +58,7 @@ def stems(folder):
     return {path.stem for path in folder.iterdir()} if folder.exists() else set()
 
 
-def test_a_report_of_everything_gives_every_figure_and_table(tmp_path):
+def test_a_report_of_all_measures_gives_every_figure_and_table(tmp_path):
     content = report()
     write_report(content, tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {'tables', 'figures', 'report.md'}

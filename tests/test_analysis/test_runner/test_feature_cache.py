@@ -1,4 +1,4 @@
-"""Features that were put away come back as they were."""
+"""A cache returns features unchanged."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The bars of passes."""
+"""Progress bars of passes over images."""
 
 import io
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a monitor of layers leaves unchanged, and how often it runs what."""
+"""A layer monitor does not change the model, and runs the teacher only once."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The report's entries against measures fed by hand, however the features come."""
+"""The runner's entries equal those of measures fed by hand, within any memory limit."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.extractor import FeatureExtractor
@@ -124,7 +124,7 @@ def test_centred(source, batches, features):
             assert numbers(entry[name]) == approx(wanted[name]) and entry[name]['centered']
 
 
-def test_a_basis_of_one_half_judges_the_other(source, batches, features):
+def test_a_basis_of_one_half_is_evaluated_on_the_other(source, batches, features):
     fitted, judged = slice(0, None, 2), slice(1, None, 2)
     measured = run(source, batches(), ('pca', 'rotation', 'entropy'), held_out=True)
     for i, entry in measured.blocks.items():
@@ -156,7 +156,7 @@ LIMITS = {'memory': 2**30, 'second forward pass': 320 * 1024, 'spill': 320 * 102
 
 
 @pytest.mark.parametrize('where', LIMITS)
-def test_wherever_features_wait(where, source, batches, tmp_path):
+def test_wherever_features_are_kept(where, source, batches, tmp_path):
     wanted = run(source, batches())
     spill = str(tmp_path) if where == 'spill' else None
     found = run(source, batches(), memory_limit=LIMITS[where], spill=spill)

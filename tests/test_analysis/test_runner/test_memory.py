@@ -1,4 +1,4 @@
-"""How the memory limit is divided."""
+"""The memory limit is divided among passes, updates and kept features."""
 
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_what_measures_hold_is_counted(names, num_blocks, least):
 
 @pytest.mark.parametrize(('num_images', 'held'), [(100, '198 MiB'), (1000, '491 MiB')])
 def test_the_document_says_what_cait_takes(num_images, held):
-    with pytest.raises(KeyedValueError, match=rf'take {held} and 12\.7 MiB an image'):
+    with pytest.raises(KeyedValueError, match=rf'take {held} and 12\.7 MiB per image'):
         plan(9 * MIB, select_measures(['default'], 24), 24, num_images)
     document = (Path(__file__).parents[3] / 'docs' / 'analyses.md').read_text()
     assert held in document and '12.7 MiB' in document

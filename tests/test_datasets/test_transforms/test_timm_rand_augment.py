@@ -19,7 +19,7 @@ FILL = (124, 116, 104)
 
 
 def of_points(function):
-    """An operation on each value by itself."""
+    """An operation on single values."""
     return lambda image, m, sign: Image.fromarray(
         function(np.array(image, int), m).astype('u1')
     )

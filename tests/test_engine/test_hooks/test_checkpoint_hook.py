@@ -239,7 +239,7 @@ def test_a_separate_folder_for_checkpoints(make_runner, tmp_path, folder):
     assert _names(new.work_dir) == []
 
 
-def test_two_bests(make_runner, scalars):
+def test_two_best_metrics(make_runner, scalars):
     checkpoint = dict(
         save_best=['accuracy/top1', 'accuracy/top1_ema'], rule=['greater', 'greater']
     )

@@ -1,4 +1,4 @@
-"""A bad loss stops the run before it reaches a checkpoint."""
+"""A loss that is not finite stops the run before it affects a checkpoint."""
 
 import os
 from types import SimpleNamespace

@@ -88,8 +88,8 @@ def test_another_number_of_processes_is_logged(make_runner, monkeypatch):
     monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: said.append(text))
     make_runner(resume=path).train()
     assert [text for text in said if 'random states' in text] == [
-        'The checkpoint holds the random states of 4 processes, this run has 1: they are '
-        'seeded anew.'
+        'The checkpoint holds the random states of 4 processes, but this run has 1: they '
+        'are seeded anew.'
     ]
 
 

@@ -169,7 +169,7 @@ def test_the_numbers_are_those_of_the_final_weights(make):
     assert found['sep/pair_0/null_full_b90'] == pytest.approx(0.9, abs=0.07)
 
 
-def test_every_scalar_is_in_the_log_and_what_stays_the_same_once(make):
+def test_every_scalar_is_in_the_log_and_constants_only_once(make):
     runner = make(epochs=2)
     runner.train()
     text = log(runner)
@@ -303,7 +303,7 @@ def test_a_pipeline_that_draws_numbers_draws_the_same_and_disturbs_nothing(make)
     assert {**first, 'step': 0} == {**second, 'step': 0}
 
 
-def test_a_resumed_run_looks_at_the_teacher_again(make):
+def test_a_resumed_run_measures_the_teacher_again(make):
     runner = make()
     runner.train()
     path = f'{runner.work_dir}/epoch_1.pth'
@@ -380,7 +380,7 @@ def test_a_layer_that_is_not_there_is_refused_before_the_first_step(make):
         make(dict(layers=[40])).train()
 
 
-def test_what_cannot_be_measured_is_a_warning_and_no_end_of_the_run(make):
+def test_a_failed_measurement_is_a_warning(make):
     class Blank(BaseTeacher):
         def forward(self, images, data_samples):
             return {'pair_0': torch.zeros(len(images), 17, 32)}
@@ -394,7 +394,7 @@ def test_what_cannot_be_measured_is_a_warning_and_no_end_of_the_run(make):
     assert scalars(runner) == {}
 
 
-def test_pairs_of_logits_are_left_out_in_words(make):
+def test_pairs_of_logits_are_left_out_with_a_reason(make):
     model = distillation(
         pairs=None,
         pair_loss=None,
@@ -403,5 +403,8 @@ def test_pairs_of_logits_are_left_out_in_words(make):
     )
     runner = make(model=model)
     runner.train()
-    assert "SEPHook leaves kd out: blocks: what 'head' hands over" in log(runner)
+    assert (
+        "SEPHook leaves kd out: blocks: found no patch tokens in the output of 'head'"
+        in log(runner)
+    )
     assert 'sep/first/cka' in scalars(runner)[1]

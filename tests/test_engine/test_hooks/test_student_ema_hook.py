@@ -141,7 +141,7 @@ def test_both_are_validated(make_runner, scalars, model):
     assert logged['val/accuracy/top1_ema'] != logged['val/accuracy/top1']
 
 
-def test_metrics_that_are_no_scalars_are_kept_too(make_runner):
+def test_metrics_that_are_not_scalars_are_kept_too(make_runner):
     runner = make_runner(custom_hooks=[EMA])
     runner.train()
     assert runner.message_hub.get_info('val/accuracy/by_class').shape == (3,)

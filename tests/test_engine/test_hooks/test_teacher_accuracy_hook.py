@@ -19,7 +19,7 @@ IMAGES = 40
 
 
 def data(labels):
-    """Noise of which the teacher knows the label, if it is the argmax of its logits."""
+    """Noise images whose labels are the argmax of the teacher's logits."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (len(labels), 3, 32, 32), generator=generator)
     return [
@@ -113,7 +113,7 @@ def test_the_number_is_right(wrong, tmp_path, said):
     assert f'{100 * (IMAGES - wrong) / IMAGES:.2f} % of 40 images (chance: 20.00 %)' in text
 
 
-def test_few_images_are_no_reason_to_cry(tmp_path, said):
+def test_few_images_give_a_short_warning(tmp_path, said):
     """Of 4 images at 20 %, three standard deviations would be 80 % right."""
     listen, lines = said
     listen(runner(tmp_path, Names(), val=data(range(4)))).train()
@@ -124,7 +124,7 @@ def test_few_images_are_no_reason_to_cry(tmp_path, said):
     assert text.endswith('Too few images to tell it from chance.')
 
 
-def test_a_timm_student_says_its_classes_too(tmp_path, said):
+def test_a_timm_student_states_its_classes_too(tmp_path, said):
     listen, lines = said
     student = timm_vit(data_preprocessor=dict(PREPROCESSOR))
     run = runner(tmp_path, Names(), student=student, source='model.blocks.2')
@@ -141,7 +141,7 @@ def test_chance_level_cannot_be_missed(tmp_path, said):
     assert 'THE TEACHER IS AT CHANCE LEVEL' in text
 
 
-def test_a_real_teacher_is_asked_through_its_own_input(tmp_path, said):
+def test_a_real_teacher_gets_its_own_input(tmp_path, said):
     """Against the teacher run by hand on the same images, normalised its way."""
     listen, lines = said
     config = vit(WIDE_ARCH)

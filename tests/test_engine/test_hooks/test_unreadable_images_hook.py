@@ -23,7 +23,7 @@ def make_runner(world_size=1, resume=False):
 
 
 def batch(*marks):
-    """A batch of samples, of which None is as it was drawn."""
+    """A batch of samples; None is an image that was not replaced."""
     samples = []
     for mark in marks:
         sample = DataSample().set_gt_label(0)

@@ -62,7 +62,7 @@ def test_other_classes_need_another_data_set(root):
     del cfg.train_dataloader.dataset['metainfo']
     message = _message(ValueError, cfg)
     assert 'train_dataloader.dataset: data_root=' in message
-    assert 'found 2 class folders' in message and "MMPretrain's ImageNet takes 1000" in message
+    assert 'found 2 class folders' in message and "MMPretrain's ImageNet needs 1000" in message
     assert "type='mmvitkd.ImageFolder'" in message
     with pytest.raises(AssertionError, match=r'subfolders \(2\)'):
         DATASETS.build(cfg.train_dataloader.dataset)

@@ -141,8 +141,8 @@ def test_the_students_names_and_its_copies_are_as_without(graphs):
     assert not torch.equal(found, fast.eval()(images))
 
 
-def test_looks_at_inner_modules_see_them_after_compilation(graphs):
-    """A hook that is registered late is none to what was compiled before."""
+def test_hooks_on_inner_modules_run_after_compilation(graphs):
+    """Compiled code skips hooks that are registered later."""
     model = deterministic(compile_student=True)
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.0))
     model.train_step(batch(), wrapper)
@@ -162,7 +162,7 @@ def test_looks_at_inner_modules_see_them_after_compilation(graphs):
     assert model.training and model.student.backbone.training
 
 
-def test_a_look_in_the_midst_of_training_compiles_nothing(graphs):
+def test_an_isolated_evaluation_during_training_compiles_nothing(graphs):
     model = deterministic(**ALL)
     with isolated_eval(torch.device('cpu'), 0):
         model.eval()(torch.randn(3, 3, 32, 32))
@@ -244,7 +244,7 @@ def test_every_loss_takes_a_teacher_of_another_precision(precision, around):
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
-def test_when_distillation_is_stopped_the_teacher_rests():
+def test_when_distillation_is_stopped_the_teacher_does_not_run():
     model = deterministic()
     model.distillation_stopped = True
     model.teacher.start = None

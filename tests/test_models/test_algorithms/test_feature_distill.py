@@ -1,4 +1,4 @@
-"""FeatureDistill: a teacher outside the tree, records released, errors at build."""
+"""FeatureDistill: a teacher outside the module tree, released records, errors at build."""
 
 import copy
 import sys
@@ -252,7 +252,7 @@ def test_a_neck_that_would_drop_patches_fails_at_build():
     distill(architecture=student, pairs=[('neck.norm', 3)])
 
 
-def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
+def test_a_student_without_an_input_size_is_reported(monkeypatch):
     said = []
     module = sys.modules['mmvitkd.models.algorithms.dry_run']
     monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))
@@ -274,7 +274,7 @@ def test_a_student_that_does_not_say_its_size_is_said(monkeypatch):
         distill(architecture=student, teacher=teacher, **features)
 
 
-def test_widths_that_differ_are_said(monkeypatch):
+def test_widths_that_differ_are_reported(monkeypatch):
     said = []
     module = sys.modules['mmvitkd.models.algorithms.dry_run']
     monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))

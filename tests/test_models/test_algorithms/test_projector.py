@@ -298,7 +298,7 @@ def test_what_does_not_fit_fails_at_build(options, message, config):
         ),
     ],
 )
-def test_a_shorthand_that_does_not_fit_is_told_by_its_own_key(projector, message, config):
+def test_a_shorthand_that_does_not_fit_names_its_own_key(projector, message, config):
     config.model.distiller = None
     config.model.pairs, config.model.pair_loss = [(5, 5)], dict(type='mmvitkd.FeatureMSELoss')
     config.model.pair_projector = {'in_channels': 32, 'out_channels': 64, **projector}

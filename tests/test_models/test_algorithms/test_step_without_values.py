@@ -1,4 +1,4 @@
-"""A training step asks its device for no value, and waits for no copy to it."""
+"""A training step reads no value from its device, and waits for no copy to it."""
 
 import mmvitkd  # noqa: F401
 

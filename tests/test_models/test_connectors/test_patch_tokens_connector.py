@@ -1,4 +1,4 @@
-"""PatchTokens: what a loss is given of tokens and of maps."""
+"""PatchTokens: the input of a loss, from tokens and from maps."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.connectors import PatchTokens, TokensToMap

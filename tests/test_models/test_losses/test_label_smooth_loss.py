@@ -1,4 +1,4 @@
-"""Label smoothing is MMPretrain's to the bit, without a look at the labels."""
+"""Label smoothing is MMPretrain's to the bit, without reading the labels."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import LabelSmoothLoss

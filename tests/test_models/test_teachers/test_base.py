@@ -93,7 +93,7 @@ def test_it_is_shared_by_copies():
     assert copy.deepcopy(teacher) is teacher
 
 
-def test_a_live_teacher_tells_what_its_model_is_made_for():
+def test_a_live_teacher_states_what_its_model_is_made_for():
     teacher = make_teacher(timm_vit(), allow_random=True)
     assert teacher.name == 'TimmClassifier'
     assert teacher.input_size == (32, 32) and teacher.num_classes == 5

@@ -136,7 +136,7 @@ def test_a_folder_that_timm_saved_for_the_hub(tmp_path):
 
 @pytest.fixture
 def config_file(tmp_path):
-    """An MMPretrain config that says its preprocessor beside the model."""
+    """An MMPretrain config with its preprocessor next to the model."""
     model = vit(WIDE_ARCH)
     preprocessor = dict(model.pop('data_preprocessor'), mean=[127.5] * 3, std=[127.5] * 3)
     path = tmp_path / 'config.py'
@@ -222,7 +222,7 @@ def test_a_student_of_an_earlier_distillation(tmp_path):
 
 
 def test_swin_stages_of_timm(images):
-    """Its stages hand over maps with channels last; the second is 8 x 8, 32 wide."""
+    """Its stages return maps with channels last; the second is 8 x 8, 32 wide."""
     teacher = dict(type='timm:swin_tiny_patch4_window7_224', **SWIN)
     model = distill(teacher, pair=(2, 1), allow_random_teacher=True)
     stages = model.teacher.model.model
@@ -251,7 +251,7 @@ MMPRETRAIN_SWIN = dict(
 
 @pytest.mark.parametrize('stage', [0, 2, 3])
 def test_swin_stages_of_mmpretrain(stage, images):
-    """A stage returns tokens and their grid: that of its own output."""
+    """A stage returns tokens and the grid of its own output."""
     config = copy.deepcopy(MMPRETRAIN_SWIN)
     config['backbone']['out_indices'] = (stage,)
     config['backbone']['norm_cfg'] = None  # as recorded: without the output's norm

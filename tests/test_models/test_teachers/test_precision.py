@@ -1,4 +1,4 @@
-"""The teacher's precision is its own: numbers close to float32's, and float32 returned."""
+"""The teacher has a precision of its own, close to float32, and returns float32."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
@@ -30,7 +30,7 @@ def teacher(model, sources, precision=None, kind='ModuleOutputs'):
     return Teacher(model, RecorderManager(recorders), precision=precision)
 
 
-def test_bf16_is_close_and_float32_is_handed_over():
+def test_bf16_is_close_and_float32_is_returned():
     model, images = realistic(timm_vit()), torch.randn(8, 3, 32, 32)
     sources = [*BLOCKS, 'model.blocks.3.attn.qkv', '']
     wanted = teacher(model, sources)(images)
@@ -73,7 +73,7 @@ def test_left_to_the_surroundings_the_type_is_as_it_comes():
     assert found['model.blocks.0.attn.qkv'].dtype == torch.bfloat16
 
 
-def test_tuples_are_handed_over_in_float32_too():
+def test_tuples_are_returned_in_float32_too():
     made = teacher(realistic(timm_vit()), ['model.blocks.0.mlp.fc2'], 'bf16', 'ModuleInputs')
     for _ in range(2):
         found = made(torch.randn(2, 3, 32, 32))

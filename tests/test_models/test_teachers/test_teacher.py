@@ -209,7 +209,7 @@ def test_the_same_normalisation_is_no_work():
     assert model.renormalize(images) is images
 
 
-def test_no_normalisation_stated_is_said(monkeypatch):
+def test_a_missing_normalisation_is_reported(monkeypatch):
     said = []
     module = sys.modules['mmvitkd.models.teachers.teacher']
     monkeypatch.setattr(module, 'print_log', lambda text, **_: said.append(text))

@@ -1,4 +1,4 @@
-"""Compiled teachers: few graphs, none broken, every recorder heard, the same numbers."""
+"""Compiled teachers: few graphs, no breaks, every recorder called, the same numbers."""
 
 import sys
 
@@ -53,7 +53,7 @@ def same(eager, compiled, batch):
 def test_blocks_that_are_alike_are_compiled_once(graphs):
     eager, compiled = pair(timm_vit(), 'model.blocks.1', 'model.blocks.2')
     same(eager, compiled, 4)
-    assert graphs.count == 0  # the first pass is a look around
+    assert graphs.count == 0  # the first pass runs eagerly
     found = []
     for batch in (4, 4, 3, 4, 3, 1):
         same(eager, compiled, batch)
@@ -63,7 +63,7 @@ def test_blocks_that_are_alike_are_compiled_once(graphs):
 
 
 @pytest.mark.parametrize('stop_early', [True, False])
-def test_recorders_within_blocks_are_heard(graphs, stop_early):
+def test_recorders_within_blocks_are_called(graphs, stop_early):
     """Sharing a function, they would run what was compiled for the first block."""
     sources = 'model.blocks.1.attn', 'model.blocks.2.attn', 'model.blocks.0'
     eager, compiled = pair(timm_vit(), *sources, stop_early=stop_early)
@@ -140,7 +140,7 @@ def test_what_has_no_known_blocks_is_compiled_as_a_whole(graphs):
     assert graphs.breaks == {}
 
 
-def test_a_look_at_the_logits_compiles_nothing(graphs):
+def test_reading_the_logits_compiles_nothing(graphs):
     eager, compiled = pair(timm_vit(), 'model.blocks.1')
     images = torch.randn(3, 3, 32, 32)
     torch.testing.assert_close(compiled.logits(images), eager.logits(images))
@@ -162,7 +162,7 @@ def test_recorders_that_replace_code_are_refused(kind, source):
         pair(timm_vit(), source, kind=kind)
 
 
-def test_numbers_of_numpy_were_there():
-    """What compile_student turns into Python's."""
+def test_mmpretrains_drop_path_rates_are_numpy_floats():
+    """compile_student converts them to Python floats."""
     layers = MODELS.build(vit(drop_path_rate=0.3)).backbone.layers
     assert isinstance(layers[1].ffn.dropout_layer.drop_prob, np.floating)

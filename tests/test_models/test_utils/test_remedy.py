@@ -1,4 +1,4 @@
-"""What the remedies in a student announce, by the names of its modules."""
+"""The remedies of a student are found by the names of its modules."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.utils.remedy import distilled_features, remedies_of, widened_modules

@@ -297,7 +297,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_bad_input_is_told_in_a_line(kind, analyze, config, images, tmp_path):
+def test_bad_input_ends_in_one_line(kind, analyze, config, images, tmp_path):
     (model, *options), part = broken(kind, images, tmp_path)
     if model == 'ours':
         model, _ = config('ours')

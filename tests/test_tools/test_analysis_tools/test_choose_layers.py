@@ -42,7 +42,7 @@ def choose(tmp_path, monkeypatch, capsys):
 
 
 def pairs(printed):
-    """What a config that holds the snippet gets."""
+    """The pairs in a config that contains the snippet."""
     return eval(f'dict({printed})')['pairs']
 
 

@@ -108,7 +108,7 @@ def test_the_same_role_of_models_and_another_block(compare, no_figures):
     assert [each['block'] for each in content['compared'].values()] == ['0', '0']
 
 
-def test_what_was_not_measured_alike_is_said(compare, folder, no_figures):
+def test_what_was_not_measured_alike_is_reported(compare, folder, no_figures):
     text, _, _ = compare('teacher', 'plain')
     assert 'Not measured alike' not in text
     other = report(num_images=5, num_tokens=9)
@@ -130,7 +130,7 @@ def test_what_was_not_measured_alike_is_said(compare, folder, no_figures):
         ('seed', (1, 2)),
     ],
 )
-def test_settings_that_differ_are_said(compare, folder, no_figures, key, values):
+def test_settings_that_differ_are_reported(compare, folder, no_figures, key, values):
     for name, value in zip(KEPT, values, strict=True):
         content = report(blocks=('0', '1'))
         content['settings'][key] = value
@@ -140,7 +140,7 @@ def test_settings_that_differ_are_said(compare, folder, no_figures, key, values)
     assert f'{said}{values[1]}).**' in text
 
 
-def test_settings_that_matter_to_nothing_or_are_unknown_are_not(compare, folder, no_figures):
+def test_settings_without_effect_or_unknown_are_not_reported(compare, folder, no_figures):
     for name, seed in zip(KEPT, (1, 2), strict=True):
         content = report(blocks=('0', '1'))
         content['settings'] |= dict(seed=seed, centered=bool(seed - 1), device=f'cuda:{seed}')
@@ -279,7 +279,7 @@ def test_the_report_of_a_model_is_never_replaced(compare, folder):
         ),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_a_line(compare, folder, words, wrong):
+def test_what_cannot_be_compared_ends_in_one_line(compare, folder, words, wrong):
     bad = report()
     del bad['blocks']['1']['svd']['curve']
     write(folder / 'bad', bad)

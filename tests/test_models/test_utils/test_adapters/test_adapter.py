@@ -1,4 +1,4 @@
-"""What adapters say of models, against the models' own outputs."""
+"""Adapters describe models as their own outputs do."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.utils.adapters import Adapter, adapter_for
