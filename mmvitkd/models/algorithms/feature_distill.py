@@ -15,7 +15,7 @@ from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
 from ..students import Initialization, narrow_start
 from ..teachers import BaseTeacher, make_teacher
-from ..teachers.base import check_names
+from ..teachers.base_teacher import check_names
 from ..teachers.options import check_options
 from ..utils.adapters import adapter_for
 from ..utils.distiller_checks import check_extra_tokens, check_mappings, check_sources

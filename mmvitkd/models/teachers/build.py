@@ -7,7 +7,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from ...utils.errors import KeyedValueError
-from .base import BaseTeacher, check_teacher
+from .base_teacher import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config
 from .teacher import Teacher
