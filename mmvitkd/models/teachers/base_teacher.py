@@ -7,8 +7,10 @@ from mmpretrain.structures import DataSample
 from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
+from ...suggestions import close_names
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
+from ..utils.distiller_checks import PAIR
 from ..utils.features import Grid
 from ..utils.normalization import Normalization
 
@@ -49,13 +51,29 @@ class BaseTeacher:
     ) -> None:
         """Learn what is wanted; called once, before anything is computed.
 
+        This one checks the names in ``pairs``: where the teacher states ``blocks``, they must
+        be among them. A teacher that overrides it may accept other names.
+
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
                 ``recorders.recorders`` are those of the tensors to hand over, and each
                 recorder's ``source`` is what the config says of it: of ``pairs``, the block's
                 or module's name.
             data_preprocessor: What normalises the images: the student's preprocessor.
+
+        Raises:
+            ValueError: If a pair names what is none of ``blocks``.
         """
+        for name, recorder in recorders.recorders.items():
+            if not name.startswith(PAIR) or not self.blocks or recorder.source in self.blocks:
+                continue
+            key = f'pairs[{name.removeprefix(PAIR)}][1]'
+            close = close_names(recorder.source, self.blocks) or self.blocks
+            raise KeyedValueError(
+                f'{{{key}}}: {recorder.source!r} is no block of {type(self).__name__}. '
+                f'Close to it: {listed(close)}.',
+                key,
+            )
 
     def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
         """Compute, or look up, the tensors of a batch.
@@ -189,8 +207,7 @@ def check_names(teacher: BaseTeacher, outputs: Mapping[str, Any], names: Sequenc
     missing = [name for name in names if name not in outputs]
     if missing:
         raise KeyedValueError(
-            f'{{teacher}}: {type(teacher).__name__} handed over '
-            f'{", ".join(map(repr, outputs)) or "nothing"}, wanted '
-            f'{", ".join(map(repr, names))}.',
+            f'{{teacher}}: {type(teacher).__name__} lacks {", ".join(map(repr, missing))}; '
+            f'it handed over {", ".join(map(repr, outputs)) or "nothing"}.',
             'teacher',
         )
