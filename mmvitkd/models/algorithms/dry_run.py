@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from ...utils.errors import KeyedError
+from ...utils.errors import KeyedError, KeyedValueError
 from ..connectors import ProjectorConnector
 from ..teachers import BaseTeacher
 from ..utils.adapters import input_size_of
@@ -49,15 +49,15 @@ def dry_run(algorithm: Any) -> None:
     records = algorithm.records(blank, [DataSample().set_gt_label(0)], dry_run=True)
     with torch.no_grad(), records:
         for name, mapping in distiller.loss_forward_mappings.items():
-            key = f"distiller.loss_forward_mappings['{name}']"
             try:
                 arguments = {k: _record(distiller, r) for k, r in mapping.items()}
                 _check_projectors(distiller, mapping, arguments)
                 _check_shapes(name, arguments)
-                distiller.distill_losses[name](**arguments)
+                _check_loss(distiller.distill_losses[name], arguments)
             except Exception as error:
                 raise ValueError(
-                    f'{key} does not work for one image of {size[0]} x {size[1]}: {error}'
+                    f'{_loss_key(name)} does not work for one image of {size[0]} x {size[1]}: '
+                    f'{error}'
                 ) from error
     algorithm.train(training)
 
@@ -72,14 +72,24 @@ def _run_teacher(teacher: BaseTeacher, blank: Tensor) -> None:
             logger='current',
         )
     try:
-        teacher.dry_run(blank)
+        found = teacher.dry_run(blank)
     except KeyedError:
         raise
     except Exception as error:
+        kind = type(teacher)
+        looks_up = kind.forward is not BaseTeacher.forward
+        hint = ' A teacher that needs the data samples overrides dry_run.'
         raise ValueError(
             f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
             f'{blank.dtype}: {error}'
+            f'{hint if looks_up and kind.dry_run is BaseTeacher.dry_run else ""}'
         ) from error
+    if not isinstance(found, Mapping):
+        raise KeyedValueError(
+            f'{{teacher}}: {type(teacher).__name__}.dry_run returned a '
+            f'{type(found).__name__}, wanted a dict of tensors by name.',
+            'teacher',
+        )
 
 
 def _run_student(student: Any, blank: Tensor) -> None:
@@ -102,9 +112,7 @@ def _record(distiller: Any, record: Mapping[str, Any]) -> Any:
     except Exception as error:
         if not record.get('connector'):
             raise
-        raise ValueError(
-            f'{_connector_key(distiller, record["connector"])}: {error}'
-        ) from error
+        raise ValueError(f'{_connector_key(distiller, record)}: {error}') from error
 
 
 def _check_projectors(
@@ -122,20 +130,49 @@ def _check_projectors(
             width = _width(value)
             if width not in (None, connector.out_channels):
                 raise ValueError(
-                    f'{_connector_key(distiller, name)}.out_channels={connector.out_channels}, '
-                    f'but {other} is {width} wide'
+                    f'{_connector_key(distiller, record)}.out_channels='
+                    f'{connector.out_channels}, but {other} is {width} wide'
                 )
 
 
-def _connector_key(distiller: Any, name: str) -> str:
-    """Return the key of a connector in a config."""
-    if not name.startswith(PAIR) or not isinstance(
-        distiller.connectors[name], ProjectorConnector
-    ):
+def _check_loss(loss: Any, arguments: dict[str, Any]) -> None:
+    """Compute a loss; refuse one that is no scalar."""
+    try:
+        found = loss(**arguments)
+    except (AttributeError, TypeError) as error:
+        if not any(isinstance(given, Features) for given in arguments.values()):
+            raise
+        raise TypeError(
+            f'{error}. A pair hands a loss Features, not tensors: bring both to one shape with '
+            '`align(preds_S, preds_T)` of mmvitkd.models.losses, or use `.tokens` (B, N, C) or '
+            '`.to_map()` (B, C, H, W).'
+        ) from error
+    for value in found if isinstance(found, list) else [found]:
+        if not isinstance(value, Tensor) or value.dim():
+            given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise ValueError(
+                f'{type(loss).__name__}.forward returned {given}, wanted a scalar tensor'
+            )
+
+
+def _loss_key(name: str) -> str:
+    """Return the key of a loss in a config."""
+    pair = name.removeprefix(f'loss_{PAIR}')
+    if pair == name:
+        return f"distiller.loss_forward_mappings['{name}']"
+    return f'pairs[{pair}] with pair_loss'
+
+
+def _connector_key(distiller: Any, record: Mapping[str, Any]) -> str:
+    """Return the key of a record's connector in a config; of a pair, what it is made from."""
+    name = record['connector']
+    if not name.startswith(PAIR):
         return f"distiller.connectors['{name}']"
-    if name.endswith('_T'):
-        return "pair_projector.out_channels, the teacher's width"
-    return 'pair_projector'
+    if not isinstance(distiller.connectors[name], ProjectorConnector):
+        return f"the {'student' if record['from_student'] else 'teacher'}'s feature"
+    if record['from_student']:
+        return 'pair_projector'
+    return "pair_projector.out_channels, the teacher's width"
 
 
 def _width(value: Any) -> int | None:

@@ -1,8 +1,9 @@
 """Distil a student from a frozen teacher, with MMRazor's distiller."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -13,12 +14,20 @@ from torch import Tensor, nn
 
 from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
+from ...suggestions import did_you_mean
+from ...utils.errors import KeyedValueError
 from ..students import Initialization, narrow_start
 from ..teachers import BaseTeacher, make_teacher
-from ..teachers.base import check_names
+from ..teachers.base_teacher import check_names
 from ..teachers.options import check_options
 from ..utils.adapters import adapter_for
-from ..utils.distiller_checks import check_extra_tokens, check_mappings, check_sources
+from ..utils.distiller_checks import (
+    check_connectors,
+    check_extra_tokens,
+    check_losses,
+    check_mappings,
+    check_sources,
+)
 from .delivery_checks import compile_student_of, options_with_deliveries
 from .distiller import build_distiller
 from .dry_run import dry_run
@@ -60,6 +69,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             :func:`~mmvitkd.models.utils.compilation.compile_student`.
         channels_last: Whether both models and their images are laid out in memory with their
             channels last.
+        unknown: Refused, each by its name.
 
     Raises:
         FileNotFoundError: If ``teacher_ckpt`` or ``student_ckpt`` does not exist.
@@ -83,7 +93,9 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         teacher_options: dict[str, Any] | None = None,
         compile_student: bool = False,
         channels_last: bool = False,
+        **unknown: Any,
     ) -> None:
+        _refuse_unknown(unknown)
         if isinstance(architecture, dict) and data_preprocessor is not None:
             # The student owns the preprocessor, and the algorithm shares it.
             architecture = {'data_preprocessor': data_preprocessor, **architecture}
@@ -113,6 +125,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)
+        check_losses(distiller)
+        check_connectors(distiller)
         check_extra_tokens(self.student)
         self.distiller = build_distiller(distiller)
         check_sources(
@@ -238,6 +252,13 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         if self.teacher is not None:
             self.teacher.apply(fn)
         return self
+
+
+def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
+    for name in arguments:
+        close = did_you_mean(name, signature(FeatureDistill).parameters)
+        message = f'{{model.{name}}}: FeatureDistill takes no such argument{close}'
+        raise KeyedValueError(message, f'model.{name}')
 
 
 def _check_switches(**switches: Any) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 import torch
 
 from ...registry import MODELS
-from ..utils.distiller_checks import PAIR
+from ...utils.errors import KeyedValueError
+from ..utils.config_checks import registered_type, takes_argument, type_name
+from ..utils.distiller_checks import PAIR, SCOPE
 from ..utils.features import Grid
 
 Pair = tuple[int | str, int | str]
@@ -61,10 +63,8 @@ def expand_pairs(
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
         raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
-    total = loss.get('loss_weight', 1.0)
-    if isinstance(total, bool) or not isinstance(total, int | float):
-        raise ValueError(f'pair_loss.loss_weight={total!r}: wanted one number for all pairs.')
-    weight = total / max(len(pairs), 1)
+    scope = config.get('_scope_', SCOPE)
+    loss = _loss_of_each(loss, len(pairs), scope)
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ValueError(
@@ -77,13 +77,13 @@ def expand_pairs(
             _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
         layouts = _layout(student, sources[0]), _layout(teacher, sources[1])
-        connectors = _connectors(pair_name, layouts, projector)
+        connectors = _connectors(pair_name, layouts, projector, scope)
         names = list(connectors)
         additions = dict(
             student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
             teacher_recorders={pair_name: dict(type='ModuleOutputs', source=sources[1])},
             connectors=connectors,
-            distill_losses={loss_name: {**loss, 'loss_weight': weight}},
+            distill_losses={loss_name: dict(loss)},
             loss_forward_mappings={
                 loss_name: dict(
                     preds_S=dict(recorder=pair_name, from_student=True, connector=names[0]),
@@ -97,6 +97,24 @@ def expand_pairs(
                 raise ValueError(f'distiller.{key}: pairs needs the name {taken.pop()!r}.')
             config[key].update(addition)
     return config
+
+
+def _loss_of_each(given: Mapping[str, Any], count: int, scope: str) -> dict[str, Any]:
+    """Return the config of the loss of one pair, with its share of the weight."""
+    kind = registered_type(given, 'pair_loss', scope)
+    whole = given.get('loss_weight', 1.0)
+    if isinstance(whole, bool) or not isinstance(whole, int | float):
+        raise ValueError(f'pair_loss.loss_weight={whole!r}: wanted one number for all pairs.')
+    weight = whole / max(count, 1)
+    if takes_argument(kind, 'loss_weight'):
+        return {**given, 'loss_weight': weight}
+    if weight != 1 or 'loss_weight' in given:
+        raise KeyedValueError(
+            f'{{pair_loss}}: {type_name(kind)} takes no argument loss_weight, which gives '
+            f'each of {count} pairs its weight, {weight:g}.',
+            'pair_loss',
+        )
+    return dict(given)
 
 
 def _layout(model: Layers, source: str) -> dict[str, Any]:
@@ -119,11 +137,12 @@ def _connectors(
     pair_name: str,
     layouts: tuple[dict[str, Any], dict[str, Any]],
     projector: Mapping[str, Any] | None,
+    scope: str,
 ) -> dict[str, dict[str, Any]]:
     """Return one connector for both sides, or one for each if they differ."""
     student, teacher = (dict(type='mmvitkd.PatchTokens', **layout) for layout in layouts)
     if projector is not None:
-        config, width = _projector(projector)
+        config, width = _projector(projector, scope)
         student = {**layouts[0], **config}
         if config.get('norm', 'BN') == 'BN':
             teacher.update(type='mmvitkd.ProjectorConnector', in_channels=width)
@@ -132,7 +151,7 @@ def _connectors(
     return {f'{pair_name}_S': student, f'{pair_name}_T': teacher}
 
 
-def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+def _projector(given: Mapping[str, Any], scope: str) -> tuple[dict[str, Any], int]:
     """Return the student's projector and the teacher's width."""
     if not isinstance(given, Mapping):
         raise ValueError(f'pair_projector={given!r}: wanted dict(in_channels=, out_channels=).')
@@ -144,9 +163,10 @@ def _projector(given: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
                 f"{'student' if key == 'in_channels' else 'teacher'}'s feature."
             )
     config = {'type': 'mmvitkd.ProjectorConnector', **given}
+    registered_type(config, 'pair_projector', scope)
     try:
         with torch.device('meta'):  # to check it, without drawing weights
-            MODELS.build(dict(config))
+            MODELS.build({'_scope_': scope, **config})
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f'pair_projector={dict(given)!r}: {error}') from error
     return config, given['out_channels']
@@ -162,7 +182,11 @@ def _source(layer: int | str, model: Layers, key: str, role: str) -> str:
         )
     blocks, kind = model.blocks, model.name
     if not blocks:
-        raise ValueError(f'{key}={layer}: the blocks of {kind} are not known; name the module.')
+        own = ' or the tensor, or set `blocks` in a teacher of your own'
+        raise ValueError(
+            f'{key}={layer}: the blocks of {kind} are not known; name the '
+            f'module{own if role == "teacher" else ""}.'
+        )
     if not 0 <= layer < len(blocks):
         raise ValueError(
             f'{key}={layer}: the {role} ({kind}) has {len(blocks)} blocks or stages, '

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from mmrazor.models.architectures.connectors.base_connector import BaseConnector
 from torch import Tensor
 
 from ...registry import MODELS
-from ..utils.features import check_grid, to_features
+from .patch_tokens_connector import PatchTokens
 
 
 @MODELS.register_module()
-class TokensToMap(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
+class TokensToMap(PatchTokens):
     """Lay out tokens (B, E + N, C) as a map (B, C, H, W), N = H x W, without copying.
 
     For losses that take maps, such as MMRazor's; ours take
@@ -28,14 +27,6 @@ class TokensToMap(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
         ValueError: If ``grid`` is not one or two positive ints.
     """
 
-    def __init__(
-        self,
-        grid: int | tuple[int, int] | None = None,
-        num_extra_tokens: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.grid, self.num_extra_tokens = check_grid(grid), num_extra_tokens
-
     def forward_train(self, feature: Any) -> Tensor:
         """Drop the extra tokens and lay out the rest, row by row.
 
@@ -49,4 +40,4 @@ class TokensToMap(BaseConnector):  # type: ignore[misc]  # MMRazor is untyped
         Raises:
             ValueError: If ``feature`` is none of these, or the grid does not fit it.
         """
-        return to_features(feature, self.grid, self.num_extra_tokens).to_map()
+        return super().forward_train(feature).to_map()

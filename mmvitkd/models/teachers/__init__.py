@@ -1,6 +1,6 @@
 """Teachers: a batch in, named tensors out."""
 
-from .base import BaseTeacher
+from .base_teacher import BaseTeacher
 from .build import build_teacher, make_teacher
 from .teacher import Teacher
 

@@ -7,7 +7,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from ...utils.errors import KeyedValueError
-from .base import BaseTeacher, check_teacher
+from ..utils.config_checks import check_config
+from .base_teacher import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config
 from .teacher import Teacher
@@ -90,6 +91,7 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
     config = teacher_config(teacher, allow_random)
     if checkpoint and config.get('pretrained'):
         config['pretrained'] = False  # timm would download it first
+    check_config(config, 'teacher')
     try:
         built = MODELS.build(config)
     except Exception as error:

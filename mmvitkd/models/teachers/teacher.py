@@ -16,7 +16,7 @@ from ..utils.compilation import check_recorders_compile, compile_blocks
 from ..utils.cost import Cost, macs_of, num_parameters
 from ..utils.distiller_checks import check_sources
 from ..utils.normalization import Renormalize, normalization_by
-from .base import BaseTeacher, Samples
+from .base_teacher import BaseTeacher, Samples
 from .cuda_stream import CudaStream
 from .early_stop import Stop, find_stop, recorded_modules, stop_after
 from .options import RENAMED, check_options

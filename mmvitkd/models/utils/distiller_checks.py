@@ -1,6 +1,7 @@
 """Check a distiller's config before the first forward pass: what it names must exist."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mmrazor.models.task_modules import RecorderManager
@@ -11,9 +12,12 @@ from mmrazor.models.task_modules.recorder import (
 from torch import nn
 
 from ...suggestions import close_names
+from .config_checks import check_call, check_config, type_name
 
 # The recorders that `pairs` expands to are called this and the pair's number.
 PAIR = 'pair_'
+# Where MMRazor looks for the types of a distiller.
+SCOPE = 'mmrazor'
 
 
 def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: str) -> None:
@@ -48,8 +52,7 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
 def check_mappings(distiller: Mapping[str, Any]) -> None:
     """Check that every loss mapping names a loss, recorders and connectors that exist.
 
-    Every loss must have a mapping, and every connector a loss, without which it would get no
-    gradient.
+    Every loss must have a mapping.
 
     Args:
         distiller: The config of a ``ConfigurableDistiller``.
@@ -79,6 +82,43 @@ def check_mappings(distiller: Mapping[str, Any]) -> None:
             f"distiller.distill_losses['{loss}']",
             'loss_forward_mappings',
         )
+
+
+def check_losses(distiller: Mapping[str, Any]) -> None:
+    """Check the losses' types and arguments, and that ``forward`` takes what is mapped.
+
+    Args:
+        distiller: The config of a ``ConfigurableDistiller``.
+
+    Raises:
+        KeyedValueError: Names the key, what was found and what there is.
+    """
+    scope = distiller.get('_scope_', SCOPE)
+    mappings = distiller.get('loss_forward_mappings') or {}
+    for name, loss in (distiller.get('distill_losses') or {}).items():
+        of_pair = name.startswith(f'loss_{PAIR}')
+        key = 'pair_loss' if of_pair else f"distiller.distill_losses['{name}']"
+        kind = check_config(loss, key, scope)
+        if name in mappings and hasattr(kind, 'forward'):
+            key = key if of_pair else f"distiller.loss_forward_mappings['{name}']"
+            forward = partial(kind.forward, None)  # without self
+            check_call(forward, mappings[name], key, f'{type_name(kind)}.forward')
+
+
+def check_connectors(distiller: Mapping[str, Any]) -> None:
+    """Check the connectors' types and arguments, and that a loss uses each of them.
+
+    Args:
+        distiller: The config of a ``ConfigurableDistiller``.
+
+    Raises:
+        ValueError: Names the connector; an unused one would get no gradient.
+    """
+    scope = distiller.get('_scope_', SCOPE)
+    connectors = distiller.get('connectors') or {}
+    for name, given in connectors.items():
+        for connector in given if isinstance(given, list) else [given]:
+            check_config(connector, f"distiller.connectors['{name}']", scope)
     mappings = (distiller.get('loss_forward_mappings') or {}).values()
     used = {record.get('connector') for mapping in mappings for record in mapping.values()}
     for connector in connectors:

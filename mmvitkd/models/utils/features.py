@@ -77,9 +77,9 @@ def to_features(
     if extra != wanted if wanted is not None else not 0 <= extra <= MAX_EXTRA:
         raise ValueError(
             f'grid={(height, width)} has {height * width} places, which does not fit the '
-            f'{output.shape[1]} tokens of {tuple(output.shape)}: '
-            f'{f"0 to {MAX_EXTRA}" if wanted is None else wanted} extra tokens may '
-            'precede the patches (num_extra_tokens)'
+            f'{output.shape[1]} tokens of {tuple(output.shape)}: wanted '
+            f'{f"0 to {MAX_EXTRA}" if wanted is None else wanted} extra '
+            f'token{"" if wanted == 1 else "s"} before the patches (num_extra_tokens)'
         )
     return Features(output[:, extra:], (height, width))
 

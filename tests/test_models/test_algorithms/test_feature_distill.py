@@ -228,7 +228,7 @@ def mapping(**changes):
         ),
         (
             dict(distiller=mapping(pred_S=dict(recorder='logits', from_student=True))),
-            'distiller: pred_S is not in the signature of KLDivergence forward',
+            r"loss_forward_mappings\['loss_kd'\]: KLDivergence\.forward .*'pred_S'.* preds_S",
         ),
         (
             dict(teacher={**timm_vit(), 'in_chans': 1}),

@@ -5,6 +5,7 @@ import copy
 import mmvitkd  # noqa: F401
 from mmvitkd.models import BaseTeacher
 from mmvitkd.models.teachers import build_teacher, make_teacher
+from mmvitkd.registry import MODELS as REGISTRY
 
 import pytest
 import torch
@@ -25,16 +26,14 @@ class Constant(BaseTeacher):
 
 
 def distillation(teacher, **kwargs):
-    return MODELS.build(
-        dict(
-            type='mmvitkd.FeatureDistill',
-            architecture=vit(),
-            teacher=teacher,
-            pairs=[(2, 'any')],
-            pair_loss=dict(type='mmvitkd.FeatureMSELoss'),
-            **kwargs,
-        )
+    defaults = dict(
+        type='mmvitkd.FeatureDistill',
+        architecture=vit(),
+        teacher=teacher,
+        pairs=[(2, 'any')],
+        pair_loss=dict(type='mmvitkd.FeatureMSELoss'),
     )
+    return MODELS.build({**defaults, **kwargs})
 
 
 class NoForward(BaseTeacher):
@@ -48,6 +47,30 @@ class ModuleToo(Constant, torch.nn.Module):
         torch.nn.Module.__init__(self)
 
 
+@REGISTRY.register_module()
+class LooksUp(BaseTeacher):
+    """Needs the samples, and has no dry run."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def forward(self, images, data_samples):
+        return [sample.gt_label for sample in data_samples]
+
+
+class NoDryRun(Constant):
+    """Forgets to return something."""
+
+    def dry_run(self, images):
+        pass
+
+
+class Blocks(Constant):
+    """States its blocks."""
+
+    blocks = ('a', 'b')
+
+
 ONE = torch.zeros(1, 17, 16)
 
 
@@ -58,15 +81,54 @@ ONE = torch.zeros(1, 17, 16)
         (ModuleToo(), r'^teacher: ModuleToo is an nn\.Module too'),
         (3, r'^teacher: found a int, wanted a model \(nn\.Module\) or a subclass of .*Base'),
         (Constant([ONE]), r'^teacher: Constant\.forward returned a list, wanted a dict'),
-        (Constant(dict(a=ONE)), r"^teacher: Constant returned 'a', wanted 'pair_0'"),
+        (Constant(dict(a=ONE)), r"^teacher: Constant lacks 'pair_0'; .* 'a'"),
         (Constant(dict(pair_0=3)), r"^teacher: Constant returned int as 'pair_0'"),
         (Constant(dict(pair_0=torch.zeros(4, 17, 16))), r'returned \(4, 17, 16\).* batch, 1'),
-        (Constant(dict(pair_0=torch.zeros(1, 23, 16))), r"loss_pair_0'\] .* token grid"),
+        (
+            Constant(dict(pair_0=torch.zeros(1, 23, 16))),
+            r"pairs\[0\] .* teacher's feature.* grid",
+        ),
     ],
 )
 def test_at_build(teacher, message):
     with pytest.raises(ValueError, match=message):
         distillation(teacher)
+
+
+@pytest.mark.parametrize(
+    ('teacher', 'message'),
+    [
+        (dict(type='mmvitkd.LookedUp', folder='x'), r'^teacher: .*mmvitkd\.LooksUp'),
+        (dict(type='LooksUp', folder='x'), r"^teacher: type='LooksUp' .*mmvitkd\.LooksUp"),
+        (dict(type='mmvitkd.LooksUp'), "^teacher: LooksUp needs the argument 'folder'"),
+        (dict(type='mmvitkd.LooksUp', foldr='x'), "^teacher: .* 'foldr'.* did you mean folder"),
+        (dict(type='mmvitkd.LooksUp', folder='x'), '^teacher: .* overrides dry_run'),
+        (dict(), r'^teacher=\{\}: wanted dict\(type'),
+        (NoDryRun(None), r'^teacher: NoDryRun\.dry_run returned a NoneType, wanted a dict'),
+    ],
+)
+def test_of_a_config_and_a_dry_run(teacher, message):
+    with pytest.raises(ValueError, match=message):
+        distillation(teacher)
+
+
+@pytest.mark.parametrize(
+    ('pair', 'message'),
+    [
+        ((2, 'c'), r"^pairs\[0\]\[1\]: 'c' is no block of Blocks. Close to it: a, b"),
+        ((2, 2), r'^pairs\[0\]\[1\]=2: the teacher \(Blocks\) has 2 blocks'),
+    ],
+)
+def test_a_pair_names_a_block_that_the_teacher_states(pair, message):
+    teacher = Blocks(dict(pair_0=ONE))
+    distillation(teacher, pairs=[(2, 'b')])
+    with pytest.raises(ValueError, match=message):
+        distillation(teacher, pairs=[pair])
+
+
+def test_an_index_needs_blocks():
+    with pytest.raises(ValueError, match=r'^pairs\[0\]\[1\]=3: .*Constant.* set `blocks`'):
+        distillation(Constant(dict(pair_0=ONE)), pairs=[(2, 3)])
 
 
 @pytest.mark.parametrize('key', ['teacher_ckpt', 'teacher_options'])

@@ -7,8 +7,10 @@ from mmpretrain.structures import DataSample
 from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
+from ...suggestions import close_names
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
+from ..utils.distiller_checks import PAIR
 from ..utils.features import Grid
 from ..utils.normalization import Normalization
 
@@ -50,13 +52,29 @@ class BaseTeacher:
     ) -> None:
         """Prepare for what is to be computed; called once, before the first batch.
 
+        This one checks the names in ``pairs``: where the teacher states ``blocks``, they must
+        be among them. A teacher that overrides it may accept other names.
+
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
                 ``recorders.recorders`` are those of the tensors to return, and each
                 recorder's ``source`` is the name that the config gives it: for ``pairs``, that
                 of the block or module.
             data_preprocessor: The student's preprocessor, which normalises the images.
+
+        Raises:
+            ValueError: If a pair names something that is not in ``blocks``.
         """
+        for name, recorder in recorders.recorders.items():
+            if not name.startswith(PAIR) or not self.blocks or recorder.source in self.blocks:
+                continue
+            key = f'pairs[{name.removeprefix(PAIR)}][1]'
+            close = close_names(recorder.source, self.blocks) or self.blocks
+            raise KeyedValueError(
+                f'{{{key}}}: {recorder.source!r} is no block of {type(self).__name__}. '
+                f'Close to it: {listed(close)}.',
+                key,
+            )
 
     def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
         """Compute, or look up, the tensors of a batch.
@@ -190,8 +208,7 @@ def check_names(teacher: BaseTeacher, outputs: Mapping[str, Any], names: Sequenc
     missing = [name for name in names if name not in outputs]
     if missing:
         raise KeyedValueError(
-            f'{{teacher}}: {type(teacher).__name__} returned '
-            f'{", ".join(map(repr, outputs)) or "nothing"}, wanted '
-            f'{", ".join(map(repr, names))}.',
+            f'{{teacher}}: {type(teacher).__name__} lacks {", ".join(map(repr, missing))}; '
+            f'it returned {", ".join(map(repr, outputs)) or "nothing"}.',
             'teacher',
         )

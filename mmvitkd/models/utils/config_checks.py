@@ -1,0 +1,100 @@
+"""Check a config before it is built: the type must be registered and take its arguments."""
+
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, signature
+from typing import Any
+
+from mmengine.registry import MODELS as ROOT
+from torch import nn
+
+from ...registry import MODELS
+from ...suggestions import close_names, did_you_mean
+from ...utils.errors import KeyedValueError
+
+
+def check_config(config: Mapping[str, Any], key: str, scope: str | None = None) -> Any:
+    """Check the type and the argument names of a config.
+
+    Args:
+        config: What ``MODELS.build`` is given.
+        key: Its key in a config file, for the message.
+        scope: The scope it is built in, unless it states its own; None is the current one.
+
+    Returns:
+        The class or function that it names.
+
+    Raises:
+        KeyedValueError: The type is not registered, takes no such argument, or lacks one.
+    """
+    kind = registered_type(config, key, scope)
+    names = [name for name in config if name not in ('type', '_scope_')]
+    check_call(kind, names, key, type_name(kind))
+    return kind
+
+
+def registered_type(config: Mapping[str, Any], key: str, scope: str | None = None) -> Any:
+    """Return the class or function that a config names; see :func:`check_config`."""
+    kind = config.get('type') if isinstance(config, Mapping) else None
+    if not kind:
+        raise KeyedValueError(f'{{{key}}}={config!r}: wanted dict(type=...).', key)
+    if not isinstance(kind, str):
+        return kind
+    with ROOT.switch_scope_and_registry(config.get('_scope_', scope)) as registry:
+        found = registry.get(kind)
+        if found is not None:
+            return found
+        names: dict[str, str] = {}
+        while registry is not None:
+            names.update({name: name for name in registry.module_dict})
+            registry = registry.parent
+    names.update({name: f'mmvitkd.{name}' for name in MODELS.module_dict})
+    close = close_names(kind.rpartition('.')[2], names, n=3, cutoff=0.6)
+    raise KeyedValueError(
+        f'{{{key}}}: type={kind!r} is not registered. Close to it: '
+        f'{", ".join(names[name] for name in close) or "none"}.',
+        key,
+    )
+
+
+def check_call(call: Callable[..., Any], names: Iterable[str], key: str, called: str) -> None:
+    """Check that a function takes keyword arguments of these names, and lacks none.
+
+    Args:
+        call: The function or class.
+        names: The names of the arguments.
+        key: Where they are in a config file, for the message.
+        called: What the message calls the function.
+
+    Raises:
+        KeyedValueError: Names the argument, and those that there are.
+    """
+    parameters = signature(call).parameters.values()
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    known = {p.name: p for p in parameters if p.kind in named}
+    names = list(names)
+    for name in names:
+        if name not in known and not _takes_any(call):
+            raise KeyedValueError(
+                f'{{{key}}}: {called} takes no argument {name!r}, it takes '
+                f'{", ".join(known) or "none"}{did_you_mean(name, known)}',
+                key,
+            )
+    for name, parameter in known.items():
+        if parameter.default is Parameter.empty and name not in names:
+            raise KeyedValueError(f'{{{key}}}: {called} needs the argument {name!r}.', key)
+
+
+def takes_argument(call: Callable[..., Any], name: str) -> bool:
+    """Return whether a function takes a keyword argument."""
+    return name in signature(call).parameters or _takes_any(call)
+
+
+def type_name(kind: Any) -> str:
+    """Return what messages call a class or function."""
+    return str(getattr(kind, '__name__', kind))
+
+
+def _takes_any(call: Callable[..., Any]) -> bool:
+    if getattr(call, '__init__', None) is nn.Module.__init__:
+        return False  # its **kwargs are for the error message that it raises
+    return any(p.kind is Parameter.VAR_KEYWORD for p in signature(call).parameters.values())
