@@ -24,7 +24,7 @@ what is published.
 | --- | --- |
 | `deit/`, `swin/` | students as they are, with and without a teacher |
 | `lift/`, `widelast/` | DeiT-Tiny with a remedy; the headline configs are next to the folders |
-| `controls/` | what tells a remedy from its pooling, its parameters and a projector alone |
+| `controls/` | comparisons that separate a remedy from its pooling, its parameters and a projector |
 | `mnist5k/` | the demo's digits: minutes on a CPU |
 | `image_folder/` | a folder of your own images |
 | `suites/` | configs to compare over seeds |
@@ -38,7 +38,7 @@ Those for ImageNet follow `[TEACHER_]STUDENT[_REMEDY][_LOSSES][_LAYERS]_EPOCHSe.
 - REMEDY: `lift` or `widelast`, 384 channels wide unless a number follows (`lift256`);
   WideLast with the released code's schedule `heads_step` unless another is named
   (`widelast_fixed_step`). In `controls/`: what takes its place.
-- LOSSES, in addition to that of the labels: `softkd`, `hardkd`, `mse`, `spectralkd`, `projectorkd`
+- LOSSES other than the label loss: `softkd`, `hardkd`, `mse`, `spectralkd`, `projectorkd`
   (its projector is trained; `projectorkd_frozen`: it is not, as released).
 - LAYERS, of student and teacher: `first`, `first_last`, `eight` (the first two and the last
   six), `stages` (all four); not said: the last of each.
