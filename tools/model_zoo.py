@@ -24,7 +24,7 @@ what is published.
 | --- | --- |
 | `deit/`, `swin/` | students as they are, with and without a teacher |
 | `lift/`, `widelast/` | DeiT-Tiny with a remedy; the headline configs are next to the folders |
-| `controls/` | comparisons that separate a remedy from its pooling, its parameters and a projector |
+| `controls/` | controls for the pooling, the parameters and the projector of a remedy |
 | `mnist5k/` | the demo's digits: minutes on a CPU |
 | `image_folder/` | a folder of your own images |
 | `suites/` | configs to compare over seeds |
