@@ -71,8 +71,10 @@ class ImageBatches:
             for index, reason in failures.items():
                 self.unreadable[self._images.paths[index]] = reason
             if images is not None:
-                own = None if labels is None else torch.tensor([labels[i] for i in indices])
-                yield ImageBatch(images, own, torch.tensor(indices))
+                batch_labels = None
+                if labels is not None:
+                    batch_labels = torch.tensor([labels[i] for i in indices])
+                yield ImageBatch(images, batch_labels, torch.tensor(indices))
 
 
 class _Files:
