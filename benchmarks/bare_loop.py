@@ -45,7 +45,7 @@ class BareLoop:
     """Teacher forward, student forward, losses, backward, AdamW.
 
     Args:
-        pair: What to train.
+        pair: The pair to train.
         compiled: Whether to compile both networks, and to fuse AdamW.
         distil: Whether there is a teacher; otherwise the student learns from labels only.
     """

@@ -59,7 +59,7 @@ class RunnerStep:
     """``runner.train_loop.run_iter`` on a fixed batch.
 
     Args:
-        pair: What to train.
+        pair: The pair to train.
         name: The name of the experiment, which must be unique.
         cfg: The config of the run without the model.
         model: The algorithm; its student gets the pair's weights.
@@ -96,7 +96,7 @@ def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
     """Build a step of FeatureDistill from its config.
 
     Args:
-        pair: What to train.
+        pair: The pair to train.
         name: The candidate's name.
         options: Changes of the config, with dots in their keys. ``average`` keeps the
             moving average of the weights, which no other candidate has.

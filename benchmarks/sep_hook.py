@@ -1,4 +1,4 @@
-"""Measure what SEPHook costs, as a share of an ImageNet epoch: `sep_hook.py`.
+"""Measure the cost of SEPHook, as a share of an ImageNet epoch: `sep_hook.py`.
 
 CaiT-S24 teaches WideLast DeiT-Tiny at 224 px, with random weights. The hook reads JPEG files
 through the validation pipeline; a training step is timed without its data loader, whose

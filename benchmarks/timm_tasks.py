@@ -47,7 +47,7 @@ class TimmTask:
     """One of timm's tasks on the same two networks.
 
     Args:
-        pair: What to train.
+        pair: The pair to train.
         features: Whether to use the feature task instead of the logits task.
 
     Raises:

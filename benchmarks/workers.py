@@ -40,7 +40,7 @@ class Workers:
         """Build a candidate, compare its loss, warm it up.
 
         Raises:
-            SystemExit: If its loss is not that of the work it claims to do.
+            SystemExit: If its loss does not match the work that it claims to do.
         """
         on_gpu = self.pair.device.type == 'cuda'
         before = torch.cuda.memory_allocated() if on_gpu else 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train under Slurm, with the arguments and variables of OpenMMLab's script.
 # bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG [WORK_DIR] [options of train.py]
-# GPUS, GPUS_PER_NODE, CPUS_PER_TASK and PORT may be set; SRUN_ARGS: what else srun takes.
+# Optional variables: GPUS, GPUS_PER_NODE, CPUS_PER_TASK, PORT, SRUN_ARGS (more options of srun).
 set -euo pipefail
 if [ $# -lt 3 ]; then
     echo "usage: bash $0 PARTITION JOB_NAME CONFIG [WORK_DIR] [options of tools/train.py]" >&2

@@ -1,4 +1,4 @@
-"""How many channels hold a token's energy, whatever the order of the channels."""
+"""Count the channels that hold a token's energy, independent of the order of the channels."""
 
 from collections.abc import Sequence
 from typing import Any

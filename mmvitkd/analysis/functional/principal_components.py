@@ -65,7 +65,7 @@ class SecondMoment:
         """
         count, mean = self._products.count, self._products.mean_x
         if not count:
-            raise ValueError('nothing measured: a basis needs the tokens of an image or more.')
+            raise ValueError('nothing measured: a basis needs the tokens of 1 image or more.')
         moment = self._products.products / count
         if not centered:
             moment = moment + torch.outer(mean, mean)

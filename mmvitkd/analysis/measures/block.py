@@ -43,7 +43,7 @@ class Batch:
         return found
 
     def forget(self) -> None:
-        """Free what was computed from the tokens."""
+        """Free the results computed from the tokens."""
         self._found.clear()
         self.__dict__.pop('double', None)
 

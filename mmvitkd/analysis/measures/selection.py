@@ -14,7 +14,7 @@ def all_measures() -> dict[str, type[Measure]]:
     """Return all registered measures by their names, in the order of ``measures/__init__.py``.
 
     Raises:
-        TypeError: If what is registered is not a measure, or two have the same name.
+        TypeError: If a registered class is not a measure, or two have the same name.
     """
     MEASURES.import_from_location()
     found: dict[str, type[Measure]] = {}

@@ -167,7 +167,7 @@ def _random_note(labels: Sequence[str]) -> list[str]:
 
 
 def _alignment(cka: Mapping[str, Any]) -> list[str]:
-    """Show the matrix, what its rows were, and its null."""
+    """Return the section on CKA: the matrix, its rows and its null."""
     labels = cka['labels']
     names = [f'{n} ({named(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
     tables = [

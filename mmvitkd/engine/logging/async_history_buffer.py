@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-# Number of pending values at which a buffer reads them without being read itself.
+# With this many pending values, a buffer copies them to the host even if nothing reads it.
 MAX_PENDING = 1000
 
 
