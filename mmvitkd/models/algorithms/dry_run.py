@@ -78,7 +78,7 @@ def _run_teacher(teacher: BaseTeacher, blank: Tensor) -> None:
     except Exception as error:
         kind = type(teacher)
         looks_up = kind.forward is not BaseTeacher.forward
-        hint = ' A teacher that needs the data samples overrides dry_run.'
+        hint = '; a teacher that needs the data samples overrides dry_run'
         raise ValueError(
             f"teacher: it cannot take the student's input, {size[0]} x {size[1]} in "
             f'{blank.dtype}: {error}'

@@ -110,8 +110,8 @@ def _loss_of_each(given: Mapping[str, Any], count: int, scope: str) -> dict[str,
         return {**given, 'loss_weight': weight}
     if weight != 1 or 'loss_weight' in given:
         raise KeyedValueError(
-            f'{{pair_loss}}: {type_name(kind)} takes no argument loss_weight, which gives '
-            f'each of {count} pairs its weight, {weight:g}.',
+            f"{{pair_loss}}: {type_name(kind)} takes no argument 'loss_weight', and each pair "
+            f'has the weight {weight:g}: that of pair_loss over the number of pairs.',
             'pair_loss',
         )
     return dict(given)

@@ -43,11 +43,12 @@ def registered_type(config: Mapping[str, Any], key: str, scope: str | None = Non
         found = registry.get(kind)
         if found is not None:
             return found
-        names: dict[str, str] = {}
-        while registry is not None:
-            names.update({name: name for name in registry.module_dict})
-            registry = registry.parent
-    names.update({name: f'mmvitkd.{name}' for name in MODELS.module_dict})
+        names = {
+            name: f'{child.scope}.{name}'
+            for child in (*ROOT.children.values(), MODELS)
+            for name in child.module_dict
+        }
+        names.update({name: name for name in (*ROOT.module_dict, *registry.module_dict)})
     close = close_names(kind.rpartition('.')[2], names, n=3, cutoff=0.6)
     raise KeyedValueError(
         f'{{{key}}}: type={kind!r} is not registered. Close to it: '
@@ -75,8 +76,8 @@ def check_call(call: Callable[..., Any], names: Iterable[str], key: str, called:
     for name in names:
         if name not in known and not _takes_any(call):
             raise KeyedValueError(
-                f'{{{key}}}: {called} takes no argument {name!r}, it takes '
-                f'{", ".join(known) or "none"}{did_you_mean(name, known)}',
+                f'{{{key}}}: {called} takes no argument {name!r} (it takes '
+                f'{", ".join(known) or "none"}){did_you_mean(name, known)}',
                 key,
             )
     for name, parameter in known.items():

@@ -76,13 +76,13 @@ def mse(**kwargs):
         ),
         (dict(type='mmvitkd.SpectralLos'), r'^pair_loss: .*mmvitkd\.SpectralLoss'),
         (dict(type='KLDivergense'), '^pair_loss: .* KLDivergence'),
-        (mse(weight=2), "^pair_loss: .*'weight', it takes loss_weight; did you mean"),
+        (mse(weight=2), "^pair_loss: .*'weight' .* did you mean loss_weight"),
         (dict(type='mmvitkd.NeedsAlpha'), "^pair_loss: NeedsAlpha needs the argument 'alpha'"),
         (
             dict(type='mmvitkd.OtherNames'),
-            "^pair_loss: .*'preds_S', it takes student",
+            "^pair_loss: .*'preds_S' .* student, teacher",
         ),
-        (dict(type='mmvitkd.Unweighted', loss_weight=1.0), '^pair_loss: .* loss_weight'),
+        (dict(type='mmvitkd.Unweighted', loss_weight=1.0), "^pair_loss: .*'loss_weight'"),
         (dict(type='mmvitkd.NoAlign'), r'pair_loss .*`align\(preds_S, preds_T\)`.*\.to_map'),
         (dict(type='mmvitkd.OfTensors'), r'pair_loss .*`align\(preds_S, preds_T\)`'),
         (
@@ -100,7 +100,7 @@ def test_of_pair_loss(pair_loss, message):
 def test_a_loss_without_a_weight_is_for_one_pair():
     unweighted = dict(type='mmvitkd.Unweighted')
     build(pair_loss=unweighted)
-    with pytest.raises(ValueError, match=r'^pair_loss: .*loss_weight.* 2 pairs .* 0\.5'):
+    with pytest.raises(ValueError, match=r'^pair_loss: .*loss_weight.* 0\.5'):
         build(pair_loss=unweighted, pairs=[(0, 1), (2, 3)])
 
 
