@@ -12,7 +12,6 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
-from mmvitkd.analysis.measures.selection import all_measures
 from mmvitkd.analysis.report import report_dir
 from mmvitkd.analysis.report import write_report as report_writer
 from mmvitkd.analysis.runner import measure_runner
@@ -26,6 +25,7 @@ import pytest
 import torch
 import toy_students
 from folders import touch, write_noise
+from shipped_measures import SHIPPED
 from tokens import numbers
 from tool_modules import load_tool
 from toy import WIDE_ARCH, vit
@@ -148,7 +148,7 @@ def test_lift_before_and_after_its_projector(analyze, config):
     assert list(report['blocks']) == ['2', 'neck']
     widths = [entry['embed_dims'] for entry in report['blocks'].values()]
     assert widths == [16, 32] and report['embed_dims'] == 32
-    entries = {e for m in all_measures().values() for e in m.entries} - {'gradient_magnitude'}
+    entries = {e for m in SHIPPED.values() for e in m.entries} - {'gradient_magnitude'}
     for key, entry in report['blocks'].items():
         assert entry.keys() >= entries and 'gradient_magnitude' not in entry
         assert list(entry['cka']['to']) == ['neck' if key == '2' else '2']
