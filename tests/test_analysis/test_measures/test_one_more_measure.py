@@ -59,8 +59,7 @@ def test_one_more_measure_turns_no_test_red(tmp_path):
     (tmp_path / 'one_more_measure.py').write_text(PLUGIN)
     paths = [str(ROOT / 'tests/test_analysis' / path) for path in TESTS]
     done = subprocess.run(
-        [sys.executable, '-m', 'pytest', '-p', 'one_more_measure', '-p', 'no:cacheprovider']
-        + paths,
+        [sys.executable, '-m', 'pytest', '-p', 'one_more_measure', *paths],
         cwd=ROOT,
         env=os.environ | dict(PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)])),
         capture_output=True,
