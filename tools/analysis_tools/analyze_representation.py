@@ -161,7 +161,7 @@ def build_settings(args: argparse.Namespace, num_blocks: int) -> 'Settings':
 
 def analyze(args: argparse.Namespace) -> None:
     """Load the model, measure, and write the report."""
-    from mmvitkd.analysis.report.report_dir import new_folder, write_report_file
+    from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
     from mmvitkd.analysis.report.write_report import write_report
     from mmvitkd.apis.load_model import load_model
     from mmvitkd.datasets.image_batches import ImageBatches
@@ -190,7 +190,7 @@ def analyze(args: argparse.Namespace) -> None:
         write_report_file(report, folder)
     for path, reason in sorted(batches.unreadable.items()):
         print(f'left out, as it cannot be read: {path}: {reason}')
-    print(f'{args.out}: wrote report.md (read it first), report.json and figures')
+    print(f'{args.out}: wrote {files_text(args.out)}')
 
 
 def measure(

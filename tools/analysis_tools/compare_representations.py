@@ -201,7 +201,7 @@ def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
 def compare(args: argparse.Namespace) -> None:
     """Read, measure and write."""
     from mmvitkd.analysis.report.comparison import write_comparison
-    from mmvitkd.analysis.report.report_dir import REPORT, new_folder, write_report_file
+    from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
 
     args.out = args.out.expanduser().absolute()
     check(args)
@@ -218,7 +218,7 @@ def compare(args: argparse.Namespace) -> None:
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_comparison(compared, cka, folder), folder)
     print_left_out(cka['unreadable'].items() if cka else ())
-    print(f'{args.out}: wrote report.md (read it first), {REPORT} and figures')
+    print(f'{args.out}: wrote {files_text(args.out)}')
 
 
 def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:

@@ -50,7 +50,9 @@ class Measure(ABC):
         entries: The keys that it writes into a block's entry of ``report.json``. Measures may
             share a key whose value is a dict, each with keys of its own in it.
         columns: Numbers for the table of blocks, from a block's entry, by their headings.
-        column_note: How these columns are read.
+        column_note: How these columns are read. Of lines that several measures share, each
+            comes once.
+        comparison_note: Why its numbers do not compare between models; likewise.
         tables: Rows for CSV tables, from a block's entry.
         figures: Figures of a report, of a comparison of models, and of a training.
         warnings: Paragraphs for the top of ``report.md``, from the report.
@@ -74,6 +76,7 @@ class Measure(ABC):
     entries: ClassVar[tuple[str, ...]]
     columns: ClassVar[Mapping[str, Number]]
     column_note: ClassVar[str] = ''
+    comparison_note: ClassVar[str] = ''
     tables: ClassVar[Mapping[Table, Callable[[Entry], Iterable[tuple[Any, ...]]]]] = {}
     figures: ClassVar[tuple[ReportFigure, ...]] = ()
     warnings: ClassVar[tuple[Text, ...]] = ()

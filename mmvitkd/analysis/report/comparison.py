@@ -21,13 +21,6 @@ ROWS = {
     'images': "a row is an image's mean token, as the models have different numbers of tokens.",
 }
 
-UNITS = (
-    'Intensity, activation and gradient are in the unit of the features of each model, and the '
-    "bins of the entropy lie between each report's own smallest and largest value: their "
-    'heights do not compare.'
-)
-
-
 # Settings that all numbers depend on; measures name others.
 SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
 
@@ -87,9 +80,10 @@ def _text(
     if models:
         header = ['', 'model', 'block', 'images', 'tokens']
         about = markdown_table(header, [_about(*item) for item in models.items()], 3)
-        numbers = number_table({label: model.block for label, model in models.items()})
-        sections += [about, *_differences(models), markdown_table(*numbers)]
-        sections += [column_notes(model.block for model in models.values()), UNITS]
+        blocks = {label: model.block for label, model in models.items()}
+        numbers = markdown_table(*number_table(blocks))
+        sections += [about, *_differences(models), numbers, *column_notes(blocks.values())]
+        sections += column_notes(blocks.values(), comparison=True)
     for figure in drawn:
         sections += figure_section(figure)
     if cka is not None:

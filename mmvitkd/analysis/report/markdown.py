@@ -36,7 +36,7 @@ def report_text(report: Report, drawn: Collection[str]) -> str:
         *_texts('warnings', report),
         '## Numbers',
         markdown_table(*number_table({named(key): block for key, block in blocks.items()})),
-        column_notes(blocks.values()),
+        *column_notes(blocks.values()),
         *_texts('numbers', report),
     ]
     left = {figure.name: figure for figure in all_figures() if figure.name in drawn}

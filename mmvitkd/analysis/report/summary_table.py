@@ -50,15 +50,21 @@ def number_table(rows: Mapping[str, Entry]) -> tuple[list[str], list[list[str]]]
     return ['', *header], cells
 
 
-def column_notes(blocks: Iterable[Entry]) -> str:
-    """Return how the columns that are there are read."""
+def column_notes(blocks: Iterable[Entry], comparison: bool = False) -> list[str]:
+    """Return a paragraph on how the columns that are there are read; none without a note.
+
+    Args:
+        blocks: The rows of the table.
+        comparison: Whether it says why models do not compare, instead.
+    """
     columns = {column for block in blocks for column in numbers_of(block)}
     notes = [
-        measure.column_note
+        measure.comparison_note if comparison else measure.column_note
         for measure in all_measures().values()
-        if measure.column_note and columns & measure.columns.keys()
+        if columns & measure.columns.keys()
     ]
-    return ' '.join([*dict.fromkeys(notes), 'The others are means over images.'])
+    lines = dict.fromkeys(line for note in notes for line in note.splitlines())
+    return [' '.join(lines)] if lines else []
 
 
 def _cells(row: Mapping[str, float], header: Iterable[str]) -> list[str]:
