@@ -41,9 +41,8 @@ def format_error(error: Exception, options: Mapping[str, str]) -> str:
 
     Args:
         error: A :class:`~mmvitkd.utils.errors.KeyedError` words itself; any other error is
-            returned as it is.
+            returned as it is. Its notes follow.
         options: The option by the name of the setting.
     """
-    if isinstance(error, KeyedError):
-        return error.worded(options)
-    return str(error)
+    text = error.worded(options) if isinstance(error, KeyedError) else str(error)
+    return ' '.join([text, *getattr(error, '__notes__', ())])

@@ -10,7 +10,8 @@ from ..measures.shared_tables import in_digits
 from ..plotting.figure import ReportFigure
 from ..plotting.model_overlays import draw_matrix
 from ..plotting.panels import named
-from .markdown import all_figures, figure_section
+from .draw_figures import draw_figures
+from .markdown import figure_section
 from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
 
@@ -61,11 +62,9 @@ def write_comparison(
     """
     blocks = {label: model.block for label, model in models.items()}
     drawn = []
-    for each in all_figures():
-        figure = each.overlay(blocks) if blocks and each.overlay else None
-        if figure is not None:
-            save_both(figure, out / 'figures', each.name)
-            drawn.append(each)
+    for each, figure in draw_figures(blocks, overlay=True) if blocks else ():
+        save_both(figure, out / 'figures', each.name)
+        drawn.append(each)
     if cka is not None:
         save_both(draw_matrix(cka['labels'], cka['matrix']), out / 'figures', 'cka')
     text = _text(models, drawn, cka)

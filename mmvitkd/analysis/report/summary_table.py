@@ -1,8 +1,10 @@
 """The table of blocks: the few numbers that tell blocks, and models, apart."""
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
 
+from ..measures.checks import named_errors, was_measured
 from ..measures.selection import all_measures
 from ..measures.shared_tables import in_digits
 
@@ -14,21 +16,25 @@ def numbers_of(block: Entry) -> dict[str, float]:
 
     Raises:
         TypeError: If a measure's column is not a number; names the measure.
+        ValueError: If it is not finite, or not found although it was measured; likewise.
     """
     numbers: dict[str, float] = {}
     if 'embed_dims' in block:
         numbers['channels'] = block['embed_dims']
     for measure in all_measures().values():
         for column, number_of in measure.columns.items():
+            where = f'measure {measure.name!r}: columns[{column!r}]'
             try:
-                number = number_of(block)
-            except KeyError:
+                with named_errors(where):
+                    number = number_of(block)
+            except KeyError as error:
+                if was_measured(measure, block):
+                    raise ValueError(f'{where}: found no {error}, wanted a number.') from error
                 continue
             if not isinstance(number, int | float):
-                raise TypeError(
-                    f'measure {measure.name!r}: columns[{column!r}]: found {number!r:.40}, '
-                    'wanted a number.'
-                )
+                raise TypeError(f'{where}: found {number!r:.40}, wanted a number.')
+            if not isfinite(number):
+                raise ValueError(f'{where}: found {number}, wanted a finite number.')
             numbers[column] = number
     return numbers
 
