@@ -21,7 +21,7 @@ OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
         *('checkpoint', 'ema', 'teacher', 'img_size', 'allow_random', 'blocks', 'measures'),
-        *('held_out', 'memory_limit'),
+        *('held_out', 'memory_limit', 'custom_imports'),
     )
 }
 
@@ -70,6 +70,13 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help="see below; 'all', or 'default': without gradient, and without permutation for "
         'more than two blocks',
+    )
+    parser.add_argument(
+        '--custom-imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register measures of your own',
     )
     parser.add_argument('--centered', action='store_true', help='PCA less the mean token')
     parser.add_argument(
@@ -161,6 +168,7 @@ def build_settings(args: argparse.Namespace, num_blocks: int) -> 'Settings':
 
 def analyze(args: argparse.Namespace) -> None:
     """Load the model, measure, and write the report."""
+    from mmvitkd.analysis.measures.selection import import_measures
     from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
     from mmvitkd.analysis.report.write_report import write_report
     from mmvitkd.apis.load_model import load_model
@@ -170,6 +178,7 @@ def analyze(args: argparse.Namespace) -> None:
     import torch
 
     args.out = args.out.expanduser().absolute()
+    import_measures(args.custom_imports)
     check(args)
     start = time.perf_counter()
     images = find_images(args.data_root, args.first_per_class, args.num_images)

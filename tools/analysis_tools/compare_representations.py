@@ -19,6 +19,7 @@ OPTIONS = {
     'checkpoint': 'MODEL@CHECKPOINT',
     'img_size': '--img-size',
     'allow_random': '--allow-random',
+    'custom_imports': '--custom-imports',
 }
 
 
@@ -70,6 +71,13 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         metavar='LABEL',
         help='of the reports, and then of the models (default: their folders; the models)',
+    )
+    parser.add_argument(
+        '--custom-imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register measures of your own',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
     parser.add_argument('--overwrite', action='store_true', help='replace a comparison')
@@ -200,10 +208,12 @@ def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
 
 def compare(args: argparse.Namespace) -> None:
     """Read, measure and write."""
+    from mmvitkd.analysis.measures.selection import import_measures
     from mmvitkd.analysis.report.comparison import write_comparison
     from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
 
     args.out = args.out.expanduser().absolute()
+    import_measures(args.custom_imports)
     check(args)
     labels = args.labels or [*map(report_label, args.reports), *map(model_label, args.models)]
     count = len(args.reports)

@@ -1,6 +1,7 @@
 """Find measures by their names."""
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from ...registry import MEASURES
@@ -33,6 +34,24 @@ def all_measures() -> dict[str, type[Measure]]:
             if taken.setdefault((kind, name), announced) != announced:
                 raise TypeError(f'measure {key}.{kind}: there is already another {name!r}.')
     return found
+
+
+def import_measures(modules: Sequence[str]) -> None:
+    """Import modules that register measures, after those of the package.
+
+    Raises:
+        KeyedValueError: If one cannot be imported; its key is 'custom_imports'.
+    """
+    MEASURES.import_from_location()
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise KeyedValueError(
+                f'{{custom_imports}}: cannot import {module!r}: {error}. Wanted a module on '
+                'PYTHONPATH.',
+                'custom_imports',
+            ) from error
 
 
 def select_measures(names: Sequence[str], num_blocks: int) -> tuple[str, ...]:
