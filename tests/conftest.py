@@ -27,6 +27,7 @@ SLOW = (
     'test_packaging.py',
     'test_compat.py',
     'test_registry.py',
+    'test_analysis/test_measures/test_one_more_measure.py',
     'test_engine/test_hooks/test_random_state_hook.py',
     'test_export/test_onnx_file.py',
     'test_export/test_snippets.py',

@@ -41,9 +41,8 @@ def format_error(error: Exception, options: Mapping[str, str]) -> str:
 
     Args:
         error: If it is not a :class:`~mmvitkd.utils.errors.KeyedError`, its message is
-            returned unchanged.
+            returned unchanged. Its notes follow.
         options: Options of the command line by setting.
     """
-    if isinstance(error, KeyedError):
-        return error.worded(options)
-    return str(error)
+    text = error.worded(options) if isinstance(error, KeyedError) else str(error)
+    return ' '.join([text, *getattr(error, '__notes__', ())])

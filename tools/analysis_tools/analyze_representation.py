@@ -21,7 +21,7 @@ OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
         *('checkpoint', 'ema', 'teacher', 'img_size', 'allow_random', 'blocks', 'measures'),
-        *('held_out', 'memory_limit'),
+        *('held_out', 'memory_limit', 'custom_imports'),
     )
 }
 
@@ -70,6 +70,13 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help="see below; 'all', or 'default': without gradient, and for more than two blocks "
         'without permutation',
+    )
+    parser.add_argument(
+        '--custom-imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register measures of your own',
     )
     parser.add_argument(
         '--centered', action='store_true', help='subtract the mean token before PCA'
@@ -163,7 +170,8 @@ def build_settings(args: argparse.Namespace, num_blocks: int) -> 'Settings':
 
 def analyze(args: argparse.Namespace) -> None:
     """Load the model, measure, and write the report."""
-    from mmvitkd.analysis.report.report_dir import new_folder, write_report_file
+    from mmvitkd.analysis.measures.selection import import_measures
+    from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
     from mmvitkd.analysis.report.write_report import write_report
     from mmvitkd.apis.load_model import load_model
     from mmvitkd.datasets.image_batches import ImageBatches
@@ -172,6 +180,7 @@ def analyze(args: argparse.Namespace) -> None:
     import torch
 
     args.out = args.out.expanduser().absolute()
+    import_measures(args.custom_imports)
     check(args)
     start = time.perf_counter()
     images = find_images(args.data_root, args.first_per_class, args.num_images)
@@ -192,7 +201,7 @@ def analyze(args: argparse.Namespace) -> None:
         write_report_file(report, folder)
     for path, reason in sorted(batches.unreadable.items()):
         print(f'left out, as it cannot be read: {path}: {reason}')
-    print(f'{args.out}: wrote report.md (read it first), report.json and figures')
+    print(f'{args.out}: wrote {files_text(args.out)}')
 
 
 def measure(

@@ -19,6 +19,7 @@ OPTIONS = {
     'checkpoint': 'MODEL@CHECKPOINT',
     'img_size': '--img-size',
     'allow_random': '--allow-random',
+    'custom_imports': '--custom-imports',
 }
 
 
@@ -70,6 +71,13 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         metavar='LABEL',
         help='labels of the reports, then of the models (default: their folders and names)',
+    )
+    parser.add_argument(
+        '--custom-imports',
+        nargs='+',
+        default=[],
+        metavar='MODULE',
+        help='modules that register measures of your own',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
     parser.add_argument('--overwrite', action='store_true', help='replace a comparison')
@@ -201,10 +209,12 @@ def measure(args: argparse.Namespace, words: dict[str, str]) -> dict[str, Any]:
 
 def compare(args: argparse.Namespace) -> None:
     """Read, measure and write."""
+    from mmvitkd.analysis.measures.selection import import_measures
     from mmvitkd.analysis.report.comparison import write_comparison
-    from mmvitkd.analysis.report.report_dir import REPORT, new_folder, write_report_file
+    from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
 
     args.out = args.out.expanduser().absolute()
+    import_measures(args.custom_imports)
     check(args)
     labels = args.labels or [*map(report_label, args.reports), *map(model_label, args.models)]
     count = len(args.reports)
@@ -219,7 +229,7 @@ def compare(args: argparse.Namespace) -> None:
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_comparison(compared, cka, folder), folder)
     print_left_out(cka['unreadable'].items() if cka else ())
-    print(f'{args.out}: wrote report.md (read it first), {REPORT} and figures')
+    print(f'{args.out}: wrote {files_text(args.out)}')
 
 
 def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:

@@ -24,11 +24,13 @@ def measure_meanings() -> dict[str, str]:
 
 
 def _text_attributes(node: ast.ClassDef) -> dict[str, str]:
-    """Return the class attributes that are string literals."""
+    """Return the class attributes that are string literals, annotated or not."""
     return {
         target.id: line.value.value
         for line in node.body
-        if isinstance(line, ast.Assign) and isinstance(line.value, ast.Constant)
-        for target in line.targets
-        if isinstance(target, ast.Name) and isinstance(line.value.value, str)
+        if isinstance(line, ast.Assign | ast.AnnAssign)
+        and isinstance(line.value, ast.Constant)
+        and isinstance(line.value.value, str)
+        for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+        if isinstance(target, ast.Name)
     }

@@ -1,5 +1,6 @@
 """Define the contract of a measure: one class in one file, with everything about it."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -48,9 +49,12 @@ class Measure(ABC):
         meaning: What it measures, in one line.
         needs: One of ``NEEDS``.
         entries: The keys that it writes into a block's entry of ``report.json``. Measures may
-            share a key whose value is a dict, if their keys in it differ.
+            share a key whose value is a dict, each with a dict of its own in it, which
+            ``required`` names.
         columns: Functions from a block's entry to numbers in the table of blocks, by heading.
-        column_note: How to read these columns.
+        column_note: How to read these columns. A line that several measures share is shown
+            once.
+        comparison_note: Why its numbers do not compare between models; likewise.
         tables: Functions from a block's entry to rows of CSV tables.
         figures: Figures of a report, of a comparison of models, and of a training.
         warnings: Functions from the report to paragraphs at the top of ``report.md``.
@@ -74,6 +78,7 @@ class Measure(ABC):
     entries: ClassVar[tuple[str, ...]]
     columns: ClassVar[Mapping[str, Number]]
     column_note: ClassVar[str] = ''
+    comparison_note: ClassVar[str] = ''
     tables: ClassVar[Mapping[Table, Callable[[Entry], Iterable[tuple[Any, ...]]]]] = {}
     figures: ClassVar[tuple[ReportFigure, ...]] = ()
     warnings: ClassVar[tuple[Text, ...]] = ()
@@ -131,58 +136,81 @@ class Measure(ABC):
         """
 
 
+def _tuple_of(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Return a check for a tuple of items; a NamedTuple is an item."""
+    return lambda found: type(found) is tuple and all(map(is_item, found))
+
+
+def _dict_of(is_value: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda found: (
+        isinstance(found, Mapping)
+        and all(_is_line(key) and is_value(value) for key, value in found.items())
+    )
+
+
+def _is_word(found: Any) -> bool:
+    """Return whether it can be an argument, and a name of a file."""
+    return isinstance(found, str) and re.fullmatch(r'[\w-]+', found) is not None
+
+
+def _is_line(found: Any) -> bool:
+    return isinstance(found, str) and found.strip() != ''
+
+
+def _is_text(found: Any) -> bool:
+    return isinstance(found, str)
+
+
+def _is_table(found: Any) -> bool:
+    return isinstance(found, Table) and _is_word(found.name) and _LINES(found.columns)
+
+
+def _is_figure(found: Any) -> bool:
+    return isinstance(found, ReportFigure) and _is_word(found.name) and callable(found.draw)
+
+
+_LINES, _FUNCTIONS, _NUMBERS = _tuple_of(_is_line), _tuple_of(callable), _dict_of(callable)
+# What the attributes of a class must be: a check, and its words.
+_WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    'name': (_is_word, 'a word of letters, digits, _ and -'),
+    'meaning': (_is_line, 'a line of text'),
+    'needs': (NEEDS.__contains__, f'one of {NEEDS}'),
+    'entries': (lambda found: _LINES(found) and len(found) > 0, 'a tuple of keys'),
+    'columns': (_NUMBERS, 'functions by headings'),
+    'column_note': (_is_text, 'text'),
+    'comparison_note': (_is_text, 'text'),
+    'tables': (
+        lambda found: (
+            isinstance(found, Mapping)
+            and all(_is_table(key) and callable(value) for key, value in found.items())
+        ),
+        'functions by Table objects, whose columns are a tuple',
+    ),
+    'figures': (_tuple_of(_is_figure), 'a tuple of ReportFigure objects'),
+    'warnings': (_FUNCTIONS, 'a tuple of functions'),
+    'numbers': (_FUNCTIONS, 'a tuple of functions'),
+    'details': (_FUNCTIONS, 'a tuple of functions'),
+    'required': (_dict_of(_LINES), 'tuples of keys by paths'),
+    'depends_on': (_LINES, 'a tuple of settings'),
+    'scalars': (_NUMBERS, 'functions by names'),
+    'constants': (_NUMBERS, 'functions by names'),
+    'max_default_blocks': (lambda found: found is None or type(found) is int, 'None or int'),
+}
+
+
 def _check_class(cls: type[Measure]) -> None:
     """Raise TypeError if a class breaks the contract; the message names the class."""
     where = f'measure {cls.__name__}'
-    for key, kind in (
-        ('name', str),
-        ('meaning', str),
-        ('entries', tuple),
-        ('columns', Mapping),
-    ):
+    for key, (is_right, wanted) in _WANTED.items():
         found = getattr(cls, key, None)
-        if not isinstance(found, kind) or (key != 'columns' and not found):
-            raise TypeError(f'{where}.{key}: found {found!r}, wanted a {kind.__name__}.')
-    if cls.needs not in NEEDS:
-        raise TypeError(f'{where}.needs: found {cls.needs!r}, wanted one of {NEEDS}.')
-    for key in ('columns', 'tables', 'scalars', 'constants'):
-        for name, function in getattr(cls, key).items():
-            if not callable(function):
-                raise TypeError(
-                    f'{where}.{key}: {name!r}: found {function!r}, wanted a function.'
-                )
-    for figure in cls.figures:
-        if not isinstance(figure, ReportFigure):
-            raise TypeError(f'{where}.figures: found {figure!r}, wanted ReportFigure objects.')
-
-
-def check_entries(measure: type[Measure], found: Any, where: str) -> dict[str, Any]:
-    """Return a measure's result for a block if it has exactly the declared entries.
-
-    Raises:
-        TypeError: If an entry is missing, undeclared, or cannot be written as JSON; names the
-            measure and the block.
-    """
-    if not isinstance(found, dict) or set(found) != set(measure.entries):
-        keys = list(found) if isinstance(found, dict) else found
-        raise TypeError(
-            f'measure {measure.name!r}, {where}: result() has {keys!r}, wanted its entries '
-            f'{measure.entries}.'
-        )
-    for key, value in found.items():
-        _check_plain(value, f'measure {measure.name!r}, {where}: result()[{key!r}]')
-    return found
-
-
-def _check_plain(value: Any, where: str) -> None:
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if not isinstance(key, str):
-                raise TypeError(f'{where}: found the key {key!r}, wanted strings.')
-            _check_plain(part, f'{where}[{key!r}]')
-    elif isinstance(value, list | tuple):
-        for part in value:
-            _check_plain(part, where)
-    elif not isinstance(value, str | int | float | None):
-        kind = type(value).__name__
-        raise TypeError(f'{where}: found a {kind}, wanted numbers, text, lists and dicts.')
+        if not is_right(found):
+            raise TypeError(f'{where}.{key}: found {found!r}, wanted {wanted}.')
+    for path in cls.required:
+        if path.split('.')[0] not in cls.entries:
+            raise TypeError(
+                f'{where}.required: found {path!r}, wanted one of its entries, {cls.entries}.'
+            )
+    for key in ('update', 'result'):
+        found = getattr(cls, key)
+        if found is getattr(Measure, key) or not callable(found):
+            raise TypeError(f'{where}.{key}: found none, wanted a method.')

@@ -18,6 +18,7 @@ class EffectiveRankMeasure(Measure):
     meaning = "effective number of an image's directions"
     entries = ('effective_rank',)
     columns = {'effective rank': shared.mean('effective_rank')}
+    column_note = shared.MEANS_NOTE
     tables = {shared.SUMMARIES: shared.summary_rows('effective_rank')}
     figures = (IN_USE,)
     scalars = {'effective_rank': shared.mean('effective_rank')}

@@ -119,7 +119,7 @@ class EnergyMeasure(Measure):
         'sorted b90': lambda block: block['sorted_energy']['bandwidth']['0.90'],
         'participation': shared.mean('participation_ratio'),
     }
-    column_note = shared.B90_NOTE
+    column_note = f'{shared.B90_NOTE}\n{shared.MEANS_NOTE}'
     tables = {
         shared.BANDWIDTHS: shared.bandwidth_rows(KINDS),
         shared.CHANNEL_CURVES: shared.channel_curve_rows(KINDS),

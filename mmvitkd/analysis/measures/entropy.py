@@ -19,6 +19,11 @@ class EntropyMeasure(Measure):
     needs = ALL_FEATURES
     entries = ('entropy',)
     columns = {'entropy, bits': shared.mean('entropy')}
+    column_note = shared.MEANS_NOTE
+    comparison_note = (
+        "The bins of the entropy lie between each report's own smallest and largest value: its "
+        'height does not compare.'
+    )
     tables = {shared.SUMMARIES: shared.summary_rows('entropy')}
     figures = (U_SHAPE,)
     scalars = {'entropy': columns['entropy, bits']}

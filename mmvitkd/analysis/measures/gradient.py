@@ -31,6 +31,8 @@ class GradientMeasure(Measure):
     needs = GRADIENTS
     entries = ('gradient_magnitude',)
     columns = {'gradient': shared.mean('gradient_magnitude')}
+    column_note = shared.MEANS_NOTE
+    comparison_note = shared.UNIT_NOTE
     tables = {shared.SUMMARIES: shared.summary_rows('gradient_magnitude')}
     figures = (U_SHAPE,)
     numbers = (score_note,)

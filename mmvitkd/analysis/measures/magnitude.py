@@ -18,6 +18,8 @@ class MagnitudeMeasure(Measure):
     meaning = 'mean absolute activation'
     entries = ('activation_magnitude',)
     columns = {'activation': shared.mean('activation_magnitude')}
+    column_note = shared.MEANS_NOTE
+    comparison_note = shared.UNIT_NOTE
     tables = {shared.SUMMARIES: shared.summary_rows('activation_magnitude')}
     figures = (U_SHAPE,)
     scalars = {'activation': columns['activation']}

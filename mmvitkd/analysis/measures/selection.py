@@ -1,6 +1,8 @@
 """Find measures by their names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any
 
 from ...registry import MEASURES
 from ...suggestions import did_you_mean
@@ -14,10 +16,12 @@ def all_measures() -> dict[str, type[Measure]]:
     """Return all registered measures by their names, in the order of ``measures/__init__.py``.
 
     Raises:
-        TypeError: If a registered class is not a measure, or two have the same name.
+        TypeError: If a registered class is not a measure, if two have the same name, or if
+            different columns, tables, figures or scalars have the same name.
     """
     MEASURES.import_from_location()
     found: dict[str, type[Measure]] = {}
+    taken: dict[tuple[str, str], Any] = {('columns', 'channels'): None}
     for key, measure in MEASURES.module_dict.items():
         if not (isinstance(measure, type) and issubclass(measure, Measure)):
             raise TypeError(
@@ -26,7 +30,28 @@ def all_measures() -> dict[str, type[Measure]]:
         if measure.name in found or measure.name in (DEFAULT, ALL):
             raise TypeError(f'measure {key}.name: there is already a {measure.name!r}.')
         found[measure.name] = measure
+        for kind, name, announced in _announced(measure):
+            if taken.setdefault((kind, name), announced) != announced:
+                raise TypeError(f'measure {key}.{kind}: there is already another {name!r}.')
     return found
+
+
+def import_measures(modules: Sequence[str]) -> None:
+    """Import modules that register measures, after those of the package.
+
+    Raises:
+        KeyedValueError: If one cannot be imported; its key is 'custom_imports'.
+    """
+    MEASURES.import_from_location()
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise KeyedValueError(
+                f'{{custom_imports}}: cannot import {module!r}: {error}. Wanted a module on '
+                'PYTHONPATH.',
+                'custom_imports',
+            ) from error
 
 
 def select_measures(names: Sequence[str], num_blocks: int) -> tuple[str, ...]:
@@ -78,6 +103,16 @@ def measure_named(name: str) -> type[Measure]:
             'measures',
         )
     return known[name]
+
+
+def _announced(measure: type[Measure]) -> Iterator[tuple[str, str, Any]]:
+    """Yield what must have a name of its own: the attribute, the name, and what it is."""
+    for kind in ('tables', 'figures'):
+        for each in getattr(measure, kind):
+            yield kind, each.name, each
+    for kind in ('columns', 'scalars', 'constants'):
+        for name, function in getattr(measure, kind).items():
+            yield kind, name, function
 
 
 def _is_default(measure: type[Measure], num_blocks: int) -> bool:

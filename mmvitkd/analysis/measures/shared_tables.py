@@ -27,6 +27,14 @@ B90_NOTE = (
     'b90: share of the frequencies (SEP) or of the channels, the strongest first (sorted), '
     "that holds 90 % of a token's energy."
 )
+MEANS_NOTE = (
+    'Participation, effective rank, intensity, entropy, activation and gradient are means over '
+    'images.'
+)
+UNIT_NOTE = (
+    'Intensity, activation and gradient are in the unit of the features of each model: their '
+    'heights do not compare.'
+)
 
 # 99th percentiles over the first image of each ImageNet class, at 80, 90, 95 and 99 %, of the
 # models whose weights arXiv 2511.15572 names.

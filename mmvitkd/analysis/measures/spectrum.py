@@ -23,7 +23,7 @@ from ..plotting.panels import (
 )
 from .base import Entry, Measure, Table
 from .block import Batch, Block
-from .shared_tables import SUMMARIES, SUMMARY
+from .shared_tables import MEANS_NOTE, SUMMARIES, SUMMARY, UNIT_NOTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,6 +140,8 @@ class SpectrumMeasure(Measure):
     meaning = 'mean amplitude over channel frequencies'
     entries = ('spectrum', 'frequency_intensity')
     columns = {'intensity': lambda block: block['frequency_intensity']}
+    column_note = MEANS_NOTE
+    comparison_note = UNIT_NOTE
     tables = {SPECTRA: spectrum_rows, SUMMARIES: intensity_rows}
     figures = (SPECTRUM, INTENSITY)
     scalars = {'intensity': columns['intensity']}

@@ -10,7 +10,8 @@ from ..measures.shared_tables import in_digits
 from ..plotting.figure import ReportFigure
 from ..plotting.model_overlays import draw_matrix
 from ..plotting.panels import named
-from .markdown import all_figures, figure_section
+from .draw_figures import draw_figures
+from .markdown import figure_section
 from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
 
@@ -20,12 +21,6 @@ ROWS = {
     'different places; the null is a lower bound, as tokens of an image are similar.',
     'images': "a row is an image's mean token, as the models have different numbers of tokens.",
 }
-
-UNITS = (
-    'Intensity, activation and gradient are in the unit of the features of each model, and the '
-    "bins of the entropy lie between each report's own smallest and largest value: do not "
-    'compare their heights.'
-)
 
 # Settings that all numbers depend on; measures list further ones.
 SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
@@ -67,11 +62,9 @@ def write_comparison(
     """
     blocks = {label: model.block for label, model in models.items()}
     drawn = []
-    for each in all_figures():
-        figure = each.overlay(blocks) if blocks and each.overlay else None
-        if figure is not None:
-            save_both(figure, out / 'figures', each.name)
-            drawn.append(each)
+    for each, figure in draw_figures(blocks, overlay=True) if blocks else ():
+        save_both(figure, out / 'figures', each.name)
+        drawn.append(each)
     if cka is not None:
         save_both(draw_matrix(cka['labels'], cka['matrix']), out / 'figures', 'cka')
     text = _text(models, drawn, cka)
@@ -86,9 +79,10 @@ def _text(
     if models:
         header = ['', 'model', 'block', 'images', 'tokens']
         about = markdown_table(header, [_facts(*item) for item in models.items()], 3)
-        numbers = number_table({label: model.block for label, model in models.items()})
-        sections += [about, *_differences(models), markdown_table(*numbers)]
-        sections += [column_notes(model.block for model in models.values()), UNITS]
+        blocks = {label: model.block for label, model in models.items()}
+        numbers = markdown_table(*number_table(blocks))
+        sections += [about, *_differences(models), numbers, *column_notes(blocks.values())]
+        sections += column_notes(blocks.values(), comparison=True)
     for figure in drawn:
         sections += figure_section(figure)
     if cka is not None:

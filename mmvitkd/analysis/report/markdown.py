@@ -4,22 +4,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...utils.tables import markdown_table
-from ..measures.base import Text
+from ..measures.base import Measure, Text
+from ..measures.checks import named_errors
 from ..measures.selection import all_measures
 from ..plotting.figure import ReportFigure
 from ..plotting.panels import named
 from .summary_table import column_notes, number_table
 
 Report = Mapping[str, Any]
-
-
-def all_figures() -> list[ReportFigure]:
-    """Return the figures of all measures, without duplicates."""
-    return list(
-        dict.fromkeys(
-            figure for measure in all_measures().values() for figure in measure.figures
-        )
-    )
 
 
 def report_text(report: Report, drawn: Collection[str]) -> str:
@@ -36,16 +28,17 @@ def report_text(report: Report, drawn: Collection[str]) -> str:
         *_texts('warnings', report),
         '## Numbers',
         markdown_table(*number_table({named(key): block for key, block in blocks.items()})),
-        column_notes(blocks.values()),
+        *column_notes(blocks.values()),
         *_texts('numbers', report),
     ]
-    left = {figure.name: figure for figure in all_figures() if figure.name in drawn}
+    left = set(drawn)
     for measure in all_measures().values():
         for figure in measure.figures:
-            if left.pop(figure.name, None):
+            if figure.name in left:
+                left.remove(figure.name)
                 sections += figure_section(figure)
         for text in measure.details:
-            sections += text(report)
+            sections += _paragraphs(measure, 'details', text, report)
     sections += ['## Settings', _settings(report)]
     return '\n\n'.join(sections) + '\n'
 
@@ -58,10 +51,24 @@ def figure_section(figure: ReportFigure) -> list[str]:
 
 def _texts(kind: str, report: Report) -> list[str]:
     """Return one kind of the measures' paragraphs, without duplicates."""
-    texts: dict[Text, None] = dict.fromkeys(
-        text for measure in all_measures().values() for text in getattr(measure, kind)
-    )
-    return [paragraph for text in texts for paragraph in text(report)]
+    texts: dict[Text, type[Measure]] = {}
+    for measure in all_measures().values():
+        for text in getattr(measure, kind):
+            texts.setdefault(text, measure)
+    return [
+        paragraph
+        for text, measure in texts.items()
+        for paragraph in _paragraphs(measure, kind, text, report)
+    ]
+
+
+def _paragraphs(measure: type[Measure], kind: str, text: Text, report: Report) -> list[str]:
+    where = f'measure {measure.name!r}: {kind}'
+    with named_errors(where):
+        found = text(report)
+    if not isinstance(found, list) or not all(isinstance(part, str) for part in found):
+        raise TypeError(f'{where}: found {found!r:.40}, wanted a list of paragraphs.')
+    return found
 
 
 def _facts(report: Report) -> list[str]:

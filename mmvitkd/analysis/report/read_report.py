@@ -1,10 +1,11 @@
 """Read and check the report of a model."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..measures.checks import required_problem
 from ..measures.selection import all_measures
 from .report_dir import REPORT
 
@@ -44,26 +45,12 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def _check_block(block: Any, where: str) -> None:
     """Raise ValueError if a block lacks what its measures require."""
-    if not isinstance(block, Mapping):
+    if not isinstance(block, dict):
         raise ValueError(f'{where}: found {block!r:.40}, wanted measures by their names.')
     for measure in all_measures().values():
-        for path, keys in measure.required.items():
-            found, place = block, where
-            for key in path.split('.'):
-                if key not in found:
-                    break
-                found, place = found[key], f'{place}.{key}'
-                _check_keys(found, (), place)
-            else:
-                _check_keys(found, keys, place)
-
-
-def _check_keys(content: Any, keys: Iterable[str], where: str) -> None:
-    if not isinstance(content, Mapping):
-        raise ValueError(f'{where}: found {content!r:.40}, wanted keys and values.')
-    for key in keys:
-        if key not in content:
-            raise ValueError(f'{where}: found no {key!r}, wanted one.')
+        problem = required_problem(measure, block)
+        if problem:
+            raise ValueError(f'{where}.{problem}')
 
 
 def block_of(report: Mapping[str, Any], block: str, where: str) -> str:

@@ -69,6 +69,16 @@ def write_report_file(report: dict[str, Any], folder: Path) -> None:
     (folder / REPORT).write_text(text, encoding='utf-8')
 
 
+def files_text(folder: Path) -> str:
+    """Say which files were written into the folder of a report."""
+    parts = [f'report.md (read it first), {REPORT}']
+    for kind, pattern in (('table', 'tables/*.csv'), ('figure', 'figures/*.png')):
+        count = len([*folder.glob(pattern)])
+        if count:
+            parts.append(f'{count} {kind}{"s"[: count != 1]}')
+    return ', '.join(parts)
+
+
 def _files(folder: Path) -> list[str]:
     """Return the files below a folder, relative to it."""
     return [p.relative_to(folder).as_posix() for p in folder.rglob('*') if not p.is_dir()]

@@ -1,8 +1,10 @@
 """Format the table of blocks: a few numbers to compare blocks, and models, by."""
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
 
+from ..measures.checks import named_errors, was_measured
 from ..measures.selection import all_measures
 from ..measures.shared_tables import in_digits
 
@@ -14,21 +16,25 @@ def numbers_of(block: Entry) -> dict[str, float]:
 
     Raises:
         TypeError: If a measure's column is not a number; names the measure.
+        ValueError: If it is not finite, or not found although it was measured; likewise.
     """
     numbers: dict[str, float] = {}
     if 'embed_dims' in block:
         numbers['channels'] = block['embed_dims']
     for measure in all_measures().values():
         for column, number_of in measure.columns.items():
+            where = f'measure {measure.name!r}: columns[{column!r}]'
             try:
-                number = number_of(block)
-            except KeyError:
+                with named_errors(where):
+                    number = number_of(block)
+            except KeyError as error:
+                if was_measured(measure, block):
+                    raise ValueError(f'{where}: found no {error}, wanted a number.') from error
                 continue
             if not isinstance(number, int | float):
-                raise TypeError(
-                    f'measure {measure.name!r}: columns[{column!r}]: found {number!r:.40}, '
-                    'wanted a number.'
-                )
+                raise TypeError(f'{where}: found {number!r:.40}, wanted a number.')
+            if not isfinite(number):
+                raise ValueError(f'{where}: found {number}, wanted a finite number.')
             numbers[column] = number
     return numbers
 
@@ -50,15 +56,21 @@ def number_table(rows: Mapping[str, Entry]) -> tuple[list[str], list[list[str]]]
     return ['', *header], cells
 
 
-def column_notes(blocks: Iterable[Entry]) -> str:
-    """Return how to read the columns that occur in any block."""
+def column_notes(blocks: Iterable[Entry], comparison: bool = False) -> list[str]:
+    """Return a paragraph on how to read the columns that any block has, if there is a note.
+
+    Args:
+        blocks: The rows of the table.
+        comparison: Whether to return why the numbers do not compare between models, instead.
+    """
     columns = {column for block in blocks for column in numbers_of(block)}
     notes = [
-        measure.column_note
+        measure.comparison_note if comparison else measure.column_note
         for measure in all_measures().values()
-        if measure.column_note and columns & measure.columns.keys()
+        if columns & measure.columns.keys()
     ]
-    return ' '.join([*dict.fromkeys(notes), 'The others are means over images.'])
+    lines = dict.fromkeys(line for note in notes for line in note.splitlines())
+    return [' '.join(lines)] if lines else []
 
 
 def _cells(row: Mapping[str, float], header: Iterable[str]) -> list[str]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...utils.plotting import save
 from .csv_tables import write_tables
-from .markdown import all_figures, report_text
+from .draw_figures import draw_figures
+from .markdown import report_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,11 +22,9 @@ def write_report(report: dict[str, Any], out: Path) -> None:
     """
     write_tables(report, out / 'tables')
     drawn = []
-    for each in all_figures():
-        figure = each.draw(report['blocks'])
-        if figure is not None:
-            save_both(figure, out / 'figures', each.name)
-            drawn.append(each.name)
+    for each, figure in draw_figures(report['blocks']):
+        save_both(figure, out / 'figures', each.name)
+        drawn.append(each.name)
     (out / 'report.md').write_text(report_text(report, drawn), encoding='utf-8')
 
 

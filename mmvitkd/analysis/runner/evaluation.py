@@ -13,9 +13,9 @@ from ..measures.base import (
     GRADIENTS,
     PAIRS,
     Measure,
-    check_entries,
 )
 from ..measures.block import Batch, Block
+from ..measures.checks import check_entries, named_errors
 
 # By the keys of the blocks.
 Features = Mapping[Any, Tensor]
@@ -56,33 +56,28 @@ class Evaluation:
         batches = {key: Batch(tokens, places) for key, tokens in features.items()}
         for key, batch in batches.items():
             self._zero_tokens[key] += int((~batch.tokens.any(2)).sum())
-            for measure in self._of_block(key, FEATURES):
-                measure.update(batch)
-            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
-                measure.prepare(batch)
+            self._call('update', key, (FEATURES,), batch)
+            self._call('prepare', key, (ALL_FEATURES, PAIRS), batch)
             batch.forget()
-        for _, joint in self._measures:
+        for kind, joint in self._measures:
             if isinstance(joint, Measure):
-                joint.update(batches)
+                with named_errors(f'measure {kind.name!r}: update()'):
+                    joint.update(batches)
 
     def start_second_pass(self, num_images: int) -> None:
         """Begin the second pass, after a first pass over ``num_images`` images."""
         for key in self._keys:
-            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
-                measure.start(num_images)
+            self._call('start', key, (ALL_FEATURES, PAIRS), num_images)
 
     def second_pass(self, features: Features, places: Sequence[int]) -> None:
         """Add the patch tokens of images for the second time."""
         for key, tokens in features.items():
-            batch = Batch(tokens, places)
-            for measure in self._of_block(key, ALL_FEATURES, PAIRS):
-                measure.update(batch)
+            self._call('update', key, (ALL_FEATURES, PAIRS), Batch(tokens, places))
 
     def gradients(self, gradients: Features, places: Sequence[int], score: str) -> None:
         """Add the gradients (B, N, D) of a score, 'labels' or 'predictions'."""
         for key, gradient in gradients.items():
-            for measure in self._of_block(key, GRADIENTS):
-                measure.update(Batch(gradient, places, score))
+            self._call('update', key, (GRADIENTS,), Batch(gradient, places, score))
 
     def result(self) -> dict[Key, dict[str, Any]]:
         """Return the blocks' entries of the report.
@@ -112,12 +107,12 @@ class Evaluation:
                 _merge(entries[key], check_entries(kind, entry, f'block {key}'))
         return entries
 
-    def _of_block(self, key: Key, *needs: str) -> list[Measure]:
-        return [
-            measures[key]
-            for kind, measures in self._measures
-            if not isinstance(measures, Measure) and kind.needs in needs
-        ]
+    def _call(self, method: str, key: Key, needs: Sequence[str], argument: Any) -> None:
+        """Call a method of a block's measures that have one of these needs."""
+        for kind, measures in self._measures:
+            if not isinstance(measures, Measure) and kind.needs in needs:
+                with named_errors(f'measure {kind.name!r}, block {key}: {method}()'):
+                    getattr(measures[key], method)(argument)
 
 
 def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
@@ -125,6 +120,9 @@ def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
         return measure.result()
     except ValueError as error:
         raise ValueError(f'{where}: {error}') from error
+    except Exception as error:
+        error.add_note(f'({where}: result())')
+        raise
 
 
 def _merge(entry: dict[str, Any], found: Mapping[str, Any]) -> None:

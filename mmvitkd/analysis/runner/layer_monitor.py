@@ -12,6 +12,7 @@ from ..features.distilled_layers import DistilledLayers
 from ..features.extractor import Key
 from ..measures.base import BLOCKS, Entry, Measure
 from ..measures.block import Block
+from ..measures.checks import named_errors
 from ..measures.settings import Settings
 from .evaluation import Evaluation
 from .memory import has_second_pass
@@ -42,12 +43,13 @@ class LayerReport:
         return {**{f'teacher_{key}': value for key, value in teacher.items()}, **constants}
 
     def _numbers(self, kind: str, entry: Entry) -> dict[str, float]:
-        return {
-            name: number(entry)
-            for measure in self.measures
-            if {*measure.entries} <= entry.keys()
-            for name, number in getattr(measure, kind).items()
-        }
+        found = {}
+        for measure in self.measures:
+            if {*measure.entries} <= entry.keys():
+                for name, number in getattr(measure, kind).items():
+                    with named_errors(f'measure {measure.name!r}: {kind}[{name!r}]'):
+                        found[name] = number(entry)
+        return found
 
 
 class LayerMonitor:

@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
 from ...analysis.measures.base import GRADIENTS, Measure
+from ...analysis.measures.checks import named_errors
 from ...analysis.measures.selection import measure_named
 from ...analysis.plotting.figure import pixels
 from ...analysis.runner.layer_monitor import LayerMonitor, LayerReport
@@ -170,12 +171,13 @@ class SEPHook(Hook):  # type: ignore[misc]
             }
             for name, report in reports.items()
         }
-        return {
-            figure.name: pixels(figure.training(layers))
-            for measure in self._measures
-            for figure in measure.figures
-            if figure.training is not None
-        }
+        drawn = {}
+        for measure in self._measures:
+            for figure in measure.figures:
+                if figure.training is not None:
+                    with named_errors(f'measure {measure.name!r}: figure {figure.name!r}'):
+                        drawn[figure.name] = pixels(figure.training(layers))
+        return drawn
 
 
 def _measures_named(names: Sequence[str]) -> list[type[Measure]]:

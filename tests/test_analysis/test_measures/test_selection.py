@@ -1,24 +1,27 @@
 """Measures are found by their names, and by the words for several."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.measures.selection import all_measures, select_measures
+from mmvitkd.analysis.measures.selection import select_measures
 from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
+from shipped_measures import SHIPPED, shipped
 
-MEASURES = all_measures()
 LONG = ('gradient', 'cka')
 
 
 def test_all_and_default():
-    assert select_measures(['all'], 2) == tuple(MEASURES)
-    assert select_measures(['all'], 1) == tuple(n for n in MEASURES if n != 'cka')
-    assert select_measures(['default'], 2) == tuple(n for n in MEASURES if n != 'gradient')
-    assert select_measures(['default'], 1) == tuple(n for n in MEASURES if n not in LONG)
-    assert select_measures(['gradient', 'default'], 2) == tuple(MEASURES)
+    def selected(names, num_blocks):
+        return shipped(select_measures(names, num_blocks))
+
+    assert selected(['all'], 2) == tuple(SHIPPED)
+    assert selected(['all'], 1) == tuple(n for n in SHIPPED if n != 'cka')
+    assert selected(['default'], 2) == tuple(n for n in SHIPPED if n != 'gradient')
+    assert selected(['default'], 1) == tuple(n for n in SHIPPED if n not in LONG)
+    assert selected(['gradient', 'default'], 2) == tuple(SHIPPED)
     assert 'permutation' in select_measures(['all'], 3)
-    few = tuple(n for n in MEASURES if n not in ('gradient', 'permutation'))
-    assert select_measures(['default'], 3) == few
+    few = tuple(n for n in SHIPPED if n not in ('gradient', 'permutation'))
+    assert selected(['default'], 3) == few
 
 
 def test_each_once_in_the_order_of_the_table():

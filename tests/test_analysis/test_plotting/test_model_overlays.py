@@ -3,15 +3,20 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.energy import overlay_sorted_energy
 from mmvitkd.analysis.measures.rotation import overlay_rotation
+from mmvitkd.analysis.measures.selection import all_measures
 from mmvitkd.analysis.measures.sep import overlay_sep
 from mmvitkd.analysis.plotting.directions import overlay_energy
 from mmvitkd.analysis.plotting.model_overlays import draw_matrix
-from mmvitkd.analysis.report.markdown import all_figures
 
 import pytest
 from representation_reports import report
 
-OVERLAYS = [figure.overlay for figure in all_figures() if figure.overlay]
+OVERLAYS = {
+    figure.name: figure.overlay
+    for measure in all_measures().values()
+    for figure in measure.figures
+    if figure.overlay
+}
 
 
 @pytest.fixture(scope='module')
@@ -105,7 +110,7 @@ def test_no_legend_lies_on_the_sorted_energy(models):
         assert axes.get_window_extent().height > 0.5 * axes.get_window_extent().width
 
 
-@pytest.mark.parametrize('draw', OVERLAYS)
+@pytest.mark.parametrize('draw', OVERLAYS.values(), ids=OVERLAYS)
 def test_without_measurements_nothing_is_drawn(draw):
     assert draw({'a': {'num_tokens': 4}, 'b': {'num_tokens': 4}}) is None
 

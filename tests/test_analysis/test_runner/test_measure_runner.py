@@ -13,7 +13,6 @@ from mmvitkd.analysis.functional.singular_values import SVDDimensions
 from mmvitkd.analysis.functional.spectral_energy import SEP
 from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 from mmvitkd.analysis.functional.token_entropy import TokenEntropy
-from mmvitkd.analysis.measures.selection import all_measures
 from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.runner.feature_writer import FeatureWriter
 from mmvitkd.analysis.runner.measure_runner import MeasureRunner
@@ -24,12 +23,12 @@ import pytest
 import torch
 from live_bytes import LiveBytes
 from mmengine.registry import MODELS
+from shipped_measures import SHIPPED
 from tokens import numbers
 from toy import timm_vit
 
 PATHS = [f'{i}.png' for i in range(9)]
-MEASURES = all_measures()
-ALL = tuple(MEASURES)
+ALL = tuple(SHIPPED)
 QUICK = ('svd', 'pca', 'entropy')
 
 
@@ -108,7 +107,7 @@ def test_every_measure_of_every_block(source, batches, features):
     assert measured.indices == list(range(9)) and list(measured.blocks) == [0, 1, 2, 3]
     cka = fed(LinearCKA(), *features)
     for i, entry in measured.blocks.items():
-        assert entry.keys() > {e for measure in MEASURES.values() for e in measure.entries}
+        assert entry.keys() > {e for measure in SHIPPED.values() for e in measure.entries}
         found = entry.pop('cka')
         others = [j for j in range(4) if j != i]
         assert found['to'] == pytest.approx({str(j): cka['matrix'][i][j] for j in others})
@@ -134,11 +133,11 @@ def test_a_basis_of_one_half_is_evaluated_on_the_other(source, batches, features
         assert entry['pca']['held_out'] and entry['pca']['num_images'] == 4
 
 
-@pytest.mark.parametrize('name', MEASURES)
+@pytest.mark.parametrize('name', SHIPPED)
 def test_each_measure_alone(name, source, batches):
     found = run(source, batches(), (name,)).blocks[0]
     about = {'module', 'num_tokens', 'embed_dims', 'zero_tokens'}
-    assert found.keys() - about == set(MEASURES[name].entries)
+    assert found.keys() - about == set(SHIPPED[name].entries)
     if 'sep' in found:
         modes = ['full', 'folded', 'null', 'null_folded']
         assert list(found['sep']) == (['permuted'] if name == 'permutation' else modes)
@@ -179,7 +178,7 @@ def test_one_pass_is_enough_for_measures_that_need_no_other(source, batches):
 def test_memory_over_a_bare_forward_pass_stays_under_the_limit(model, where, limit, tmp_path):
     """Limits in MiB. The features of 48 images at 4 blocks are 0.75 MiB."""
     settings = Settings(
-        tuple(name for name in MEASURES if name not in ('permutation', 'gradient')),
+        tuple(name for name in SHIPPED if name not in ('permutation', 'gradient')),
         memory_limit=limit * 2**20,
         spill=str(tmp_path) if where == 'spill' else None,
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.principal_components import PCADimensions, SecondMoment
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
-from mmvitkd.analysis.measures.selection import all_measures
 from mmvitkd.analysis.report import report_dir
 from mmvitkd.analysis.report import write_report as report_writer
 from mmvitkd.analysis.runner import measure_runner
@@ -20,12 +19,14 @@ from mmvitkd.analysis.runner.evaluation import Evaluation
 from mmvitkd.analysis.runner.measure_runner import MeasureRunner
 from mmvitkd.analysis.runner.memory import SPILL, Plan
 from mmvitkd.apis.load_model import load_model
+from mmvitkd.registry import MEASURES
 
 import numpy as np
 import pytest
 import torch
 import toy_students
 from folders import touch, write_noise
+from shipped_measures import SHIPPED
 from tokens import numbers
 from tool_modules import load_tool
 from toy import WIDE_ARCH, vit
@@ -139,7 +140,7 @@ def test_the_report_of_a_widelast_checkpoint(analyze, config, images, tmp_path):
     )
     assert report['files'] == files and {'report.json', 'report.md'} < set(files)
     assert any(name.endswith('.png') for name in files)
-    assert 'report.md' in printed
+    assert printed.endswith('report.json, 3 tables, 2 figures\n')
 
 
 def test_lift_before_and_after_its_projector(analyze, config):
@@ -148,7 +149,7 @@ def test_lift_before_and_after_its_projector(analyze, config):
     assert list(report['blocks']) == ['2', 'neck']
     widths = [entry['embed_dims'] for entry in report['blocks'].values()]
     assert widths == [16, 32] and report['embed_dims'] == 32
-    entries = {e for m in all_measures().values() for e in m.entries} - {'gradient_magnitude'}
+    entries = {e for m in SHIPPED.values() for e in m.entries} - {'gradient_magnitude'}
     for key, entry in report['blocks'].items():
         assert entry.keys() >= entries and 'gradient_magnitude' not in entry
         assert list(entry['cka']['to']) == ['neck' if key == '2' else '2']
@@ -199,6 +200,49 @@ def test_the_document_names_every_option(analyze, capsys):
     options = set(re.findall(r'--[a-z][a-z-]+', help_text)) - {'--help'}
     document = (Path(__file__).parents[3] / 'docs' / 'analyses.md').read_text()
     assert len(options) > 20 and options <= set(re.findall(r'--[a-z][a-z-]+', document))
+
+
+OF_MY_OWN = """
+from mmvitkd.analysis.measures import Measure
+from mmvitkd.registry import MEASURES
+
+
+@MEASURES.register_module()
+class OfMyOwn(Measure):
+    name = 'of_my_own'
+    meaning = 'always 1'
+    entries = ('of_my_own',)
+    columns = {'of my own': lambda block: block['of_my_own']}
+
+    def update(self, batch):
+        pass
+
+    def result(self):
+        return {'of_my_own': 1.0}
+"""
+
+
+@pytest.fixture
+def of_my_own(tmp_path, monkeypatch):
+    """A module outside the package that registers a measure."""
+    (tmp_path / 'of_my_own.py').write_text(OF_MY_OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield 'of_my_own'
+    sys.modules.pop('of_my_own', None)
+    MEASURES.module_dict.pop('OfMyOwn', None)
+
+
+def test_a_measure_outside_the_package(analyze, of_my_own, tmp_path):
+    options = ['--allow-random', '--num-images', 2, '--measures', 'of_my_own']
+    _, _, error = analyze(SMALL, *options)
+    assert "--measures: there is no 'of_my_own'" in error
+    _, _, error = analyze(SMALL, *options, '--custom-imports', 'no_such_module')
+    assert "--custom-imports: cannot import 'no_such_module'" in error
+    report, printed, _ = analyze(SMALL, *options, '--custom-imports', of_my_own, figures=True)
+    assert report['blocks']['5']['of_my_own'] == 1.0
+    text = (tmp_path / 'out' / 'report.md').read_text()
+    assert '| of my own |' in text and 'means over images' not in text
+    assert printed.endswith('wrote report.md (read it first), report.json\n')
 
 
 def test_workers_and_batches_change_nothing(analyze, config):

@@ -254,6 +254,10 @@ def test_the_report_of_a_model_is_never_replaced(compare, folder):
         (['--models', 'a', 'b'], '--models and --data-root: wanted both or neither'),
         (['teacher', 'plain', '--data-root', 'c'], '--models and --data-root: wanted both'),
         (['teacher', 'plain', '--batch-size', '0'], '--batch-size: found 0, wanted 1 or more'),
+        (
+            ['teacher', 'plain', '--custom-imports', 'no_such'],
+            "--custom-imports: cannot import 'no_such'",
+        ),
         (['teacher', 'no'], 'no: there is no such report'),
         (['teacher', 'teacher'], "REPORT: two are called 'teacher'; --labels names them"),
         (['teacher', 'plain', '--labels', 'a'], '--labels: found 1, wanted 2, one for each'),
