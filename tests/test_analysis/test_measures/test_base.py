@@ -208,7 +208,7 @@ def test_a_name_that_is_taken(register, name):
         dict(tables={Table('angles', ('value',)): print}),
         dict(scalars={'svd99': print}),
     ],
-    ids=str,
+    ids=['channels', 'columns', 'figures', 'tables', 'scalars'],
 )
 def test_another_measure_has_something_else_of_the_same_name(register, changes):
     (kind,) = changes
