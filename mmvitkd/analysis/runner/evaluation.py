@@ -44,9 +44,9 @@ class Evaluation:
         self._measures: list[tuple[type[Measure], dict[Key, Measure] | Measure]] = [
             (
                 measure,
-                measure(list(blocks.values()))
+                _new(measure, list(blocks.values()))
                 if measure.needs == BLOCKS
-                else {key: measure(block) for key, block in blocks.items()},
+                else {key: _new(measure, block) for key, block in blocks.items()},
             )
             for measure in measures
         ]
@@ -104,7 +104,7 @@ class Evaluation:
                     for key, own in measure.items()
                 }
             for key, entry in found.items():
-                _merge(entries[key], check_entries(kind, entry, f'block {key}'))
+                _merge(entries[key], check_entries(kind, entry, f'block {key}'), kind.name)
         return entries
 
     def _call(self, method: str, key: Key, needs: Sequence[str], argument: Any) -> None:
@@ -113,6 +113,11 @@ class Evaluation:
             if not isinstance(measures, Measure) and kind.needs in needs:
                 with named_errors(f'measure {kind.name!r}, block {key}: {method}()'):
                     getattr(measures[key], method)(argument)
+
+
+def _new(kind: type[Measure], block: Any) -> Measure:
+    with named_errors(f'measure {kind.name!r}: __init__()'):
+        return kind(block)
 
 
 def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
@@ -125,10 +130,13 @@ def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
         raise
 
 
-def _merge(entry: dict[str, Any], found: Mapping[str, Any]) -> None:
+def _merge(entry: dict[str, Any], found: Mapping[str, Any], measure: str) -> None:
     """Add a measure's result to an entry, merging dicts under the same key."""
     for name, value in found.items():
-        if isinstance(value, dict) and isinstance(entry.get(name), dict):
-            entry[name] = {**entry[name], **value}
-        else:
+        known = entry.get(name)
+        if name not in entry:
             entry[name] = value
+        elif isinstance(value, dict) and isinstance(known, dict) and not known.keys() & value:
+            entry[name] = {**known, **value}
+        else:
+            raise TypeError(f'measure {measure!r}: entries: {name!r} is already there.')

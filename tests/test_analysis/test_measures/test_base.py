@@ -39,9 +39,9 @@ def define(**changes):
     return type('Toy', (Measure,), {**right, **changes})
 
 
-def evaluate(measure):
+def evaluate(*measures):
     features = {0: torch.ones(2, 3, 4), 1: torch.ones(2, 3, 4)}
-    evaluation = Evaluation(Block.all_of(features, 2, Settings()), [measure])
+    evaluation = Evaluation(Block.all_of(features, 2, Settings()), measures)
     evaluation.first_pass(features, range(2))
     return evaluation.result()
 
@@ -105,6 +105,16 @@ def test_what_is_wrong_when_it_is_defined(changes, message):
 def test_results_that_are_not_what_it_announces(result, message):
     with pytest.raises(TypeError, match=rf"measure 'toy', block 0.*{message}"):
         evaluate(define(result=lambda self: result, required={'toy': ('share',)}))
+
+
+@pytest.mark.parametrize('value', [1.0, {'full': 1.0}])
+def test_an_entry_of_another_measure(value):
+    other = define(name='other', entries=('sep',), result=lambda self: {'sep': {'full': 2.0}})
+    wrong = define(entries=('sep',), result=lambda self: {'sep': value})
+    with pytest.raises(TypeError, match="measure 'toy': entries: 'sep' is already there"):
+        evaluate(other, wrong)
+    right = define(entries=('sep',), result=lambda self: {'sep': {'toy': 1.0}})
+    assert evaluate(other, right)[0]['sep'] == {'full': 2.0, 'toy': 1.0}
 
 
 @pytest.mark.parametrize('number', [float('nan'), float('-inf')])
