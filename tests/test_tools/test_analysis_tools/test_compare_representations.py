@@ -115,7 +115,7 @@ def test_what_was_not_measured_alike_is_reported(compare, folder, no_figures):
     other['images']['folder'] = 'data/others'
     write(folder / 'few', other)
     text, _, _ = compare('teacher', 'few', out='other')
-    assert 'differ in numbers of images (5, 12) and numbers of tokens an image (9, 16)' in text
+    assert 'differ in numbers of images (5, 12) and numbers of tokens per image (9, 16)' in text
     assert '`data/images`, `data/others`' in text
 
 
