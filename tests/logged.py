@@ -13,8 +13,11 @@ def logged(level=logging.INFO):
     handler = logging.Handler(level)
     handler.emit = lambda record: lines.append(f'{record.levelname} {record.getMessage()}')
     logger = MMLogger.get_current_instance()
+    before = logger.level
+    logger.setLevel(level)  # a tool that ran before may have raised it
     logger.addHandler(handler)
     try:
         yield lines
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(before)

@@ -21,4 +21,4 @@ def test_each_measure_and_what_it_says(tool):
 
 def test_attributes_may_be_annotated(tool):
     source = "class A:\n    name: ClassVar[str] = 'a'\n    meaning = 'text'\n    needs: str"
-    assert tool._texts(ast.parse(source).body[0]) == {'name': 'a', 'meaning': 'text'}
+    assert tool._text_attributes(ast.parse(source).body[0]) == {'name': 'a', 'meaning': 'text'}
