@@ -51,6 +51,10 @@ def choose_layers(
 
     Raises:
         ValueError: If a number is out of range, or an intensity is negative or not finite.
+
+    Example:
+        >>> choose_layers([3, 2, 1, 1, 1, 2], student_depth=3, num_pairs=2).pairs
+        [(0, 0), (2, 5)]
     """
     curve = [float(intensity) for intensity in intensities]
     if not any(curve) or not all(math.isfinite(value) and value >= 0 for value in curve):

@@ -22,7 +22,7 @@ class SEPPermutation:
     natural order contributes is 'change', the difference from it: report that one. Its
     permuted bandwidth is that of the curve averaged over orders.
 
-    Two sources of chance are kept apart. 'd_of_orders' and 'p_value' are over the orders, on
+    There are two sources of chance. 'd_of_orders' and 'p_value' are over the orders, on
     all images: does the natural order differ from a random one? 'low' and 'high' of 'change'
     are the paired bootstrap over images, with the orders fixed: would other images give the
     same?

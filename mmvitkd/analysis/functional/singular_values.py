@@ -42,6 +42,10 @@ def effective_rank(values: Tensor) -> Tensor:
 
     Returns:
         Between 1 and n, (...,).
+
+    Example:
+        >>> effective_rank(torch.tensor([2.0, 2.0, 0.0])).item()
+        2.0
     """
     shares = values / values.sum(-1, keepdim=True)
     return torch.special.entr(shares).sum(-1).exp()

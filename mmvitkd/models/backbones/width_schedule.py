@@ -40,6 +40,11 @@ def block_widths(
     Raises:
         TypeError: If ``width`` or ``num_heads`` holds something that is not an int.
         ValueError: If anything else does not fit; the message names the key.
+
+    Example:
+        >>> deit_tiny = dict(embed_dims=192, num_heads=3, num_layers=4)
+        >>> block_widths(deit_tiny, width=384)
+        ([192, 192, 192, 384], [3, 3, 3, 6])
     """
     base, base_heads = arch['embed_dims'], arch['num_heads']
     narrow = arch['num_layers'] - num_wide_blocks
