@@ -546,3 +546,13 @@ def test_this_file_is_the_only_place_that_knows_versions():
         if path.name not in ('compat.py', 'version.py'):
             assert '__version__ <' not in path.read_text(), path
             assert 'digit_version' not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ('before', 'frozen'), [('', True), ('import torch', False)], ids=['first', 'after torch']
+)
+def test_objects_of_a_user_stay_collectable(before, frozen):
+    """Importing freezes objects only where no model of a user's can be among them."""
+    code = f'{before}\nimport mmvitkd, gc\nprint(gc.get_freeze_count() > 0, gc.isenabled())'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert done.stdout.split() == [str(frozen), 'True']
