@@ -143,7 +143,7 @@ def choose_candidates(names: Sequence[str] | None, device: str, first_block: boo
         if name not in ENTRIES:
             close = close_names(name, ENTRIES, cutoff=0.3)
             raise ValueError(
-                f'--candidates: there is no {name!r}. Close to it: '
+                f'--candidates: there is no {name!r}. Similar names: '
                 f'{", ".join(close) or "none"}. All: {", ".join(ENTRIES)}.'
             )
     if not names:

@@ -250,7 +250,7 @@ def patch_config_prefix() -> bool:
     return True
 
 
-def quiet_ddp() -> bool:
+def silence_ddp_notice() -> bool:
     """Silence torch's notice about ``broadcast_buffers``, which MMEngine's runner passes.
 
     For mmengine <= 0.10.7 on torch >= 2.13, where DDP renamed the argument; no upstream
@@ -289,7 +289,7 @@ class _LazyModule(types.ModuleType):
 
 
 @contextmanager
-def imported_later(*modules: str) -> Iterator[None]:
+def lazy_imports(*modules: str) -> Iterator[None]:
     """Replace modules, within this context, by stand-ins that import them on first use.
 
     For mmrazor 1.0.0, which needs scikit-learn, SciPy's statistics and pyplot for a few of its
@@ -361,11 +361,11 @@ def apply() -> tuple[str, ...]:
             importlib.import_module('mmrazor')
         if needed:
             done.append('mmcv cap')
-        with imported_later('scipy.stats', 'sklearn.tree', 'matplotlib.pyplot'):
+        with lazy_imports('scipy.stats', 'sklearn.tree', 'matplotlib.pyplot'):
             if patch_mmrazor_quantization():
                 done.append('mmrazor quantization')
             importlib.import_module('mmrazor.models')
             importlib.import_module('mmrazor.engine')
-    if quiet_ddp():
+    if silence_ddp_notice():
         done.append('DDP notice')
     return tuple(done)

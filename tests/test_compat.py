@@ -199,7 +199,7 @@ def test_importing_leaves_the_interpreter_as_it_was(after_import):
     assert after_import['gc'] is True
 
 
-def test_what_distillation_does_not_need_is_imported_later(after_import):
+def test_what_distillation_does_not_need_is_lazy_imports(after_import):
     assert after_import['heavy'] == []
     assert after_import['predicted'] == [1, 1]  # by scikit-learn
     assert after_import['cdf'] == 0.5  # by scipy.stats
@@ -532,7 +532,7 @@ def test_ddps_notice(monkeypatch, version, needed):
     notice = '`broadcast_buffers` is deprecated. Use `forward_sync_buffers` instead.'
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
-        assert compat.quiet_ddp() is needed
+        assert compat.silence_ddp_notice() is needed
         warnings.warn_explicit(notice, FutureWarning, 'file.py', 1, wrapper)
         warnings.warn_explicit('another one', FutureWarning, 'file.py', 1, wrapper)
         warnings.warn_explicit(notice, FutureWarning, 'file.py', 1, 'users_own_code')

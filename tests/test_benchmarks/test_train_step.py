@@ -191,7 +191,7 @@ def test_the_feature_error_by_hand():
 
 
 def test_names():
-    with pytest.raises(ValueError, match=r"no 'ours-fsat'\. Close to it: .*ours-fast"):
+    with pytest.raises(ValueError, match=r"no 'ours-fsat'\. Similar names: .*ours-fast"):
         choose_candidates(['ours', 'ours-fsat'], 'cpu', False)
     assert choose_candidates(['ours', 'baseline'], 'cpu', False) == ['baseline', 'ours']
     assert choose_candidates(None, 'cuda', False) == DEFAULT
@@ -261,4 +261,4 @@ def test_a_wrong_name_ends_it_at_once(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['train_step.py', '--contestants', 'mmrazr'])
     with pytest.raises(SystemExit):
         train_step.main()
-    assert "no 'mmrazr'. Close to it: mmrazor" in capsys.readouterr().err
+    assert "no 'mmrazr'. Similar names: mmrazor" in capsys.readouterr().err

@@ -193,7 +193,7 @@ def _find_block(model: nn.Module, block: Key, known: list[str]) -> tuple[Key, st
     if block not in names:
         close = close_names(block, ['last', 'all', *names])
         raise ValueError(
-            f'blocks: {block!r} is no module of this {kind}, which {available}. Close to it: '
+            f'blocks: {block!r} is no module of this {kind}, which {available}. Similar names: '
             f'{", ".join(close) or "none"}.'
         )
     return (known.index(block) if block in known else block), block

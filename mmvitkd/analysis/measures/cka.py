@@ -8,10 +8,10 @@ from ...registry import MEASURES
 from ...utils.tables import markdown_table
 from ..features.extractor import Key
 from ..functional.linear_cka import LinearCKA
-from ..plotting.panels import named
+from ..plotting.panels import block_label
 from .base import BLOCKS, Entry, Measure, Table
 from .block import Batch, Block
-from .shared_tables import in_digits
+from .shared_tables import format_digits
 
 ALIGNMENT = Table('alignment', ('other', 'cka', 'null', 'rows', 'num_rows'))
 # Up to this many blocks, all are compared with all; with more, each with the last one: the
@@ -32,14 +32,19 @@ def alignment_table(report: Mapping[str, Any]) -> list[str]:
     blocks = report['blocks']
     last = list(blocks)[-1]
     rows = [
-        [named(key), in_digits(cka['to'][last]), in_digits(cka['null'][last]), cka['rows']]
+        [
+            block_label(key),
+            format_digits(cka['to'][last]),
+            format_digits(cka['null'][last]),
+            cka['rows'],
+        ]
         for key, cka in ((key, block.get('cka', {'to': {}})) for key, block in blocks.items())
         if last in cka['to']
     ]
     if not rows:
         return []
     return [
-        f'## Linear CKA to {named(last)}',
+        f'## Linear CKA to {block_label(last)}',
         markdown_table(['', 'CKA', 'null', 'rows'], rows),
         'From 0 to 1; rotating or scaling all channels changes nothing. With few rows relative '
         'to the channels it is high for any features: the null is its value for shuffled rows, '

@@ -12,7 +12,15 @@ from ..plotting.cumulative import b90, plot_percent
 from ..plotting.depth import IN_USE
 from ..plotting.figure import Blocks, ReportFigure
 from ..plotting.model_overlays import model_lines
-from ..plotting.panels import NULL, coloured, having, legend_below, named, one_panel, shown
+from ..plotting.panels import (
+    NULL,
+    block_label,
+    blocks_with,
+    legend_below,
+    one_panel,
+    sample_blocks,
+    with_colors,
+)
 from . import shared_tables as shared
 from .base import Measure
 from .block import Batch, Block
@@ -35,13 +43,13 @@ def draw_sorted_energy(blocks: Blocks) -> Figure | None:
     Returns:
         None if it was not measured.
     """
-    chosen = shown(having(blocks, 'sorted_energy'))
+    chosen = sample_blocks(blocks_with(blocks, 'sorted_energy'))
     if not chosen:
         return None
     figure, axes = one_panel(5.4, 3.4)
-    for color, key, block in coloured(chosen):
+    for color, key, block in with_colors(chosen):
         energy = block['sorted_energy']
-        plot_percent(axes, energy, f'{named(key)}, {b90(energy)}', color)
+        plot_percent(axes, energy, f'{block_label(key)}, {b90(energy)}', color)
     widths = {len(block['sorted_energy']['curve']) for block in chosen.values()}
     width = len(energy['curve'])
     kind = f', D = {width}' if len(widths) > 1 else ' tokens'
@@ -61,7 +69,7 @@ def overlay_sorted_energy(models: Blocks) -> Figure | None:
     Returns:
         None if no model has it.
     """
-    if not having(models, 'sorted_energy'):
+    if not blocks_with(models, 'sorted_energy'):
         return None
     figure, axes = one_panel(5.4, 3.4)
     width = 0

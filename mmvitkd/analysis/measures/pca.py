@@ -18,7 +18,7 @@ EIGENVALUES = Table('eigenvalues', ('direction', 'eigenvalue'))
 def eigenvalue_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
     """Yield the mean energy of a token along each direction of the dataset."""
     if 'pca' in block:
-        yield from shared.numbered(block['pca']['eigvals'])
+        yield from shared.number_rows(block['pca']['eigvals'])
 
 
 @MEASURES.register_module()

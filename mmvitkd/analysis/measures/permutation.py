@@ -6,7 +6,7 @@ from typing import Any
 from ...registry import MEASURES
 from ...utils.tables import markdown_table
 from ..functional.sep_permutation import SEPPermutation
-from ..plotting.panels import named
+from ..plotting.panels import block_label
 from . import shared_tables as shared
 from .base import Measure
 from .block import DOUBLE, Batch, Block
@@ -26,15 +26,15 @@ def permutation_table(report: Mapping[str, Any]) -> list[str]:
     rows = [
         [
             f'b{float(threshold) * 100:.0f}',
-            shared.in_digits(bandwidth[threshold]),
-            shared.in_digits(permuted['bandwidth'][threshold]),
+            shared.format_digits(bandwidth[threshold]),
+            shared.format_digits(permuted['bandwidth'][threshold]),
             f'{change["mean"]:+.4f} [{change["low"]:+.4f}, {change["high"]:+.4f}]',
             f'{permuted["p_value"][threshold]:.3f}',
         ]
         for threshold, change in permuted['change'].items()
         if threshold in bandwidth
     ]
-    header = [named(key), 'natural order', 'permuted', 'change', 'p']
+    header = [block_label(key), 'natural order', 'permuted', 'change', 'p']
     return [
         markdown_table(header, rows),
         'Change: permuted minus natural, with the '

@@ -18,18 +18,18 @@ from ..plotting.panels import (
     OTHER,
     OWN,
     SMALL,
-    having,
+    block_label,
+    blocks_with,
     legend,
     legend_below,
-    named,
-    shown,
+    sample_blocks,
     title,
 )
 from .base import PAIRS, Entry, Measure, Table
 from .block import DOUBLE, Batch, Block
 from .settings import Settings
 from .shared_basis import SharedBasis, held_out_warnings, min_images
-from .shared_tables import SUMMARY, numbered
+from .shared_tables import SUMMARY, number_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def angle_rows(block: Entry) -> Iterator[tuple[Any, ...]]:
     for against in AGAINST:
         if against in rotation:
             found = rotation[against]['angles']
-            for row in numbered(found['mean'], found['std']):
+            for row in number_rows(found['mean'], found['std']):
                 yield against, *row
 
 
@@ -70,14 +70,14 @@ def draw_rotation(blocks: Blocks) -> Figure | None:
     Returns:
         None if it was not measured.
     """
-    chosen = shown(having(blocks, 'rotation'))
+    chosen = sample_blocks(blocks_with(blocks, 'rotation'))
     if not chosen:
         return None
     figure = new_figure(1.0 + 3.4 * len(chosen), 5.6)
     grid = figure.subplots(2, len(chosen), sharey='row', squeeze=False)
     for (above, below), (key, block) in zip(grid.T, chosen.items(), strict=True):
         rotation = block['rotation']
-        title(plain(above), f'{named(key)}, subspaces of {rotation["d"]} directions')
+        title(plain(above), f'{block_label(key)}, subspaces of {rotation["d"]} directions')
         _draw_angles(above, rotation)
         _draw_overlaps(plain(below), rotation)
     grid[0, 0].set_ylabel('principal angle, degrees')
@@ -140,7 +140,7 @@ def overlay_rotation(models: Blocks) -> Figure | None:
     Returns:
         None if no model has them.
     """
-    measured = having(models, 'rotation').values()
+    measured = blocks_with(models, 'rotation').values()
     kinds = [kind for kind in AGAINST if any(kind in block['rotation'] for block in measured)]
     if not kinds:
         return None

@@ -20,11 +20,11 @@ from ..plotting.panels import (
     NULL,
     OTHER,
     OWN,
+    block_label,
+    blocks_with,
     curve,
-    having,
     legend,
-    named,
-    shown,
+    sample_blocks,
     title,
 )
 from . import shared_tables as shared
@@ -66,9 +66,9 @@ def draw_sep(blocks: Blocks) -> Figure | None:
         None if SEP was not measured.
     """
     measured = {
-        k: b for k, b in having(blocks, 'sep').items() if b['sep'].keys() & {*REFERENCES}
+        k: b for k, b in blocks_with(blocks, 'sep').items() if b['sep'].keys() & {*REFERENCES}
     }
-    chosen = shown(measured)
+    chosen = sample_blocks(measured)
     if not chosen:
         return None
     figure = new_figure(1.0 + 3.4 * len(chosen), 5.4)
@@ -76,7 +76,7 @@ def draw_sep(blocks: Blocks) -> Figure | None:
     for (above, below), (key, block) in zip(grid.T, chosen.items(), strict=True):
         sep = block['sep']
         mode = next(mode for mode in REFERENCES if mode in sep)
-        title(plain(above), f'{named(key)}, {mode} spectrum')
+        title(plain(above), f'{block_label(key)}, {mode} spectrum')
         _draw_sep(above, plain(below), sep, mode)
         below.set_xlabel('share of the frequencies, %')
     grid[0, 0].set_ylabel("share of a token's energy, %")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...utils.tables import markdown_table
-from ..plotting.panels import named
+from ..plotting.panels import block_label
 from .base import Entry, Number, Table
 
 Row = tuple[Any, ...]
@@ -50,12 +50,12 @@ THRESHOLDS = ('0.80', '0.90', '0.95', '0.99')
 DIRECTIONS = {'svd': "image's own (SVD)", 'pca': "dataset's (PCA)"}
 
 
-def in_digits(number: float) -> str:
+def format_digits(number: float) -> str:
     """Format a number with four significant digits."""
     return f'{number:.4g}'
 
 
-def numbered(*columns: Sequence[float]) -> Iterator[Row]:
+def number_rows(*columns: Sequence[float]) -> Iterator[Row]:
     """Yield rows of columns, counted from 1."""
     for number, row in enumerate(zip(*columns, strict=True), 1):
         yield number, *row
@@ -97,7 +97,7 @@ def energy_curve_rows(entry: str) -> Rows:
 
     def rows(block: Entry) -> Iterator[Row]:
         if entry in block:
-            for row in numbered(block[entry]['curve'], block[entry]['std']):
+            for row in number_rows(block[entry]['curve'], block[entry]['std']):
                 yield entry, *row
 
     return rows
@@ -128,7 +128,7 @@ def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
 
     def rows(block: Entry) -> Iterator[Row]:
         for name, shares in _of_kinds(block, kinds):
-            for row in numbered(shares['curve'], shares['std']):
+            for row in number_rows(shares['curve'], shares['std']):
                 yield name, *row
 
     return rows
@@ -142,12 +142,15 @@ def dimension_table(report: Mapping[str, Any]) -> list[str]:
     rows = []
     for entry, name in DIRECTIONS.items():
         if entry in block:
-            rows.append([name, *(in_digits(block[entry][t]['p99']) for t in THRESHOLDS)])
+            rows.append([name, *(format_digits(block[entry][t]['p99']) for t in THRESHOLDS)])
             if entry in published:
                 rows.append([f'{name}, published', *map(str, published[entry])])
     if not rows:
         return []
-    header = [f'{named(key)}, 99th percentile', *(f'{100 * float(t):g} %' for t in THRESHOLDS)]
+    header = [
+        f'{block_label(key)}, 99th percentile',
+        *(f'{100 * float(t):g} %' for t in THRESHOLDS),
+    ]
     parts = [markdown_table(header, rows)]
     if published:
         parts.append(

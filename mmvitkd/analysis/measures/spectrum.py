@@ -13,13 +13,13 @@ from ..plotting.figure import Blocks, ReportFigure
 from ..plotting.panels import (
     LINE,
     OWN,
-    coloured,
+    block_label,
+    blocks_with,
     depth_axis,
-    having,
     legend,
-    named,
     one_panel,
-    shown,
+    sample_blocks,
+    with_colors,
 )
 from .base import Entry, Measure, Table
 from .block import Batch, Block
@@ -53,16 +53,16 @@ def draw_spectrum(blocks: Blocks) -> Figure | None:
     Returns:
         None if it was not measured.
     """
-    chosen = shown(having(blocks, 'spectrum'))
+    chosen = sample_blocks(blocks_with(blocks, 'spectrum'))
     if not chosen:
         return None
     figure, axes = one_panel(5.4, 3.4)
     halves = []
-    for color, key, block in coloured(chosen):
+    for color, key, block in with_colors(chosen):
         spectrum = block['spectrum']
         half = spectrum[: len(spectrum) // 2 + 1]  # the rest mirrors it
         frequencies = [k / len(spectrum) for k in range(len(half))]
-        axes.plot(frequencies, half, color=color, linewidth=1, label=named(key))
+        axes.plot(frequencies, half, color=color, linewidth=1, label=block_label(key))
         halves.append(half)
     _scale(axes, halves)
     axes.set_xlim(0, 0.5)
@@ -102,7 +102,7 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     Returns:
         None if fewer than two blocks have it.
     """
-    chosen = having(blocks, 'frequency_intensity')
+    chosen = blocks_with(blocks, 'frequency_intensity')
     if len(chosen) < 2:
         return None
     figure, axes = one_panel(5.4, 3.2)

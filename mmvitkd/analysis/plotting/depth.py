@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...utils.plotting import plain
 from .figure import Blocks, ReportFigure, new_figure
-from .panels import BAND, LINE, OWN, depth_axis, having, legend_below, title
+from .panels import BAND, LINE, OWN, blocks_with, depth_axis, legend_below, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def draw_means(blocks: Blocks, panels: Mapping[str, tuple[str, str]]) -> Figure 
     Returns:
         None if there is no such entry.
     """
-    chosen = {name: having(blocks, name) for name in panels}
+    chosen = {name: blocks_with(blocks, name) for name in panels}
     chosen = {name: found for name, found in chosen.items() if len(found) > 1}
     if not chosen:
         return None

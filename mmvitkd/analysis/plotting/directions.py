@@ -15,15 +15,15 @@ from .panels import (
     OTHER,
     OWN,
     SMALL,
+    block_label,
+    blocks_with,
     curve,
     depth_axis,
-    having,
     legend,
     legend_below,
-    named,
     one_panel,
     panels,
-    shown,
+    sample_blocks,
     title,
 )
 
@@ -85,10 +85,10 @@ def draw_energy(blocks: Blocks) -> Figure | None:
     Returns:
         None if neither SVD nor PCA was measured.
     """
-    chosen = shown(having(blocks, *DRAWN))
+    chosen = sample_blocks(blocks_with(blocks, *DRAWN))
     if not chosen:
         return None
-    figure, row = panels([named(key) for key in chosen])
+    figure, row = panels([block_label(key) for key in chosen])
     for axes, block in zip(row, chosen.values(), strict=True):
         for measure, (color, label) in DRAWN.items():
             if measure in block:
@@ -126,7 +126,7 @@ def draw_dimensions(blocks: Blocks) -> Figure | None:
     figure = new_figure(1.0 + 3.4 * columns, 5.2)
     grid = figure.subplots(ceil(len(thresholds) / columns), columns, squeeze=False)
     for axes, threshold in zip(grid.flat, thresholds, strict=False):
-        title(plain(axes), f'{named(key)}: {100 * float(threshold):g} % of the energy')
+        title(plain(axes), f'{block_label(key)}: {100 * float(threshold):g} % of the energy')
         _draw_histograms(axes, measures, threshold)
     for axes in grid[-1]:
         axes.set_xlabel('directions needed')
@@ -180,7 +180,7 @@ def overlay_energy(models: Blocks) -> Figure | None:
         None if no model has either.
     """
     measures = {'svd': "an image's own directions (SVD)", 'pca': "the dataset's (PCA)"}
-    measured = {m: heading for m, heading in measures.items() if having(models, m)}
+    measured = {m: heading for m, heading in measures.items() if blocks_with(models, m)}
     if not measured:
         return None
     figure, row = model_panels(list(measured.values()), sharey=True)

@@ -22,17 +22,17 @@ BLOCK_COLORS = COLORS[2], COLORS[3], COLORS[1]
 MAX_TICKS = 10
 
 
-def named(key: str) -> str:
+def block_label(key: str) -> str:
     """Return the label of a block: ``block 11``, or the name of a module."""
     return f'block {key}' if key.isdigit() else key
 
 
-def having(blocks: Blocks, *entries: str) -> dict[str, Mapping[str, Any]]:
+def blocks_with(blocks: Blocks, *entries: str) -> dict[str, Mapping[str, Any]]:
     """Return the blocks that have at least one of these entries."""
     return {key: block for key, block in blocks.items() if block.keys() & set(entries)}
 
 
-def shown(blocks: Blocks) -> dict[str, Mapping[str, Any]]:
+def sample_blocks(blocks: Blocks) -> dict[str, Mapping[str, Any]]:
     """Return at most three blocks to draw: first, middle and last."""
     keys = list(blocks)
     chosen = keys if len(keys) <= 3 else [keys[0], keys[(len(keys) - 1) // 2], keys[-1]]
@@ -54,7 +54,7 @@ def one_panel(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, plain(figure.add_subplot())
 
 
-def coloured(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def with_colors(blocks: Blocks) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield colour, key and block for one panel; the last block's colour is always the same."""
     colors = BLOCK_COLORS[len(BLOCK_COLORS) - len(blocks) :]
     for color, (key, block) in zip(colors, blocks.items(), strict=True):

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from ...utils.tables import markdown_table
 from ..measures.selection import all_measures
-from ..measures.shared_tables import in_digits
+from ..measures.shared_tables import format_digits
 from ..plotting.figure import ReportFigure
 from ..plotting.model_overlays import draw_matrix
-from ..plotting.panels import named
+from ..plotting.panels import block_label
 from .draw_figures import draw_figures
 from .markdown import figure_section
 from .summary_table import column_notes, number_table, numbers_of
@@ -97,7 +97,7 @@ def _facts(label: str, model: Compared) -> list[str]:
     return [
         label,
         f'`{report.get("provenance", report["model"])}`',
-        named(model.key).removeprefix('block '),
+        block_label(model.key).removeprefix('block '),
         str(report['num_images']),
         str(tokens),
     ]
@@ -163,11 +163,11 @@ def _random_note(labels: Sequence[str]) -> list[str]:
 def _alignment(cka: Mapping[str, Any]) -> list[str]:
     """Return the section on CKA: the matrix, its rows and its null."""
     labels = cka['labels']
-    names = [f'{n} ({named(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
+    names = [f'{n} ({block_label(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
     tables = [
         markdown_table(
             [head, *labels],
-            [[n, *map(in_digits, row)] for n, row in zip(names, cka[key], strict=True)],
+            [[n, *map(format_digits, row)] for n, row in zip(names, cka[key], strict=True)],
         )
         for head, key in (('CKA', 'matrix'), ('null', 'null'))
     ]

@@ -8,7 +8,7 @@ from ..measures.base import Measure, Text
 from ..measures.checks import named_errors
 from ..measures.selection import all_measures
 from ..plotting.figure import ReportFigure
-from ..plotting.panels import named
+from ..plotting.panels import block_label
 from .summary_table import column_notes, number_table
 
 Report = Mapping[str, Any]
@@ -27,7 +27,9 @@ def report_text(report: Report, drawn: Collection[str]) -> str:
         *_facts(report),
         *_texts('warnings', report),
         '## Numbers',
-        markdown_table(*number_table({named(key): block for key, block in blocks.items()})),
+        markdown_table(
+            *number_table({block_label(key): block for key, block in blocks.items()})
+        ),
         *column_notes(blocks.values()),
         *_texts('numbers', report),
     ]
@@ -90,8 +92,8 @@ def _facts(report: Report) -> list[str]:
     for key, block in report['blocks'].items():
         if block.get('zero_tokens'):
             facts.append(
-                f'**{block["zero_tokens"]} tokens of {named(key)} are zero**: they have no '
-                'energy, and are left out of SEP and channel energy.'
+                f'**{block["zero_tokens"]} tokens of {block_label(key)} are zero**: they have '
+                'no energy, and are left out of SEP and channel energy.'
             )
     return facts
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..measures.checks import named_errors, was_measured
 from ..measures.selection import all_measures
-from ..measures.shared_tables import in_digits
+from ..measures.shared_tables import format_digits
 
 Entry = Mapping[str, Any]
 
@@ -74,4 +74,4 @@ def column_notes(blocks: Iterable[Entry], comparison: bool = False) -> list[str]
 
 
 def _cells(row: Mapping[str, float], header: Iterable[str]) -> list[str]:
-    return [in_digits(row[column]) if column in row else '' for column in header]
+    return [format_digits(row[column]) if column in row else '' for column in header]

@@ -111,12 +111,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         self.teacher: BaseTeacher | None = None
         if teacher is None:
             return
-        if bool(pairs) != bool(pair_loss):
-            raise ValueError(
-                f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.'
-            )
-        if pair_projector and not pairs:
-            raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
+        _check_pair_arguments(pairs, pair_loss, pair_projector)
         options = options_with_deliveries(distiller, options)
         made = make_teacher(teacher, teacher_ckpt, allow_random_teacher, options)
         if pairs and pair_loss:
@@ -259,6 +254,13 @@ def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
         close = did_you_mean(name, signature(FeatureDistill).parameters)
         message = f'{{model.{name}}}: FeatureDistill takes no such argument{close}'
         raise KeyedValueError(message, f'model.{name}')
+
+
+def _check_pair_arguments(pairs: Any, pair_loss: Any, pair_projector: Any) -> None:
+    if bool(pairs) != bool(pair_loss):
+        raise ValueError(f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.')
+    if pair_projector and not pairs:
+        raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
 
 
 def _check_switches(**switches: Any) -> None:

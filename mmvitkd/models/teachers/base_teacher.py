@@ -72,7 +72,7 @@ class BaseTeacher:
             close = close_names(recorder.source, self.blocks) or self.blocks
             raise KeyedValueError(
                 f'{{{key}}}: {recorder.source!r} is no block of {type(self).__name__}. '
-                f'Close to it: {listed(close)}.',
+                f'Similar names: {listed(close)}.',
                 key,
             )
 

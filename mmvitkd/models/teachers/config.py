@@ -79,7 +79,7 @@ def _check_timm_name(name: Any) -> None:
     close = [beginnings[x] for x in close_names(name, beginnings, cutoff=0.6)]
     raise KeyedValueError(
         f"{{teacher}}='{TIMM}{name}': timm {timm.__version__} has no model "
-        f'{name!r}. Close to it: '
+        f'{name!r}. Similar names: '
         f'{", ".join(close) or "none"}.',
         'teacher',
     )

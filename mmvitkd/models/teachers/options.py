@@ -37,7 +37,7 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
         if name not in known:
             close = close_names(name, known, n=1) or known
             raise ValueError(
-                f'{prefix}{name}={value!r}: there is no such option. Close to it: '
+                f'{prefix}{name}={value!r}: there is no such option. Similar names: '
                 f'{", ".join(close)}.'
             )
         if name == 'precision' and value not in PRECISIONS:

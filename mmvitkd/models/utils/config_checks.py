@@ -51,7 +51,7 @@ def registered_type(config: Mapping[str, Any], key: str, scope: str | None = Non
         names.update({name: name for name in (*ROOT.module_dict, *registry.module_dict)})
     close = close_names(kind.rpartition('.')[2], names, n=3, cutoff=0.6)
     raise KeyedValueError(
-        f'{{{key}}}: type={kind!r} is not registered. Close to it: '
+        f'{{{key}}}: type={kind!r} is not registered. Similar names: '
         f'{", ".join(names[name] for name in close) or "none"}.',
         key,
     )

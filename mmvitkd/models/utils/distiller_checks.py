@@ -45,7 +45,7 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
             given = f'pairs[{pair}]' if pair != name else f"distiller.{key}['{name}'].source"
             raise ValueError(
                 f'{given}: {recorder.source!r} is not in the '
-                f'{role} ({type(model).__name__}). Close to it: {", ".join(close) or "none"}.'
+                f'{role} ({type(model).__name__}). Similar names: {", ".join(close) or "none"}.'
             )
 
 

@@ -214,8 +214,8 @@ def test_last_and_all_of_lift_have_the_projector_too():
     [
         ([3], r'blocks: there is no 3: this ImageClassifier has blocks or stages 0 to 2'),
         ([-4], r'there is no -4: .* 0 to 2'),
-        ('lst', r"'lst' is no module of this ImageClassifier.*Close to it: last"),
-        (['backbone.layer.2'], r'Close to it: .*backbone\.layers\.2'),
+        ('lst', r"'lst' is no module of this ImageClassifier.*Similar names: last"),
+        (['backbone.layer.2'], r'Similar names: .*backbone\.layers\.2'),
         ([], r"found none; wanted 'last', 'all', or a list"),
     ],
 )

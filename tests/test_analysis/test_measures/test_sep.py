@@ -26,7 +26,7 @@ def sep_image(layers):
     return pixels(draw_training(layers))
 
 
-def coloured(image, name):
+def with_colors(image, name):
     """Where an image has the colour of a source."""
     distance = np.abs(
         image.astype(int) - np.round(255 * np.array(to_rgb(TRAINING_STYLES[name]['color'])))
@@ -44,11 +44,11 @@ def test_a_row_a_layer_and_a_column_a_mode(rows):
 def test_a_curve_that_rises_early_lies_above():
     image = sep_image({'a': layer(student=EARLY, teacher=LINE, null=LINE)})
     half = image[:, : image.shape[1] // 2]
-    student, teacher = (np.argwhere(coloured(half, n))[:, 0] for n in ('student', 'teacher'))
+    student, teacher = (np.argwhere(with_colors(half, n))[:, 0] for n in ('student', 'teacher'))
     assert len(student) > 100 and len(teacher) > 100
     assert np.median(student) < np.median(teacher)
 
 
 def test_without_a_teacher_there_is_no_curve_of_one():
     image = sep_image({'a': layer(student=EARLY, null=LINE)})
-    assert coloured(image, 'student').any() and not coloured(image, 'teacher').any()
+    assert with_colors(image, 'student').any() and not with_colors(image, 'teacher').any()

@@ -198,7 +198,7 @@ def mapping(**changes):
     [
         (dict(pairs=[(3, 3)]), r'pairs\[0\]\[0\]=3: the student.* 3 blocks'),
         (dict(pairs=[(2, 4)]), r'pairs\[0\]\[1\]=4: the teacher.* 4 blocks'),
-        (dict(pairs=[('bakbone.layers.2', 3)]), r'Close to it: backbone\.layers\.2'),
+        (dict(pairs=[('bakbone.layers.2', 3)]), r'Similar names: backbone\.layers\.2'),
         (dict(pair_loss=None), 'give both or neither'),
         (dict(pairs=None, pair_loss=None), 'nothing to distil'),
         (

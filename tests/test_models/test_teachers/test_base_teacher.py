@@ -116,7 +116,7 @@ def test_of_a_config_and_a_dry_run(teacher, message):
 @pytest.mark.parametrize(
     ('pair', 'message'),
     [
-        ((2, 'c'), r"^pairs\[0\]\[1\]: 'c' is no block of Blocks. Close to it: a, b"),
+        ((2, 'c'), r"^pairs\[0\]\[1\]: 'c' is no block of Blocks. Similar names: a, b"),
         ((2, 2), r'^pairs\[0\]\[1\]=2: the teacher \(Blocks\) has 2 blocks'),
     ],
 )

@@ -431,8 +431,8 @@ def test_what_that_message_advises_works(tmp_path):
 @pytest.mark.parametrize(
     ('teacher', 'message'),
     [
-        ('timm:cait_s24_225', r"no model 'cait_s24_225'. Close to it: .*cait_s24_224"),
-        (dict(type='TimmClassifier', model_name='deit_tinny'), r'Close to it: .*deit_tiny'),
+        ('timm:cait_s24_225', r"no model 'cait_s24_225'. Similar names: .*cait_s24_224"),
+        (dict(type='TimmClassifier', model_name='deit_tinny'), r'Similar names: .*deit_tiny'),
         (
             'timm:deit_small_patch16_224.fb_in22k',
             r"no weights 'deit_small_patch16_224.fb_in22k'. It has: .*\.fb_in1k",
