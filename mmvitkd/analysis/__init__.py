@@ -26,12 +26,15 @@ from .functional.subspace_rotation import SubspaceRotation
 from .functional.token_entropy import TokenEntropy, ValueRange, token_entropy
 from .layer_selection import LayerChoice, choose_layers
 
+FeatureSource = FeatureExtractor  # the old name, for one release
+
 __all__ = [
     'SEP',
     'ChannelSpectrum',
     'Cost',
     'DistillationCost',
     'FeatureExtractor',
+    'FeatureSource',
     'LayerChoice',
     'LinearCKA',
     'Magnitude',

@@ -4,10 +4,13 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..utils.deprecation import rename_keys
+
 # For mmvitkd.FeatureDistill.
 MODEL = dict(compile_student=True, channels_last=True)
 # For its teacher, if it has one.
 TEACHER = dict(precision='bf16', compile=True, cuda_stream=True)
+RENAMED_OPTIONS = {'own_stream': 'cuda_stream'}  # old names
 # For the optimizers that support it.
 OPTIMIZER = dict(fused=True)
 FUSED = ('Adam', 'AdamW', 'SGD')
@@ -30,10 +33,10 @@ def apply_fast(cfg: Config) -> None:
     model = cfg.get('model') or {}
     if str(model.get('type')).split('.')[-1] == 'FeatureDistill':
         _complete(model, MODEL)
-        options = model.get('teacher_options') or {}
-        # None stays None: a teacher that is not a model has no options.
-        has_options = 'teacher_options' not in model or model['teacher_options'] is not None
-        if model.get('teacher') is not None and isinstance(options, dict) and has_options:
+        options = model.get('teacher_options', {})
+        # None stays None: a teacher that is not a live model takes no options.
+        if model.get('teacher') is not None and isinstance(options, dict):
+            options = rename_keys(dict(options), RENAMED_OPTIONS, 'teacher_options')
             model['teacher_options'] = {**TEACHER, **options}
     optimizer = (cfg.get('optim_wrapper') or {}).get('optimizer') or {}
     if optimizer.get('type') in FUSED and 'foreach' not in optimizer:  # one or the other

@@ -9,6 +9,7 @@ from ..datasets.mean_std import fill_measured
 from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
 from .shortcuts import apply_shortcuts
+from .student_config import student_config
 
 
 def load_config(
@@ -48,7 +49,8 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
         ValueError: If a shortcut has a wrong value, ``student`` is set, or no image can be
             measured.
     """
-    if cfg.get('student') is not None:
+    student = cfg.get('student')
+    if student is not None and student != student_config(cfg.get('model') or {}):
         raise KeyedValueError(
             '{student}: this key is not used. Override model.architecture, or model if there '
             'is no teacher; a config that inherits one of _base_/students takes the student '

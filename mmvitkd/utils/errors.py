@@ -1,6 +1,7 @@
 """Define errors about settings, whose messages a tool can reword with its own options."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class KeyedError(Exception):
@@ -30,6 +31,10 @@ class KeyedError(Exception):
         self._message = message
         self._settings = (key, *settings)
         super().__init__(self.worded({}))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the arguments of the constructor, as for another process."""
+        return type(self), (self._message, *self._settings)
 
     def worded(self, names: Mapping[str, str]) -> str:
         """Return the message with other names for some of its settings.

@@ -43,6 +43,12 @@ def test_the_config_overrides_fast():
     assert cfg.optim_wrapper.optimizer.fused is False
 
 
+def test_an_option_by_its_old_name_overrides_fast():
+    cfg = fast(**{'model.teacher_options': dict(own_stream=False)})
+    teacher = dict(precision='bf16', compile=True, cuda_stream=False)
+    assert cfg.model.teacher_options == teacher
+
+
 def test_without_a_teacher_there_is_less():
     cfg = fast('deit/deit_tiny_300e')
     assert cfg.optim_wrapper.optimizer.fused is True

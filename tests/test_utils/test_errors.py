@@ -1,5 +1,7 @@
 """An error about a setting is worded as the setting was given."""
 
+import pickle
+
 from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
 
 import pytest
@@ -26,6 +28,14 @@ def test_passed_on_under_other_names():
     assert isinstance(passed_on, FileNotFoundError)
     assert passed_on.key == 'checkpoint'
     assert passed_on.worded({'checkpoint': '--checkpoint'}) == '--checkpoint=x: no such file.'
+
+
+def test_it_passes_between_processes():
+    error = pickle.loads(pickle.dumps(KeyedValueError(MESSAGE, 'checkpoint', 'allow_random')))
+    assert (error.key, str(error)) == (
+        'checkpoint',
+        str(KeyedValueError(MESSAGE, 'checkpoint', 'allow_random')),
+    )
 
 
 @pytest.mark.parametrize(

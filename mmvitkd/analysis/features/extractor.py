@@ -11,6 +11,7 @@ from ...models.utils.adapters import adapter_for, blocks_of
 from ...models.utils.features import Features
 from ...models.utils.remedy import distilled_features
 from ...suggestions import close_names
+from ...utils.errors import KeyedValueError
 from .patch_tokens import patch_features
 
 Key = int | str
@@ -128,14 +129,17 @@ class FeatureExtractor:
         features = {}
         for key, name in self.names.items():
             if name not in outputs:
-                raise ValueError(f'blocks: {name!r} is not called in the forward pass.')
+                raise KeyedValueError(
+                    f'{{blocks}}: {name!r} is not called in the forward pass.', 'blocks'
+                )
             # Modules other than blocks may get the patches alone.
             known = extra if isinstance(key, int) else None
             try:
                 features[key] = patch_features(outputs[name], images.shape, grid, known)
             except ValueError as error:
-                raise ValueError(
-                    f'blocks: found no patch tokens in the output of {name!r}: {error}'
+                raise KeyedValueError(
+                    f'{{blocks}}: found no patch tokens in the output of {name!r}: {error}',
+                    'blocks',
                 ) from None
         return features
 
@@ -166,16 +170,19 @@ def find_blocks(model: nn.Module, blocks: str | Sequence[Key]) -> dict[Key, str]
     for block in [blocks] if isinstance(blocks, str) else blocks:
         chosen += _expand_word(model, block, known) if block in ('last', 'all') else [block]
     if not chosen:
-        raise ValueError("blocks: found none; wanted 'last', 'all', or a list.")
+        raise KeyedValueError(
+            "{blocks}: found none; wanted 'last', 'all', or a list.", 'blocks'
+        )
     return dict(_find_block(model, block, known) for block in chosen)
 
 
 def _expand_word(model: nn.Module, word: Key, known: list[str]) -> list[Key]:
     """Return the keys that 'last' or 'all' stands for."""
     if not known:
-        raise ValueError(
-            f'blocks={word!r}: it is not known where {type(model).__name__} keeps its blocks; '
-            'give the names of modules.'
+        raise KeyedValueError(
+            f'{{blocks}}={word!r}: the blocks of {type(model).__name__} are not known; '
+            'give the names of modules.',
+            'blocks',
         )
     indices = range(len(known))
     return [*(indices if word == 'all' else indices[-1:]), *distilled_features(model)]
@@ -187,14 +194,17 @@ def _find_block(model: nn.Module, block: Key, known: list[str]) -> tuple[Key, st
     available = f'has blocks or stages 0 to {len(known) - 1}' if known else 'lists no blocks'
     if isinstance(block, int):
         if not -len(known) <= block < len(known):
-            raise ValueError(f'blocks: there is no {block}: this {kind} {available}.')
+            raise KeyedValueError(
+                f'{{blocks}}: there is no {block}: this {kind} {available}.', 'blocks'
+            )
         return block % len(known), known[block]
     names = [name for name, _ in model.named_modules() if name]
     if block not in names:
         close = close_names(block, ['last', 'all', *names])
-        raise ValueError(
-            f'blocks: {block!r} is no module of this {kind}, which {available}. Similar names: '
-            f'{", ".join(close) or "none"}.'
+        raise KeyedValueError(
+            f'{{blocks}}: {block!r} is not a module of this {kind}, which {available}. Similar '
+            f'names: {", ".join(close) or "none"}.',
+            'blocks',
         )
     return (known.index(block) if block in known else block), block
 

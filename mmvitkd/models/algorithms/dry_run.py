@@ -136,23 +136,34 @@ def _check_projectors(
 
 
 def _check_loss(loss: Any, arguments: dict[str, Any]) -> None:
-    """Compute a loss; refuse one that is no scalar."""
+    """Compute a loss; refuse what MMEngine could not sum up."""
     try:
         found = loss(**arguments)
-    except (AttributeError, TypeError) as error:
-        if not any(isinstance(given, Features) for given in arguments.values()):
+    except Exception as error:
+        hint = _hint(arguments)
+        if not hint:
             raise
-        raise TypeError(
-            f'{error}. A pair hands a loss Features, not tensors: bring both to one shape with '
-            '`align(preds_S, preds_T)` of mmvitkd.models.losses, or use `.tokens` (B, N, C) or '
-            '`.to_map()` (B, C, H, W).'
-        ) from error
+        raise ValueError(f'{type(error).__name__}: {error}. {hint}') from error
     for value in found if isinstance(found, list) else [found]:
-        if not isinstance(value, Tensor) or value.dim():
-            given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        if not isinstance(value, Tensor):
             raise ValueError(
-                f'{type(loss).__name__}.forward returned {given}, wanted a scalar tensor'
+                f'{type(loss).__name__}.forward returned a {type(value).__name__}, wanted a '
+                'tensor, or a list of tensors'
             )
+
+
+def _hint(arguments: dict[str, Any]) -> str:
+    """Return what a loss may have missed about its arguments, if anything."""
+    advice = 'bring both to one shape with `align(preds_S, preds_T)` of mmvitkd.models.losses'
+    if any(isinstance(value, Features) for value in arguments.values()):
+        return (
+            f'This loss is given Features, not tensors: {advice}, or use `.tokens` (B, N, C) '
+            'or `.to_map()` (B, C, H, W).'
+        )
+    shapes = {tuple(value.shape) for value in arguments.values() if isinstance(value, Tensor)}
+    if len(shapes) > 1:
+        return f'Its arguments have the shapes {sorted(shapes)}: {advice}.'
+    return ''
 
 
 def _loss_key(name: str) -> str:

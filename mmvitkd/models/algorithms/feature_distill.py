@@ -24,6 +24,7 @@ from ..utils.adapters import adapter_for
 from ..utils.distiller_checks import (
     check_connectors,
     check_extra_tokens,
+    check_is_dict,
     check_losses,
     check_mappings,
     check_sources,
@@ -112,6 +113,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         if teacher is None:
             return
         _check_pair_arguments(pairs, pair_loss, pair_projector)
+        check_is_dict(distiller)
         options = options_with_deliveries(distiller, options)
         made = make_teacher(teacher, teacher_ckpt, allow_random_teacher, options)
         if pairs and pair_loss:

@@ -64,6 +64,7 @@ def expand_pairs(
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
         raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
     scope = config.get('_scope_', SCOPE)
+    takes_features = getattr(registered_type(loss, 'pair_loss', scope), 'takes_features', False)
     loss = _loss_of_each(loss, len(pairs), scope)
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
@@ -77,7 +78,7 @@ def expand_pairs(
             _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
         layouts = _layout(student, sources[0]), _layout(teacher, sources[1])
-        connectors = _connectors(pair_name, layouts, projector, scope)
+        connectors = _connectors(pair_name, layouts, takes_features, projector, scope)
         names = list(connectors)
         additions = dict(
             student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
@@ -136,11 +137,13 @@ def _layout(model: Layers, source: str) -> dict[str, Any]:
 def _connectors(
     pair_name: str,
     layouts: tuple[dict[str, Any], dict[str, Any]],
+    takes_features: bool,
     projector: Mapping[str, Any] | None,
     scope: str,
 ) -> dict[str, dict[str, Any]]:
     """Return one connector for both sides, or one for each if they differ."""
-    student, teacher = (dict(type='mmvitkd.PatchTokens', **layout) for layout in layouts)
+    kind = 'mmvitkd.PatchTokens' if takes_features else 'mmvitkd.TokensToMap'
+    student, teacher = (dict(type=kind, **layout) for layout in layouts)
     if projector is not None:
         config, width = _projector(projector, scope)
         student = {**layouts[0], **config}

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...utils.deprecation import renamed_arguments
 
+
+@renamed_arguments(num_wide='num_wide_blocks')
 def block_widths(
     arch: Mapping[str, Any],
     width: int | Sequence[int],

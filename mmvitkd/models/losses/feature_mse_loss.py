@@ -19,6 +19,8 @@ class FeatureMSELoss(nn.Module):  # type: ignore[misc]  # torch is not followed
         loss_weight: Factor of the loss; published with 0.2.
     """
 
+    takes_features = True  # from `pairs`, instead of maps
+
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight

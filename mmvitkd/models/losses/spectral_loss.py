@@ -26,6 +26,8 @@ class SpectralLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
         loss_weight: Factor of the loss; published with 0.2 for plain ViTs.
     """
 
+    takes_features = True  # from `pairs`, instead of maps
+
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()
         self.loss_weight = loss_weight

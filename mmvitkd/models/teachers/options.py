@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...config.fast import RENAMED_OPTIONS
 from ...suggestions import close_names
 from ...utils.deprecation import rename_keys
 from .precision import PRECISIONS
 
 SWITCHES = ('stop_early', 'compile', 'cuda_stream')
-RENAMED = {'own_stream': 'cuda_stream'}
 
 
 def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[str, Any]:
@@ -32,7 +32,7 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
     if not isinstance(options, Mapping):
         wanted = ', '.join(f'{name}=' for name in known)
         raise ValueError(f'{prefix.rstrip(".")}={options!r}: wanted dict({wanted}).')
-    options = rename_keys(dict(options), RENAMED, prefix.rstrip('.') or 'Teacher')
+    options = rename_keys(dict(options), RENAMED_OPTIONS, prefix.rstrip('.') or 'Teacher')
     for name, value in options.items():
         if name not in known:
             close = close_names(name, known, n=1) or known

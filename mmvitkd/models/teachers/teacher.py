@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
+from ...config.fast import RENAMED_OPTIONS
 from ...utils.deprecation import renamed_arguments
 from ..utils.adapters import adapter_for
 from ..utils.compilation import check_recorders_compile, compile_blocks
@@ -19,7 +20,7 @@ from ..utils.normalization import Renormalize, normalization_by
 from .base_teacher import BaseTeacher, Samples
 from .cuda_stream import CudaStream
 from .early_stop import Stop, find_stop, recorded_modules, stop_after
-from .options import RENAMED, check_options
+from .options import check_options
 from .precision import autocast_to, in_float32
 
 
@@ -51,7 +52,7 @@ class Teacher(BaseTeacher):
             wrong type, or ``compile`` meets a recorder of a function or method.
     """
 
-    @renamed_arguments(**RENAMED)
+    @renamed_arguments(**RENAMED_OPTIONS)
     def __init__(
         self,
         model: nn.Module,

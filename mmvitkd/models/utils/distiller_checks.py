@@ -49,6 +49,26 @@ def check_sources(recorders: RecorderManager, model: nn.Module, key: str, role: 
             )
 
 
+PARTS = (
+    *('student_recorders', 'teacher_recorders', 'distill_deliveries', 'connectors'),
+    *('distill_losses', 'loss_forward_mappings'),
+)
+
+
+def check_is_dict(distiller: Any) -> None:
+    """Check that the config of a distiller, and each of its parts, is a dict or None.
+
+    Raises:
+        ValueError: If one is not; the message has its key and what was found.
+    """
+    parts = {'distiller': distiller}
+    if isinstance(distiller, Mapping):
+        parts |= {f'distiller.{name}': distiller.get(name) for name in PARTS}
+    for key, found in parts.items():
+        if found is not None and not isinstance(found, Mapping):
+            raise ValueError(f'{key}={found!r}: wanted a dict.')
+
+
 def check_mappings(distiller: Mapping[str, Any]) -> None:
     """Check that every loss mapping names a loss, recorders and connectors that exist.
 

@@ -90,7 +90,11 @@ def test_all_blocks_may_be_asked_for():
 
 @pytest.mark.parametrize(
     ('layers', 'message'),
-    [([7], 'there is no 7'), (['head'], "the output of 'head'"), (['backbone.x'], 'no module')],
+    [
+        ([7], 'there is no 7'),
+        (['head'], "the output of 'head'"),
+        (['backbone.x'], 'not a mod'),
+    ],
 )
 def test_layers_that_are_not_there(layers, message):
     with pytest.raises(ValueError, match=message):

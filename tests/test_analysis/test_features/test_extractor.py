@@ -214,7 +214,7 @@ def test_last_and_all_of_lift_have_the_projector_too():
     [
         ([3], r'blocks: there is no 3: this ImageClassifier has blocks or stages 0 to 2'),
         ([-4], r'there is no -4: .* 0 to 2'),
-        ('lst', r"'lst' is no module of this ImageClassifier.*Similar names: last"),
+        ('lst', r"'lst' is not a module of this ImageClassifier.*Similar names: last"),
         (['backbone.layer.2'], r'Similar names: .*backbone\.layers\.2'),
         ([], r"found none; wanted 'last', 'all', or a list"),
     ],
@@ -226,7 +226,7 @@ def test_a_block_that_is_not_there(blocks, message):
 
 def test_a_model_that_does_not_list_its_blocks():
     model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
-    with pytest.raises(ValueError, match=r"blocks='last': .*where Sequential keeps its blocks"):
+    with pytest.raises(ValueError, match="blocks='last': the blocks of Sequential are not"):
         FeatureExtractor(model, 'last')
     with pytest.raises(ValueError, match='this Sequential lists no blocks'):
         FeatureExtractor(model, [0])

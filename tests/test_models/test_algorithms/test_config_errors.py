@@ -1,5 +1,7 @@
 """What does not fit in a loss, a pair or a key of `model` is named as the user wrote it."""
 
+from functools import partial
+
 import mmvitkd  # noqa: F401
 from mmvitkd.models.losses import align
 from mmvitkd.registry import MODELS
@@ -9,10 +11,10 @@ from torch import nn
 from toy_distillation import distillation, logits_and
 
 
-def loss(forward):
+def loss(forward, takes_features=True):
     """Register a loss that has one method."""
-    cls = type(forward.__name__, (nn.Module,), dict(forward=forward))
-    MODELS.register_module(module=cls)
+    attributes = dict(forward=forward, takes_features=takes_features)
+    MODELS.register_module(module=type(forward.__name__, (nn.Module,), attributes))
 
 
 @loss
@@ -36,6 +38,11 @@ def OfTensors(self, preds_S, preds_T):
     return nn.functional.mse_loss(preds_S, preds_T)
 
 
+@partial(loss, takes_features=False)
+def OfMaps(self, preds_S, preds_T):
+    return (preds_S - preds_T).square().mean()
+
+
 @loss
 def PerImage(self, preds_S, preds_T):
     return preds_S.tokens.mean((1, 2))
@@ -49,6 +56,8 @@ def Nothing(self, preds_S, preds_T):
 @MODELS.register_module()
 class NeedsAlpha(nn.Module):
     """Has an argument that must be given."""
+
+    takes_features = True
 
     def __init__(self, alpha, loss_weight=1.0):
         super().__init__()
@@ -86,15 +95,19 @@ def mse(**kwargs):
         (dict(type='mmvitkd.NoAlign'), r'pair_loss .*`align\(preds_S, preds_T\)`.*\.to_map'),
         (dict(type='mmvitkd.OfTensors'), r'pair_loss .*`align\(preds_S, preds_T\)`'),
         (
-            dict(type='mmvitkd.PerImage'),
-            r'pair_loss .* returned \(1,\), wanted a scalar',
+            dict(type='mmvitkd.OfMaps'),
+            r'pair_loss .*RuntimeError: .* have the shapes .*`align\(preds_S, preds_T\)`',
         ),
-        (dict(type='mmvitkd.Nothing'), 'pair_loss .* returned NoneType, wanted a scalar'),
+        (dict(type='mmvitkd.Nothing'), 'pair_loss .* returned a NoneType, wanted a tensor'),
     ],
 )
 def test_of_pair_loss(pair_loss, message):
     with pytest.raises(ValueError, match=message):
         build(pair_loss=pair_loss)
+
+
+def test_a_loss_may_return_a_value_for_each_image():
+    build(pair_loss=dict(type='mmvitkd.PerImage'))
 
 
 def test_a_loss_without_a_weight_is_for_one_pair():

@@ -285,7 +285,10 @@ def broken(kind, images, tmp_path):
         ),
         'no such config': (['no/where.py', *random], 'no/where.py'),
         'no weights': (['ours'], ': --checkpoint: none is given'),
-        'unknown block': (['ours', *random, '--blocks', 'layer.2'], "'layer.2' is no module"),
+        'unknown block': (
+            ['ours', *random, '--blocks', 'layer.2'],
+            "'layer.2' is not a mod",
+        ),
         'no such block': (['ours', *random, '--blocks', '0', '7'], 'there is no 7'),
         'unknown measure': (['ours', *random, '--measures', 'svdd'], 'did you mean svd?'),
         'typed measure': (['ours', *random, '--measures', 'x'], ': --measures: there is no'),
