@@ -18,7 +18,7 @@ UNFINISHED := $(VENV)/.unfinished
 help:
 	@echo 'make env        set up $(VENV) (every target below does that if needed)'
 	@echo 'make test       lint, then run all tests in two processes (WORKERS=4: in four)'
-	@echo 'make test-fast  run all tests but the slow ones: a minute and a half'
+	@echo 'make test-fast  run all tests but the slow ones: about a minute'
 	@echo 'make demo       distil a small ViT on 5,000 MNIST digits, from data to table'
 	@echo 'make bench      time a training step, the data pipeline and the measures (some minutes)'
 	@echo 'make docs       build the documentation in docs/_build/html'
