@@ -17,16 +17,20 @@ from .optimizers import (
     MergedOptimWrapperConstructor,
     MomentumAnnealingEMA,
 )
+from .runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
+    'EpochBasedTrainLoop',
     'FiniteLossHook',
+    'IterBasedTrainLoop',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',
     'RandomStateHook',
+    'Runner',
     'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',

@@ -5,7 +5,7 @@ import random
 from itertools import count
 from types import SimpleNamespace
 
-import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner import Runner
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
-from mmengine.runner import Runner, loops
+from mmengine.runner import loops
 from torch import multiprocessing, nn
 from torch.utils.data import Dataset
 
@@ -152,6 +152,7 @@ def make_runner(tmp_path, monkeypatch):
         iters=None,
         validate=True,
         workers=0,
+        persistent=False,
         scores=None,
         checkpoint=None,
         log_interval=2,
@@ -187,7 +188,9 @@ def make_runner(tmp_path, monkeypatch):
         arguments = dict(
             model=dict(type=model) if isinstance(model, str) else model,
             work_dir=str(tmp_path / folder),
-            train_dataloader=loader(8, 2, True, 0.5, num_workers=workers),
+            train_dataloader=loader(
+                8, 2, True, 0.5, num_workers=workers, persistent_workers=persistent
+            ),
             train_cfg=loop,
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
             param_scheduler=dict(type='StepLR', step_size=5, gamma=0.5, by_epoch=False),
