@@ -35,7 +35,7 @@ class ViewIndex(int):
 
 
 @DATA_SAMPLERS.register_module()
-class ViewSampler(Sampler[int]):
+class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
     """Yield the indices of another sampler as :class:`ViewIndex`.
 
     The views of an image do not depend on the number of ranks or workers: the copies of

@@ -33,9 +33,8 @@ def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
     """
     sampler = view_sampler(loader)
     if sampler is not None and type(loader.batch_sampler) is BatchSampler:
-        sampler.start = start * loader.batch_sampler.batch_size
-        return iter(loader)
-    batches = iter(loader)
+        sampler.start, start = start * loader.batch_sampler.batch_size, 0
+    batches: Iterator[Any] = iter(loader)
     for _ in range(start):
         next(batches)
     return batches

@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
+from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
 from ...registry import LOOPS, RUNNERS
@@ -18,6 +19,8 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     ``sample_seeds=False`` turns this off, and ``sample_views=M`` gives every image M views in
     turn instead of another one in each epoch.
     """
+
+    _train_dataloader: DataLoader[Any] | dict[str, Any]
 
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
         """Build our loops where the config names none, with seeded samples."""
