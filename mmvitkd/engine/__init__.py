@@ -3,6 +3,7 @@
 from .hooks import (
     CheckpointHook,
     FiniteLossHook,
+    PreemptionHook,
     RandomStateHook,
     RuntimeInfoHook,
     SEPHook,
@@ -29,6 +30,7 @@ __all__ = [
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',
+    'PreemptionHook',
     'RandomStateHook',
     'Runner',
     'RuntimeInfoHook',

@@ -1,6 +1,7 @@
 """Train from any batch on: loops that resume in the middle of an epoch."""
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -50,7 +51,14 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
 
     runner: Runner
     dataloader: DataLoader[Any]
+    val_begin: int
+    val_interval: int
     validation_is_due = False
+
+    @property
+    @abstractmethod
+    def _end(self) -> int:
+        """The number of epochs, or of iterations, of the whole run."""
 
     def _share_seed(self) -> None:
         """Give the data the seed of the run, which a resumed one reads from the checkpoint."""
@@ -71,24 +79,41 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
             self.runner.call_hook('restore_random_state')
         return batches
 
-    def _validate_if_missed(self) -> None:
-        """Do the validation that an interruption has cut off."""
-        if self.validation_is_due and self.runner.val_loop is not None:
+    def _validate_if_missed(self, done: int) -> None:
+        """Do the validation that an interruption has cut off.
+
+        Args:
+            done: The epochs or iterations that are done.
+        """
+        if not self.validation_is_due:
+            return
+        self.validation_is_due = False
+        self._decide_current_val_interval()
+        if self.is_validated_after(done):
             self.runner.logger.info('Validating first: the interrupted run had not.')
             self.runner.call_hook('restore_random_state')
             self.runner.val_loop.run()
-        self.validation_is_due = False
+
+    def is_validated_after(self, done: int) -> bool:
+        """Return whether a number of epochs, or of iterations, is followed by a validation."""
+        due = done % self.val_interval == 0 or done == self._end
+        return self.runner.val_loop is not None and done >= self.val_begin and due
 
 
 @LOOPS.register_module()
 class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[misc]  # untyped
     """MMEngine's ``EpochBasedTrainLoop``, which also starts in the middle of an epoch."""
 
+    @property
+    def _end(self) -> int:
+        return int(self._max_epochs)
+
     def run(self) -> torch.nn.Module:
         """Train."""
         self._share_seed()
         self.runner.call_hook('before_train')
-        self._validate_if_missed()
+        if self._iter == self._epoch * len(self.dataloader):
+            self._validate_if_missed(self._epoch)
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
             self._decide_current_val_interval()
@@ -96,11 +121,6 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
                 self.runner.val_loop.run()
         self.runner.call_hook('after_train')
         return self.runner.model
-
-    def is_validated_after(self, epochs: int) -> bool:
-        """Return whether a number of epochs is followed by a validation."""
-        due = epochs % self.val_interval == 0 or epochs == self._max_epochs
-        return self.runner.val_loop is not None and epochs >= self.val_begin and due
 
     def run_epoch(self) -> None:
         """Train for an epoch, or for what is left of it."""
@@ -146,12 +166,16 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
             val_interval, dynamic_intervals
         )
 
+    @property
+    def _end(self) -> int:
+        return self._max_iters
+
     def run(self) -> torch.nn.Module:
         """Train."""
         self._share_seed()
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
-        self._validate_if_missed()
+        self._validate_if_missed(self._iter)
         batches = self._batches()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
@@ -159,16 +183,12 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
             self._decide_current_val_interval()
             if self.is_validated_after(self._iter):
                 self.runner.val_loop.run()
+        batches.close()  # with the workers of the loader
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
 
-    def is_validated_after(self, iters: int) -> bool:
-        """Return whether a number of iterations is followed by a validation."""
-        due = iters % self.val_interval == 0 or iters == self._max_iters
-        return self.runner.val_loop is not None and iters >= self.val_begin and due
-
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Generator[Any, None, None]:
         """Iterate over the data again and again, from the current iteration on."""
         sampler = view_sampler(self.dataloader)
         is_infinite = sampler is not None and isinstance(sampler.sampler, InfiniteSampler)

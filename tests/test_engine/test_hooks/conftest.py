@@ -3,7 +3,6 @@
 import os
 import random
 from itertools import count
-from types import SimpleNamespace
 
 from mmvitkd.engine.runner import Runner
 
@@ -14,7 +13,6 @@ import torch.nn.functional as F
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
-from mmengine.runner import loops
 from torch import multiprocessing, nn
 from torch.utils.data import Dataset
 
@@ -134,16 +132,7 @@ NAMES = count()
 def make_runner(tmp_path, monkeypatch):
     """Build a run with our hooks, 4 iterations per epoch; keywords change it."""
     monkeypatch.setattr(Runner, '_log_env', lambda *args: None)  # it calls compilers
-    monkeypatch.setattr(loops, 'time', SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr('os.fsync', lambda file: None)  # seconds on a busy disk
-    infinite = []
-    begin = loops._InfiniteDataloaderIterator.__init__
-
-    def begin_and_keep(self, dataloader):
-        infinite.append(self)
-        begin(self, dataloader)
-
-    monkeypatch.setattr(loops._InfiniteDataloaderIterator, '__init__', begin_and_keep)
 
     def make(
         folder='run',
@@ -204,9 +193,7 @@ def make_runner(tmp_path, monkeypatch):
         )
         return Runner(**arguments | (validation if validate else {}) | kwargs)
 
-    yield make
-    for batches in infinite:  # collected as garbage, each worker takes 5 seconds to end
-        getattr(batches._iterator, '_shutdown_workers', lambda: None)()
+    return make
 
 
 @pytest.fixture

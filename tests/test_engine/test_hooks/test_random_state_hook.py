@@ -104,6 +104,7 @@ def test_persistent_workers_without_seeded_samples_are_logged(
         workers=1, persistent=persistent, epochs=1, cfg=dict(sample_seeds=seeded)
     )
     runner.train()
+    getattr(runner.train_dataloader._iterator, '_shutdown_workers', lambda: None)()
     logged = 'train_dataloader.persistent_workers=True' in [t.split(':')[0] for t in said]
     assert logged == (persistent and not seeded)
 
