@@ -1,7 +1,5 @@
 """A run's folders, schedule and checkpoint are checked before anything is built."""
 
-import re
-
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
 
