@@ -118,7 +118,8 @@ def _replace(value: Any, registry: Registry) -> Any:
     """Replace, at any depth, our types by their equivalents in MMPretrain.
 
     A class of ours names its equivalent in ``mmpretrain_equivalent``: a part of a config that
-    builds the same function, or the same on readable images. Subclasses do not inherit it.
+    builds the same function, or the same on readable images; and in ``mmpretrain_lacks`` the
+    arguments that MMPretrain does not have. Subclasses do not inherit them.
     """
     if isinstance(value, list | tuple):
         return type(value)(_replace(v, registry) for v in value)
@@ -127,7 +128,12 @@ def _replace(value: Any, registry: Registry) -> Any:
     value = {k: _replace(v, registry) for k, v in value.items()}
     name = str(value.get('type'))
     kind = registry.get(name) if name.startswith(OURS) else None
-    return {**value, **(vars(kind).get('mmpretrain_equivalent', {}) if kind else {})}
+    ours = vars(kind) if kind else {}
+    if 'mmpretrain_equivalent' not in ours:
+        return value
+    lacks = ours.get('mmpretrain_lacks', ())
+    kept = {k: v for k, v in value.items() if k not in lacks}
+    return {**kept, **ours['mmpretrain_equivalent']}
 
 
 def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:

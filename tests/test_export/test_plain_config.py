@@ -23,6 +23,14 @@ def test_a_plain_student_needs_no_mmvitkd():
     assert parts['default_scope'] == 'mmpretrain'
 
 
+def test_what_mmpretrains_loader_lacks_is_dropped():
+    cfg = training('ours')
+    loader = dict(type='mmvitkd.LoadImage', max_pixels=10**9, backend_args=None)
+    cfg.test_dataloader.dataset.pipeline[0] = loader
+    found = plain_config(cfg)['test_pipeline'][0]
+    assert found == dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=None)
+
+
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])
 def test_our_modules_import_mmvitkd(kind):
     parts = plain_config(training(kind))
