@@ -8,7 +8,7 @@ written: a dumped config runs as before where the variable is set, and names it 
 import ast
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from itertools import count
@@ -53,32 +53,43 @@ def masked(cfg: Config) -> Config:
     Masked are the values of variables that its files name, and of those whose names look like
     those of secrets, in strings. Numbers stay: they are no secrets.
     """
-    values = {
+    named = {value: name for name, value in cfg.env_variables.items()}
+    texts = {v: f'{{{{${name}:}}}}' for v, name in {**secrets(), **named}.items()}
+    if not texts:
+        return cfg
+    result = copy(cfg)
+    object.__setattr__(result, '_cfg_dict', ConfigDict(replace_values(cfg.to_dict(), texts)))
+    return result
+
+
+def secrets() -> dict[str, str]:
+    """Return the names, by value, of environment variables that look like secrets."""
+    return {
         value: name
         for name, value in os.environ.items()
         if SECRET.search(name) and len(value) >= ANYWHERE
     }
-    values |= {value: name for name, value in cfg.env_variables.items()}
-    if not values:
-        return cfg
+
+
+def replace_values(tree: Any, texts: Mapping[str, str]) -> Any:
+    """Replace values within the strings of nested dicts, lists and tuples.
+
+    Args:
+        tree: The dicts, lists and tuples; it is not changed.
+        texts: What replaces each value.
+    """
     # What is masked already stays; the longest value first.
-    parts = [r'\{\{\$\w+:\}\}', *map(_pattern, sorted(values, key=len, reverse=True))]
+    parts = [r'\{\{\$\w+:\}\}', *map(_pattern, sorted(texts, key=len, reverse=True))]
     pattern = re.compile('|'.join(parts), re.DOTALL)
 
-    def expression(match: re.Match[str]) -> str:
-        name = values.get(match[0])
-        return match[0] if name is None else f'{{{{${name}:}}}}'
-
-    def mask(node: Any) -> Any:
+    def replace(node: Any) -> Any:
         if isinstance(node, str):
-            return pattern.sub(expression, node)
+            return pattern.sub(lambda match: texts.get(match[0], match[0]), node)
         if isinstance(node, dict):
-            return {key: mask(value) for key, value in node.items()}
-        return type(node)(map(mask, node)) if type(node) in (list, tuple) else node
+            return {key: replace(value) for key, value in node.items()}
+        return type(node)(map(replace, node)) if type(node) in (list, tuple) else node
 
-    result = copy(cfg)
-    object.__setattr__(result, '_cfg_dict', ConfigDict(mask(cfg.to_dict())))
-    return result
+    return replace(tree)
 
 
 def _pattern(value: str) -> str:
