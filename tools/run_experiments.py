@@ -87,11 +87,9 @@ def write_report(
 
 
 def run_suite(args: argparse.Namespace) -> None:
-    """Check, train, report."""
-    from mmvitkd.experiments import read_suite, run_all, runs_of
-    from mmvitkd.experiments.training_progress import training_progress
-    from mmvitkd.package_data import data_folder
-    from mmvitkd.utils.collect_env import commit_of, hardware, versions
+    """Check, then train and report as the only process that writes to the folder."""
+    from mmvitkd.experiments import read_suite, runs_of
+    from mmvitkd.utils.folder_lock import FolderInUseError, folder_lock
 
     try:
         suite = read_suite(args.suite, args.reference)
@@ -106,6 +104,22 @@ def run_suite(args: argparse.Namespace) -> None:
             sys.exit(f'run_experiments: {run.entry.config}: {error}')
     # Exit on SIGTERM, so that the trainings end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with folder_lock(out, 'run_experiments'):
+            train_and_report(suite, runs, out, args)
+    except FolderInUseError as error:
+        sys.exit(f'run_experiments: --out: {error}')
+
+
+def train_and_report(
+    suite: 'Suite', runs: list['Run'], out: Path, args: argparse.Namespace
+) -> None:
+    """Train what is not done, and write the report."""
+    from mmvitkd.experiments import run_all
+    from mmvitkd.experiments.training_progress import training_progress
+    from mmvitkd.package_data import data_folder
+    from mmvitkd.utils.collect_env import commit_of, hardware, versions
+
     console, commit = Console(), commit_of(data_folder())
     environment = dict(
         command=command_line(),

@@ -3,6 +3,7 @@
 from .hooks import (
     CheckpointHook,
     FiniteLossHook,
+    PreemptionHook,
     RandomStateHook,
     RuntimeInfoHook,
     SEPHook,
@@ -17,16 +18,21 @@ from .optimizers import (
     MergedOptimWrapperConstructor,
     MomentumAnnealingEMA,
 )
+from .runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
+    'EpochBasedTrainLoop',
     'FiniteLossHook',
+    'IterBasedTrainLoop',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',
+    'PreemptionHook',
     'RandomStateHook',
+    'Runner',
     'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',

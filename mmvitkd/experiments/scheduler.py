@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
+from ..utils.folder_lock import FolderInUseError, folder_lock
 from ..utils.subprocesses import Subprocesses, tail_log
 from .run import Run
 from .training_progress import last_epoch
@@ -47,7 +48,10 @@ def run_all(
                 elif len(running) == jobs or not done.issuperset(run.needs.values()):
                     continue
                 else:
-                    running[run] = _Training(run, script, scripts, progress)
+                    try:
+                        running[run] = _Training(run, script, scripts, progress)
+                    except FolderInUseError as error:
+                        failed[run] = f'not run: {error}'
                 waiting.remove(run)
             time.sleep(POLL_INTERVAL)
             for run, training in list(running.items()):
@@ -67,7 +71,8 @@ class _Training:
 
     def __init__(self, run: Run, script: Path, scripts: Subprocesses, bars: Progress) -> None:
         self.run, self.script, self.bars = run, script, bars
-        shutil.rmtree(run.folder, ignore_errors=True)
+        with folder_lock(run.folder, 'run_experiments'):
+            shutil.rmtree(run.folder)
         self.begin = time.perf_counter()
         self.process: subprocess.Popen[bytes] = scripts.start(run.command(script), run.log)
         epochs = (run.config.get('train_cfg') or {}).get('max_epochs')

@@ -1,16 +1,22 @@
 """Run Python scripts as single-threaded child processes that end with their parent."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 TERMINATE_TIMEOUT = 10.0  # seconds between SIGTERM and SIGKILL
+# A wrapper and no `preexec_fn`, which may lock up where this process has threads.
+WRAPPER = Path(__file__).with_name('die_with_parent.py')
 
 
 class Subprocesses:
-    """Start scripts with this interpreter; leaving the context ends those still running."""
+    """Start scripts with this interpreter; leaving the context ends those still running.
+
+    Where this process is killed, the kernel kills them.
+    """
 
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[bytes]] = []
@@ -32,9 +38,10 @@ class Subprocesses:
             environment: Variables to set in addition to those of this process.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
+        wrapper = [sys.executable, '-IS', WRAPPER, os.getpid(), int(signal.SIGKILL)]
         with open(log, 'w') as output:
             process = subprocess.Popen(
-                [sys.executable, *map(str, command)],
+                [*map(str, wrapper), *map(str, command)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=dict(os.environ, OMP_NUM_THREADS='1', **environment),

@@ -10,6 +10,7 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.experiments import scheduler
 from mmvitkd.experiments.statistics import summarize
+from mmvitkd.utils.folder_lock import folder_lock
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ if not (here / (name + '.pth')).exists():
     sys.exit('no luck with ' + name)
 print('Epoch(train) [2][1/1]')
 shutil.copy(here / (name + '.pth'), folder + '/epoch_2.pth')
-pathlib.Path(folder, 'last_checkpoint').write_text(folder + '/epoch_2.pth')
+pathlib.Path(folder, 'last_checkpoint').write_text('epoch_2.pth')
 """
 
 
@@ -192,6 +193,24 @@ def test_a_bad_suite_is_refused_before_anything_runs(experiment, tmp_path):
     ran, error = experiment()
     assert ran == [] and 'taught.py' in error
     assert not Path('out').exists()
+
+
+def test_a_second_one_in_the_same_folder_is_refused(experiment):
+    with folder_lock('out', 'run_experiments'):
+        ran, error = experiment()
+    assert ran == [] and f'process {os.getpid()}' in error
+    assert error.startswith('run_experiments: --out: out is in use') and '\n' not in error
+    assert len(experiment()[0]) == 5
+
+
+def test_the_folder_of_a_training_that_runs_is_not_removed(experiment):
+    folder = Path('out/runs/plain/seed_0')
+    with folder_lock(folder, 'a training'):
+        (folder / 'epoch_1.pth').touch()
+        ran, error = experiment(seeds=[0])
+        assert (folder / 'epoch_1.pth').exists()
+    assert ran == ['big', 'taught0']
+    assert f'plain, seed 0: not run: {folder} is in use by a training' in error
 
 
 @pytest.fixture

@@ -1,6 +1,10 @@
 """Child scripts run on one thread, are logged, and end with this process."""
 
+import fcntl
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import mmvitkd  # noqa: F401
@@ -46,6 +50,36 @@ def test_a_script_that_ignores_sigterm_is_killed(script, tmp_path, monkeypatch):
         while not log.read_text():
             time.sleep(0.02)
     assert process.returncode == -signal.SIGKILL
+
+
+PARENT = f"""
+import sys, threading, time
+from pathlib import Path
+sys.path.insert(0, {os.path.dirname(subprocesses.__file__)!r})
+from subprocesses import Subprocesses
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+with Subprocesses() as scripts:
+    scripts.start(sys.argv[1:], Path(sys.argv[1]).with_name('log')).wait()
+"""
+CHILD = """
+import fcntl, pathlib, sys, time
+file = open(sys.argv[1], 'w')
+fcntl.flock(file, fcntl.LOCK_EX)
+print('locked', flush=True)
+time.sleep(8)
+pathlib.Path(sys.argv[1]).with_name('survived').touch()
+"""
+
+
+def test_a_script_ends_when_this_process_is_killed(script, tmp_path):
+    lock, log = tmp_path / 'lock', tmp_path / 'log'
+    with subprocess.Popen([sys.executable, '-c', PARENT, script(CHILD), lock]) as parent:
+        while not (log.exists() and log.read_text()):
+            time.sleep(0.02)
+        parent.kill()
+    with open(lock) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits for the script to end
+    assert not (tmp_path / 'survived').exists()
 
 
 def test_the_end_of_a_log(tmp_path):

@@ -2,6 +2,7 @@
 
 from .checkpoint_hook import CheckpointHook
 from .finite_loss_hook import FiniteLossHook
+from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
 from .runtime_info_hook import RuntimeInfoHook
 from .sep_hook import SEPHook
@@ -12,6 +13,7 @@ from .unreadable_images_hook import UnreadableImagesHook
 __all__ = [
     'CheckpointHook',
     'FiniteLossHook',
+    'PreemptionHook',
     'RandomStateHook',
     'RuntimeInfoHook',
     'SEPHook',

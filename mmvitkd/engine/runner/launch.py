@@ -2,12 +2,17 @@
 
 import os
 import os.path as osp
+import signal
 import time
 from copy import deepcopy
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from mmengine.config import Config
+
+from ...utils.die_with_parent import die_with_parent
+from ...utils.errors import KeyedValueError
 
 # Defaults of a data loader. Workers live for one epoch: they are seeded from the epoch when
 # they start, so that a resumed run seeds them alike.
@@ -44,17 +49,36 @@ def set_work_dir(cfg: Config, work_dir: str | None) -> None:
 def init_distributed(cfg: Config) -> None:
     """Start gloo for the ``pytorch`` launcher without CUDA; otherwise leave it to MMEngine.
 
-    MMEngine's launcher requires a CUDA device, and its wrapper passes GPU ids to DDP.
+    MMEngine's launcher requires a CUDA device, and its wrapper passes GPU ids to DDP. A rank
+    that torchrun started gets SIGTERM when torchrun is killed.
+
+    Raises:
+        KeyedValueError: If ``env_cfg.dist_cfg.timeout`` is not a positive number of seconds.
     """
+    if 'TORCHELASTIC_RUN_ID' in os.environ:
+        die_with_parent(os.getppid(), signal.SIGTERM)
     if cfg.launcher != 'pytorch' or torch.cuda.is_available():
         return
-    dist.init_process_group('gloo')
+    dist.init_process_group('gloo', timeout=_timeout(cfg))
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel',
         device_ids=None,
         broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )
+
+
+def _timeout(cfg: Config) -> timedelta | None:
+    """Return the longest wait for other ranks, as MMEngine reads it; None for torch's."""
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int | float) or seconds <= 0:
+        raise KeyedValueError(
+            f'{{env_cfg.dist_cfg.timeout}}={seconds!r}: wanted seconds above 0.',
+            'env_cfg.dist_cfg.timeout',
+        )
+    return timedelta(seconds=seconds)
 
 
 def set_local_rank(local_rank: int) -> None:

@@ -111,11 +111,16 @@ def test_other_launchers_are_left_to_mmengine(launcher, monkeypatch):
     assert 'model_wrapper_cfg' not in cfg
 
 
-def test_one_process_on_gloo(monkeypatch, tmp_path):
+@pytest.fixture
+def one_rank(monkeypatch):
+    """The environment of a launcher that starts one process, without CUDA."""
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     for name, value in dict(RANK='0', WORLD_SIZE='1', MASTER_ADDR='127.0.0.1').items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv('MASTER_PORT', '0')
+
+
+def test_one_process_on_gloo(one_rank):
     cfg = Config(dict(launcher='pytorch', find_unused_parameters=True))
     try:
         launch.init_distributed(cfg)
@@ -126,6 +131,24 @@ def test_one_process_on_gloo(monkeypatch, tmp_path):
         launch.cleanup()
     assert not torch.distributed.is_initialized()
     launch.cleanup()  # nothing to do
+
+
+@pytest.mark.parametrize(('given', 'seconds'), [({}, 1800), (dict(timeout=7.5), 7.5)], ids=str)
+def test_gloo_waits_as_long_as_the_config_says(one_rank, given, seconds):
+    cfg = Config(dict(launcher='pytorch', env_cfg=dict(dist_cfg=dict(backend='nccl', **given))))
+    try:
+        launch.init_distributed(cfg)
+        group = torch.distributed.group.WORLD._get_backend(torch.device('cpu'))
+        assert group.options._timeout.total_seconds() == seconds
+    finally:
+        launch.cleanup()
+
+
+@pytest.mark.parametrize('timeout', [0, -1, '30min'])
+def test_a_timeout_is_a_number_of_seconds(one_rank, timeout):
+    cfg = Config(dict(launcher='pytorch', env_cfg=dict(dist_cfg=dict(timeout=timeout))))
+    with pytest.raises(ValueError, match=rf'env_cfg.dist_cfg.timeout={timeout!r}'):
+        launch.init_distributed(cfg)
 
 
 def test_torchruns_rank_wins(monkeypatch):
