@@ -136,7 +136,7 @@ def _different_settings(models: Mapping[str, Compared]) -> list[str]:
             if key in settings and (key in SETTINGS or _depends(model.block, key)):
                 found[label] = settings[key]
         if len(set(map(str, found.values()))) > 1:
-            each = ', '.join(escape(f'{label}: {value}') for label, value in found.items())
+            each = ', '.join(f'{escape(k)}: {code_span(str(v))}' for k, v in found.items())
             different.append(f'`{key}` ({each})')
     return different
 
