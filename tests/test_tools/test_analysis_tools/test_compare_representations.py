@@ -159,7 +159,7 @@ def test_first_of_each_class_against_all(compare, folder, no_figures):
         content['images']['first_per_class'] = first
         write(folder / name, content)
     text, _, _ = compare('teacher', 'plain')
-    assert 'differ in `first_per_class` (teacher: True, plain: False).' in text
+    assert 'differ in `first_per_class` (teacher: `True`, plain: `False`).' in text
 
 
 def test_whose_report_it_is_and_random_weights(compare, folder, no_figures):
