@@ -80,7 +80,7 @@ def main() -> None:
 
     from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
-    from mmvitkd.utils.cli import exit_on_error
+    from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
 
     from mmengine.registry import RUNNERS
 
@@ -92,7 +92,8 @@ def main() -> None:
         check_schedule(cfg)
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    build(cfg).train()
+    with exit_on_setting_error('train'):
+        build(cfg).train()
     launch.cleanup()
 
 

@@ -14,7 +14,8 @@ from .student import Student, build_plain
 CONFIG, CHECKPOINT = 'student.py', 'student.pth'
 HEADER = (
     '# A student, exported by mmvitkd: the model and how to test it.\n'
-    '# To test it: python tools/test.py student.py student.pth, where the data are.\n'
+    '# To test it, set data_root to the folder of your images, here or on the command line:\n'
+    '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
 PILLOW = (
     '# Pillow reads the images, which must have 8 bits a channel (mmvitkd.LoadImage reads 16,\n'

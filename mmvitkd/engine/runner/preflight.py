@@ -82,7 +82,7 @@ def _check_folder(
     what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
     wanted = f'wanted {folder!r} with one folder of images per class'
     if not osp.isdir(folder):
-        raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
+        raise FileNotFoundError(f'{what}: there is no such folder; set data_root, {wanted}.')
     classes = list(list_dir_or_file(folder, list_file=False))
     if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET_CLASSES:
         raise ValueError(
