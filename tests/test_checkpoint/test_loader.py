@@ -1,5 +1,6 @@
 """MMEngine's ways to load a checkpoint: none executes what is in it, however it is set up."""
 
+import itertools
 import json
 import os
 from contextlib import nullcontext
@@ -15,6 +16,7 @@ from mmengine.model import BaseModel, BaseModule
 from mmengine.runner import CheckpointLoader, Runner, load_checkpoint
 from torch import nn
 
+COUNT = itertools.count()  # MMEngine reuses a logger of the same name
 UNSAFE = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 WEIGHTS = {'fc.weight': torch.ones(3, 2), 'fc.bias': torch.zeros(3)}
 
@@ -55,7 +57,7 @@ def _runner(folder, epochs, **kwargs):
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
         optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
         default_hooks=dict(checkpoint=dict(type='mmvitkd.CheckpointHook')),
-        experiment_name=f'loader_{epochs}',
+        experiment_name=f'loader_{next(COUNT)}',
         log_level='ERROR',
         **kwargs,
     )
