@@ -70,9 +70,9 @@ def test_a_plain_student_in_all_formats(
     out = tmp_path / 'tiny'
     capsys.readouterr()
     run_tool(TOOL, config, checkpoint, '--out', out)
-    wrote = 'wrote student.py, student.pth, timm/, student.onnx and README.md'
+    wrote = 'wrote student.py, student.pth, timm/, student.onnx, SHA256SUMS and README.md'
     assert capsys.readouterr().out == f'{out}: {wrote}\n'
-    wanted = ['README.md', 'student.onnx', 'student.pth', 'student.py']
+    wanted = ['README.md', 'SHA256SUMS', 'student.onnx', 'student.pth', 'student.py']
     assert files(out) == [*wanted, 'timm/config.json', 'timm/model.safetensors']
 
     for name in files(out):
@@ -108,8 +108,8 @@ def test_the_export_predicts_like_the_training(
     config, checkpoint, *_ = trained(kind)
     out = tmp_path / 'student'
     run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
-    assert files(out) == ['README.md', 'student.pth', 'student.py']
-    assert 'wrote student.py, student.pth and README.md' in capsys.readouterr().out
+    assert files(out) == ['README.md', 'SHA256SUMS', 'student.pth', 'student.py']
+    assert 'wrote student.py, student.pth, SHA256SUMS and README.md' in capsys.readouterr().out
     predictions = []
     for name, *sources in (('a', config, checkpoint), ('b', *exported(out))):
         where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.pkl']
