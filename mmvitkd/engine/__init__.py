@@ -9,6 +9,7 @@ from .hooks import (
     StudentEMAHook,
     TeacherAccuracyHook,
     UnreadableImagesHook,
+    WatchdogHook,
 )
 from .logging import AsyncHistoryBuffer
 from .optimizers import (
@@ -32,4 +33,5 @@ __all__ = [
     'StudentEMAHook',
     'TeacherAccuracyHook',
     'UnreadableImagesHook',
+    'WatchdogHook',
 ]

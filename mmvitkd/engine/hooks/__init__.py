@@ -8,6 +8,7 @@ from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
 from .unreadable_images_hook import UnreadableImagesHook
+from .watchdog_hook import WatchdogHook
 
 __all__ = [
     'CheckpointHook',
@@ -18,4 +19,5 @@ __all__ = [
     'StudentEMAHook',
     'TeacherAccuracyHook',
     'UnreadableImagesHook',
+    'WatchdogHook',
 ]
