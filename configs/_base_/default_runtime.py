@@ -13,6 +13,7 @@ default_hooks = dict(
     finite_loss=dict(type='mmvitkd.FiniteLossHook'),
     teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
     unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),
+    disk_full=dict(type='mmvitkd.DiskFullHook'),
     watchdog=dict(type='mmvitkd.WatchdogHook', timeout=900),
 )
 

@@ -2,6 +2,7 @@
 
 from .hooks import (
     CheckpointHook,
+    DiskFullHook,
     FiniteLossHook,
     RandomStateHook,
     RuntimeInfoHook,
@@ -11,7 +12,7 @@ from .hooks import (
     UnreadableImagesHook,
     WatchdogHook,
 )
-from .logging import AsyncHistoryBuffer
+from .logging import AsyncHistoryBuffer, LocalVisBackend
 from .optimizers import (
     BF16OptimWrapper,
     MergedLearningRateDecayOptimWrapperConstructor,
@@ -23,7 +24,9 @@ __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
+    'DiskFullHook',
     'FiniteLossHook',
+    'LocalVisBackend',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',

@@ -1,6 +1,7 @@
 """Hooks of a training run."""
 
 from .checkpoint_hook import CheckpointHook
+from .disk_full_hook import DiskFullHook
 from .finite_loss_hook import FiniteLossHook
 from .random_state_hook import RandomStateHook
 from .runtime_info_hook import RuntimeInfoHook
@@ -12,6 +13,7 @@ from .watchdog_hook import WatchdogHook
 
 __all__ = [
     'CheckpointHook',
+    'DiskFullHook',
     'FiniteLossHook',
     'RandomStateHook',
     'RuntimeInfoHook',
