@@ -30,6 +30,9 @@ METRICS = Registry(
 )
 # Hooks: checkpoints, random state, EMA, finite losses.
 HOOKS = Registry('hook', parent=root.HOOKS, scope='mmvitkd', locations=['mmvitkd.engine'])
+# Loops and runners of a training.
+LOOPS = Registry('loop', parent=root.LOOPS, scope='mmvitkd', locations=['mmvitkd.engine'])
+RUNNERS = Registry('runner', parent=root.RUNNERS, scope='mmvitkd', locations=['mmvitkd.engine'])
 # Optimizer wrappers: bfloat16 autocast.
 OPTIM_WRAPPERS = Registry(
     'optim_wrapper',

@@ -78,12 +78,11 @@ def main() -> None:
     """Train."""
     args = parse_args()
 
-    from mmvitkd.engine.runner import launch
+    from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
     from mmvitkd.utils.cli import exit_on_error
 
     from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
 
     launch.set_local_rank(args.local_rank)
     with exit_on_error('train'):

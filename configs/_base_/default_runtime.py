@@ -11,6 +11,7 @@ default_hooks = dict(
     visualization=dict(type='VisualizationHook', enable=False),
     random_state=dict(type='mmvitkd.RandomStateHook'),
     finite_loss=dict(type='mmvitkd.FiniteLossHook'),
+    preemption=dict(type='mmvitkd.PreemptionHook'),
     teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
     unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),
     disk_full=dict(type='mmvitkd.DiskFullHook'),

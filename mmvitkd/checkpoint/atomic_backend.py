@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.fileio import LocalBackend, register_backend
 
 from ..utils.atomic_file import atomic_file
+from .integrity import seal
 
 
 class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]  # MMEngine has no types
@@ -17,12 +18,16 @@ class AtomicLocalBackend(LocalBackend):  # type: ignore[misc]  # MMEngine has no
     def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write bytes; the file has its old content or the new, never a part of it.
 
+        The SHA-256 of a checkpoint is sealed in it.
+
         Args:
             obj: The content.
             filepath: The file to write; missing folders are created.
         """
-        with atomic_file(filepath) as temporary, open(temporary, 'wb') as file:
-            file.write(obj)
+        with atomic_file(filepath) as temporary:
+            temporary.write_bytes(obj)
+            if str(filepath).endswith('.pth'):
+                seal(temporary)
 
 
 # For every local path: checkpoints reach the backend through several of MMEngine's

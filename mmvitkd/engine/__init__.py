@@ -4,6 +4,7 @@ from .hooks import (
     CheckpointHook,
     DiskFullHook,
     FiniteLossHook,
+    PreemptionHook,
     RandomStateHook,
     RuntimeInfoHook,
     SEPHook,
@@ -19,18 +20,23 @@ from .optimizers import (
     MergedOptimWrapperConstructor,
     MomentumAnnealingEMA,
 )
+from .runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
     'DiskFullHook',
+    'EpochBasedTrainLoop',
     'FiniteLossHook',
+    'IterBasedTrainLoop',
     'LocalVisBackend',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',
+    'PreemptionHook',
     'RandomStateHook',
+    'Runner',
     'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',

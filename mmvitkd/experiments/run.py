@@ -3,15 +3,14 @@
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
-from mmengine.runner import find_latest_checkpoint
 
+from ..checkpoint.find import last_checkpoint
 from ..utils.atomic_file import atomic_file
 from .metrics import read_metrics
 from .suite import Entry, Suite
@@ -129,15 +128,15 @@ class Run:
             FileNotFoundError: If it left no checkpoint.
             ValueError: If the checkpoint cannot be read or lacks the metric.
         """
-        found = find_latest_checkpoint(str(self.folder))
-        if not found:
+        found = last_checkpoint(self.folder)
+        if found is None:
             raise FileNotFoundError(f'{self.folder}: the training left no checkpoint.')
-        metrics, source = read_metrics(found, self.config, self.metric)
+        metrics, source = read_metrics(str(found), self.config, self.metric)
         result = Result(
             fingerprint=self.fingerprint,
             metrics=metrics,
             source=source,
-            checkpoint=os.path.basename(found),
+            checkpoint=found.name,
             seconds=seconds,
             command=['python', *self.command(script)],
             commit=commit,

@@ -1,6 +1,8 @@
 """Seed, save and restore the random number generators of a process."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,34 @@ def seed_everything(*keys: int) -> None:
         keys: For example (seed, rank, worker, epoch). Every combination gives a different
             random stream.
     """
+    torch.manual_seed(seed_cpu(*keys))
+
+
+def seed_cpu(*keys: int) -> int:
+    """Seed Python, numpy and torch's generator of the CPU; return torch's seed.
+
+    This takes a fifth of the time of :func:`seed_everything`.
+    """
     # The number of keys is hashed, too: SeedSequence treats (1, 2) and (1, 2, 0) alike.
     words = np.random.SeedSequence([len(keys), *keys]).generate_state(8)
     random.seed(words[:4].tobytes())
     np.random.seed(words)
-    torch.manual_seed(int(words[4]) << 32 | int(words[5]))
+    seed = int(words[4]) << 32 | int(words[5])
+    torch.default_generator.manual_seed(seed)
+    return seed
+
+
+@contextmanager
+def seeded(*keys: int) -> Iterator[None]:
+    """Seed Python, numpy and torch's generator of the CPU; restore their states at the end."""
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    try:
+        seed_cpu(*keys)
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.default_generator.set_state(states[2])
 
 
 def seed_worker(

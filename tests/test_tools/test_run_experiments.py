@@ -41,7 +41,7 @@ if not (here / (name + '.pth')).exists():
     sys.exit('no luck with ' + name)
 print('Epoch(train) [2][1/1]')
 shutil.copy(here / (name + '.pth'), folder + '/epoch_2.pth')
-pathlib.Path(folder, 'last_checkpoint').write_text(folder + '/epoch_2.pth')
+pathlib.Path(folder, 'last_checkpoint').write_text('epoch_2.pth')
 """
 
 

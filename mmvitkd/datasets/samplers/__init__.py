@@ -1,5 +1,6 @@
 """Samplers."""
 
 from .repeat_aug_sampler import RepeatAugSampler
+from .view_sampler import ViewSampler
 
-__all__ = ['RepeatAugSampler']
+__all__ = ['RepeatAugSampler', 'ViewSampler']

@@ -3,6 +3,7 @@
 from .checkpoint_hook import CheckpointHook
 from .disk_full_hook import DiskFullHook
 from .finite_loss_hook import FiniteLossHook
+from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
 from .runtime_info_hook import RuntimeInfoHook
 from .sep_hook import SEPHook
@@ -15,6 +16,7 @@ __all__ = [
     'CheckpointHook',
     'DiskFullHook',
     'FiniteLossHook',
+    'PreemptionHook',
     'RandomStateHook',
     'RuntimeInfoHook',
     'SEPHook',

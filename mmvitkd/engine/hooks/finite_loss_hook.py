@@ -1,13 +1,15 @@
-"""Stop a run whose loss is NaN or infinite, without synchronising at every step."""
+"""Stop a run whose loss or weights are not finite, without synchronising at every step."""
 
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook, LoggerHook
+from mmengine.hooks import EMAHook, Hook, LoggerHook
 from mmengine.runner import Runner
 from torch import Tensor
 
 from ...registry import HOOKS
+from ...utils.errors import listed
+from ...utils.unwrap import unwrap_model
 
 
 @HOOKS.register_module()
@@ -16,7 +18,8 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     The first bad iteration and its loss terms are kept on the device, and read when training
     logs, at the end of an epoch, and before a checkpoint is written, so that no checkpoint
-    holds weights that a bad loss has changed.
+    holds weights that a bad loss has changed. The parameters, buffers and their average are
+    checked before a checkpoint, too: a weight can be bad while the loss is not.
 
     Args:
         interval: Iterations between two checks; None for the interval of the ``LoggerHook``.
@@ -69,6 +72,7 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     def before_checkpoint(self, runner: Runner) -> None:
         """Check in every process, before our ``CheckpointHook`` deletes or writes a file."""
         self._raise_if_bad(runner)
+        self._raise_if_bad_weights(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Check before anything else writes a checkpoint."""
@@ -85,4 +89,26 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             f'(epoch {runner.epoch + 1}, rank {runner.rank}): '
             f'{", ".join(f"{name}={value:.6g}" for name, value in terms)}. '
             f'Last checkpoint: {last}.'
+        )
+
+    def _raise_if_bad_weights(self, runner: Runner) -> None:
+        """Raise FloatingPointError if a weight is not finite, with one synchronisation."""
+        weights = dict(unwrap_model(runner.model).state_dict())
+        for hook in runner.hooks:
+            if isinstance(hook, EMAHook):
+                averaged = hook.ema_model.state_dict()
+                weights |= {f'EMA of {name}': value for name, value in averaged.items()}
+        weights = {k: v for k, v in weights.items() if v.is_floating_point() and v.numel()}
+        if not weights:
+            return
+        # A sum is not finite if a term is not; a float64 sum of float32 never overflows.
+        sums = [value.sum(dtype=torch.float64) for value in weights.values()]
+        finite = torch.stack([each.to(sums[0].device) for each in sums]).isfinite()
+        if finite.all():
+            return
+        bad = [name for name, good in zip(weights, finite.tolist(), strict=True) if not good]
+        raise FloatingPointError(
+            f'Weights are not finite after iteration {runner.iter} (epoch {runner.epoch + 1}, '
+            f'rank {runner.rank}): {listed(bad)}. They are not saved. '
+            f'Last checkpoint: {runner.message_hub.get_info("last_ckpt", "none was saved")}.'
         )

@@ -1,12 +1,12 @@
 """Make the same seed give the same run, also across a resume."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop, Runner
+from mmengine.runner import Runner
 
+from ...datasets import SeededSamples
 from ...registry import HOOKS
 from ...utils import random_state
 
@@ -16,10 +16,11 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     """Seed every rank and worker, and restore their states on resume.
 
     A rank's main stream is seeded from (seed, rank) when training starts, is not affected by
-    validation, and continues from the checkpoint on resume. A loader's worker is seeded from
-    (seed, rank, worker, epoch); MMEngine leaves out the epoch, so that every epoch draws the
-    same augmentations. (MMEngine starts the first workers of an iteration-based run before any
-    hook is called; from the second pass over the data on they are seeded here.)
+    validation, and continues from the checkpoint on resume, in the loops of
+    ``mmvitkd.Runner``. Samples have seeds of their own there; without
+    (``sample_seeds=False``), they depend on their worker, which is seeded from (seed, rank,
+    worker, epoch). MMEngine leaves out the epoch, so that every epoch draws the same
+    augmentations.
 
     The priority places this hook after the EMA's validation and before the checkpoint.
     """
@@ -46,14 +47,16 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     def before_train(self, runner: Runner) -> None:
         """Give each rank its own stream; MMEngine seeds all ranks alike."""
         random_state.seed_everything(runner.seed, runner.rank, runner.iter)
-        if getattr(runner.train_dataloader, 'persistent_workers', False):
+        loader = runner.train_dataloader
+        is_seeded = isinstance(loader.dataset, SeededSamples)
+        if getattr(loader, 'persistent_workers', False) and not is_seeded:
             runner.logger.warning(
                 'train_dataloader.persistent_workers=True: workers are seeded once, not every '
                 'epoch, so a resumed run will see other augmentations.'
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Seed the workers about to start, and continue from a checkpoint's state."""
+        """Seed the workers about to start."""
         loop = runner.train_loop
         loop.dataloader.worker_init_fn = partial(
             random_state.seed_worker,
@@ -62,21 +65,15 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             epoch=runner.epoch,
             sampler=getattr(loop.dataloader.batch_sampler, 'sampler', None),
         )
-        if not isinstance(loop, IterBasedTrainLoop):
-            self._restore()
-        elif self._resumed is not None:
-            loop.dataloader_iterator = _SkippingIterator(
-                loop.dataloader_iterator, loop.iter, self._restore
-            )
 
-    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Restore the state of a run that does not skip the batches it has seen."""
-        self._restore()
-
-    def _restore(self) -> None:
+    def restore_random_state(self, runner: Runner) -> None:
+        """Continue from a checkpoint's state, where our loops ask for it."""
         if self._resumed is not None:
             random_state.set_state(self._resumed)
-            self._resumed = None
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Forget the checkpoint's state: training has begun."""
+        self._resumed = None
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Save the state of training."""
@@ -87,23 +84,3 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if self._before_val is not None:
             random_state.set_state(self._before_val)
             self._before_val = None
-
-
-class _SkippingIterator:
-    """The batches of an iteration-based run; restores the state after those already seen."""
-
-    def __init__(self, batches: Any, seen: int, restore: Callable[[], None]) -> None:
-        self._batches = batches
-        self._to_skip = seen
-        self._restore = restore
-
-    def __next__(self) -> Any:
-        if self._to_skip == 0:
-            self._restore()
-        self._to_skip -= 1
-        return next(self._batches)
-
-    def skip_iter(self, number: int) -> None:
-        """Skip several batches at once, as some versions of MMEngine do."""
-        self._batches.skip_iter(number)
-        self._to_skip -= number

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
-from mmengine.runner import find_latest_checkpoint
 from mmpretrain.datasets import ImageNet
 
 from ...checkpoint.read import read_checkpoint
@@ -118,21 +117,14 @@ def check_schedule(cfg: Config) -> None:
 
 
 def check_checkpoint(cfg: Config) -> None:
-    """Check the checkpoint that a run starts from, if any.
+    """Check the checkpoint that a run is told to start from, if any.
 
     Raises:
         FileNotFoundError: If the file does not exist.
         ValueError: If it is truncated, no checkpoint, or holds pickled objects, as MMEngine's
             own do: torch would refuse it late, with a long message.
     """
-    path, key = cfg.get('load_from'), 'load_from'
-    if cfg.get('resume'):
-        path, key = path or find_latest_checkpoint(cfg.work_dir), '--resume'
-        if path == '':  # a run was killed while it wrote the name
-            raise ValueError(
-                f'--resume: {cfg.work_dir}/last_checkpoint is empty; name the checkpoint: '
-                '--resume FILE.'
-            )
+    path, key = cfg.get('load_from'), '--resume' if cfg.get('resume') else 'load_from'
     if path and '://' not in path:
         read_checkpoint(path, key)
         _check_plain(path, key)

@@ -94,16 +94,19 @@ def test_another_number_of_processes_is_logged(make_runner, monkeypatch):
 
 
 @pytest.mark.parametrize('persistent', [False, True])
-def test_persistent_workers_are_logged(persistent):
+@pytest.mark.parametrize('seeded', [False, True])
+def test_persistent_workers_without_seeded_samples_are_logged(
+    make_runner, monkeypatch, persistent, seeded
+):
     said = []
-    runner = SimpleNamespace(
-        **dict(seed=0, rank=0, iter=0, logger=SimpleNamespace(warning=said.append)),
-        train_dataloader=SimpleNamespace(persistent_workers=persistent),
+    monkeypatch.setattr(MMLogger, 'warning', lambda self, text, *args: said.append(text))
+    runner = make_runner(
+        workers=1, persistent=persistent, epochs=1, cfg=dict(sample_seeds=seeded)
     )
-    RandomStateHook().before_train(runner)
-    assert [text.split(':')[0] for text in said] == [
-        'train_dataloader.persistent_workers=True'
-    ] * persistent
+    runner.train()
+    getattr(runner.train_dataloader._iterator, '_shutdown_workers', lambda: None)()
+    logged = 'train_dataloader.persistent_workers=True' in [t.split(':')[0] for t in said]
+    assert logged == (persistent and not seeded)
 
 
 # Validation ---------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """A run's folders, schedule and checkpoint are checked before anything is built."""
 
-import re
-
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
 
@@ -291,12 +289,6 @@ def test_other_schedules_are_left_to_mmengine(parts):
     check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=by_iteration)))
 
 
-def test_the_newest_checkpoint_of_the_work_dir(tmp_path):
-    path = tmp_path / 'epoch_3.pth'
-    (tmp_path / 'last_checkpoint').write_text(str(path))
-    cfg = _run(tmp_path, resume=True)
-    with pytest.raises(FileNotFoundError, match=re.escape(f'--resume={str(path)!r}')):
-        check_checkpoint(cfg)
-    torch.save(dict(state_dict=dict(a=torch.ones(1))), path)
-    check_checkpoint(cfg)
-    check_checkpoint(_run(tmp_path / 'other', resume=True))
+def test_the_newest_checkpoint_is_left_to_the_runner(tmp_path):
+    (tmp_path / 'last_checkpoint').write_text('')
+    check_checkpoint(_run(tmp_path, resume=True))

@@ -1,0 +1,158 @@
+"""Save a checkpoint and leave when the scheduler or the user asks a training to stop."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+from ...registry import HOOKS
+from ..runner.agreement import Agreement
+from .checkpoint_hook import CheckpointHook, is_optimizer_step
+
+EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
+WORKER_SECONDS = 60  # that a worker goes on after a signal
+
+
+class TrainingPreempted(SystemExit):
+    """Ends a process that was asked to stop, after its checkpoint is written."""
+
+
+@HOOKS.register_module()
+class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
+    """Finish the step on a signal, write a checkpoint, and leave with exit code 75.
+
+    A single process stops after the step at which the signal arrives, several after the next
+    one, all of them at the same (:class:`~mmvitkd.engine.runner.agreement.Agreement`); where
+    gradients are accumulated, after the optimizer's next step. A validation that has begun is
+    finished, unless the checkpoint of its epoch exists; then it is repeated on resume. A second
+    Ctrl-C interrupts at once.
+
+    Only the runner of ``mmvitkd`` can resume in the middle of an epoch.
+
+    Args:
+        signals: The names of the signals. Slurm sends the one of its ``--signal``, and SIGTERM
+            when time is up; torchrun sends SIGTERM.
+    """
+
+    priority = 'LOWEST'  # after the checkpoint, which comes after everything else
+
+    def __init__(self, signals: Sequence[str] = ('SIGTERM', 'SIGUSR1', 'SIGINT')) -> None:
+        known = signal.Signals.__members__
+        for name in signals:
+            if name not in known:
+                raise ValueError(
+                    f'PreemptionHook.signals: {name!r} is no signal of this system; wanted '
+                    "names such as 'SIGTERM'."
+                )
+        self._signals = [known[name] for name in signals]
+        self._old: dict[signal.Signals, Any] = {}
+        self._received: signal.Signals | None = None
+        self._is_agreed = False
+        self._agreement: Agreement | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Take over the signals."""
+        self._agreement = Agreement()
+        if threading.current_thread() is threading.main_thread():
+            self._process = os.getpid()
+            self._old = {each: signal.signal(each, self._receive) for each in self._signals}
+
+    def close(self, runner: Runner) -> None:
+        """Give the signals back, however training ended."""
+        for each, handler in self._old.items():
+            signal.signal(each, handler)
+        self._old = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        """Remember a signal."""
+        if os.getpid() != self._process:
+            outlast(number, frame)
+        elif self._received == number == signal.SIGINT:
+            raise KeyboardInterrupt
+        else:
+            self._received = signal.Signals(number)
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Let workers outlast the signals, once their own handlers are set."""
+        self._protect_workers(runner.train_dataloader)
+
+    def before_val(self, runner: Runner) -> None:
+        """Do the same in validation."""
+        self._protect_workers(runner.val_dataloader)
+
+    def _protect_workers(self, loader: DataLoader[Any]) -> None:
+        if self._old and not isinstance(loader.worker_init_fn, _Outlasting):
+            loader.worker_init_fn = _Outlasting(loader.worker_init_fn, tuple(self._old))
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Save and leave, if all ranks know and the optimizer has used all gradients."""
+        assert self._agreement is not None
+        self._is_agreed |= self._agreement.at_step(self._received is not None)
+        if self._is_agreed and is_optimizer_step(runner):
+            self._checkpoint_hook(runner).save_after_iter(runner)
+            self._leave(runner, runner.iter + 1)
+
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Leave a validation that a resumed run will repeat."""
+        if self._received is None:
+            return
+        if self._checkpoint_hook(runner).is_saved(runner.epoch, runner.iter):
+            self._leave(runner, runner.iter)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Save and leave after a validation."""
+        if self._agreement is None:  # runner.val() without a training
+            return
+        if self._agreement.now(self._received is not None):
+            self._checkpoint_hook(runner).save_after_val(runner)
+            self._leave(runner, runner.iter)
+
+    def _checkpoint_hook(self, runner: Runner) -> CheckpointHook:
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook):
+                return hook
+        raise ValueError(
+            'default_hooks.checkpoint: wanted mmvitkd.CheckpointHook, without which '
+            'PreemptionHook cannot save a checkpoint in the middle of an epoch.'
+        )
+
+    def _leave(self, runner: Runner, iteration: int) -> NoReturn:
+        reason = self._received.name if self._received else 'A signal to another rank'
+        last = self._checkpoint_hook(runner).last_ckpt
+        runner.logger.warning(
+            f'{reason}: stopped after iteration {iteration} of {runner.max_iters}, saved as '
+            f'{last}. The same command with --resume continues from there.'
+        )
+        raise TrainingPreempted(EXIT_CODE)
+
+
+def outlast(number: int, frame: FrameType | None) -> None:
+    """Let a loader's worker go on, as it gets the signals of its group or job, too.
+
+    It ends with the training, or after a while, in case the signal was meant to end it.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(WORKER_SECONDS)
+
+
+class _Outlasting:
+    """A ``worker_init_fn`` that replaces PyTorch's handlers, which would end the worker."""
+
+    def __init__(self, init: Callable[[int], None] | None, signals: Sequence[int]) -> None:
+        self._init, self._signals = init, signals
+
+    def __call__(self, worker_id: int) -> None:
+        for number in self._signals:
+            signal.signal(number, outlast)
+        if self._init is not None:
+            self._init(worker_id)

@@ -1,0 +1,202 @@
+"""Train from any batch on: loops that resume in the middle of an epoch."""
+
+from abc import abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
+
+import torch
+from mmengine.dataset import InfiniteSampler
+from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import EpochBasedTrainLoop as _EpochBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop as _IterBasedTrainLoop
+from mmengine.runner.utils import calc_dynamic_intervals
+from torch.utils.data import BatchSampler, DataLoader
+
+from ...datasets import SeededSamples, ViewSampler
+from ...registry import LOOPS
+
+
+def view_sampler(loader: DataLoader[Any]) -> ViewSampler | None:
+    """Return the sampler that numbers the views of a loader's samples, if it has one."""
+    sampler = getattr(loader.batch_sampler, 'sampler', None)
+    return sampler if isinstance(sampler, ViewSampler) else None
+
+
+def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
+    """Start to iterate over a loader at one of its batches.
+
+    The batches before it are not loaded, unless the loader has a batch sampler of another
+    type, which may put samples together in any way.
+
+    Args:
+        loader: The loader.
+        start: The number of batches to leave out.
+    """
+    sampler = view_sampler(loader)
+    if sampler is not None and type(loader.batch_sampler) is BatchSampler:
+        sampler.start, start = start * loader.batch_sampler.batch_size, 0
+    batches: Iterator[Any] = iter(loader)
+    for _ in range(start):
+        next(batches)
+    return batches
+
+
+class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
+    """What both loops share.
+
+    Attributes:
+        validation_is_due: Whether the run was resumed from a checkpoint without the validation
+            that belongs to it, which then comes first.
+    """
+
+    runner: Runner
+    dataloader: DataLoader[Any]
+    val_begin: int
+    val_interval: int
+    validation_is_due = False
+
+    @property
+    @abstractmethod
+    def _end(self) -> int:
+        """The number of epochs, or of iterations, of the whole run."""
+
+    def _share_seed(self) -> None:
+        """Give the data the seed of the run, which a resumed one reads from the checkpoint."""
+        if isinstance(self.dataloader.dataset, SeededSamples):
+            self.dataloader.dataset.seed = self.runner.seed
+        sampler = view_sampler(self.dataloader)
+        if sampler is not None and hasattr(sampler.sampler, 'seed'):
+            sampler.sampler.seed = self.runner.seed
+
+    def _start_batches(self, start: int) -> Iterator[Any]:
+        """Start to iterate at a batch, with the random state of the uninterrupted run."""
+        # A loader draws a number when it starts: before the state of a checkpoint from the
+        # middle of an epoch, after that of one from its end.
+        if start == 0:
+            self.runner.call_hook('restore_random_state')
+        batches = batches_from(self.dataloader, start)
+        if start > 0:
+            self.runner.call_hook('restore_random_state')
+        return batches
+
+    def _validate_if_missed(self, done: int) -> None:
+        """Do the validation that an interruption has cut off.
+
+        Args:
+            done: The epochs or iterations that are done.
+        """
+        if not self.validation_is_due:
+            return
+        self.validation_is_due = False
+        self._decide_current_val_interval()
+        if self.is_validated_after(done):
+            self.runner.logger.info('Validating first: the interrupted run had not.')
+            self.runner.call_hook('restore_random_state')
+            self.runner.val_loop.run()
+
+    def is_validated_after(self, done: int) -> bool:
+        """Return whether a number of epochs, or of iterations, is followed by a validation."""
+        due = done % self.val_interval == 0 or done == self._end
+        return self.runner.val_loop is not None and done >= self.val_begin and due
+
+
+@LOOPS.register_module()
+class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[misc]  # untyped
+    """MMEngine's ``EpochBasedTrainLoop``, which also starts in the middle of an epoch."""
+
+    @property
+    def _end(self) -> int:
+        return int(self._max_epochs)
+
+    def run(self) -> torch.nn.Module:
+        """Train."""
+        self._share_seed()
+        self.runner.call_hook('before_train')
+        if self._iter == self._epoch * len(self.dataloader):
+            self._validate_if_missed(self._epoch)
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            if self.is_validated_after(self._epoch):
+                self.runner.val_loop.run()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """Train for an epoch, or for what is left of it."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        start = self._iter - self._epoch * len(self.dataloader)
+        for index, batch in enumerate(self._start_batches(start), start):
+            self.run_iter(index, batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+
+@LOOPS.register_module()
+class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[misc]  # untyped
+    """MMEngine's ``IterBasedTrainLoop``, which loads no batch that it has seen.
+
+    Args:
+        runner: The runner.
+        dataloader: The loader, or its config.
+        max_iters: The number of iterations.
+        val_begin: The first iteration that may be followed by a validation.
+        val_interval: The iterations between two validations.
+        dynamic_intervals: Other intervals from certain iterations on: (iteration, interval).
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader[Any] | dict[str, Any],
+        max_iters: int,
+        val_begin: int = 1,
+        val_interval: int = 1000,
+        dynamic_intervals: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        # MMEngine's own starts the workers here, before it is known where the run resumes.
+        BaseLoop.__init__(self, runner, dataloader)
+        self._max_iters, self._max_epochs = int(max_iters), 1
+        self._iter = self._epoch = 0
+        self.val_begin, self.val_interval = val_begin, val_interval
+        self.stop_training = False
+        runner.visualizer.dataset_meta = getattr(self.dataloader.dataset, 'metainfo', None)
+        self.dynamic_milestones, self.dynamic_intervals = calc_dynamic_intervals(
+            val_interval, dynamic_intervals
+        )
+
+    @property
+    def _end(self) -> int:
+        return self._max_iters
+
+    def run(self) -> torch.nn.Module:
+        """Train."""
+        self._share_seed()
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self._validate_if_missed(self._iter)
+        batches = self._batches()
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(batches))
+            self._decide_current_val_interval()
+            if self.is_validated_after(self._iter):
+                self.runner.val_loop.run()
+        batches.close()  # with the workers of the loader
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _batches(self) -> Generator[Any, None, None]:
+        """Iterate over the data again and again, from the current iteration on."""
+        sampler = view_sampler(self.dataloader)
+        is_infinite = sampler is not None and isinstance(sampler.sampler, InfiniteSampler)
+        passes, start = (
+            (0, self._iter) if is_infinite else divmod(self._iter, len(self.dataloader))
+        )
+        while True:
+            if sampler is not None:
+                sampler.set_epoch(passes)
+            yield from self._start_batches(start)
+            passes, start = passes + 1, 0

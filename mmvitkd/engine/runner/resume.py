@@ -1,0 +1,176 @@
+"""Continue a run from a checkpoint, also with another batch size or number of ranks."""
+
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.optim import OptimWrapperDict, _ParamScheduler
+from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
+from mmengine.runner import EpochBasedTrainLoop, Runner
+
+from ...checkpoint.find import newest_checkpoint
+from ...utils.atomic_file import atomic_file
+
+# Settings of the optimizer's groups that are no part of its schedule.
+PARAMETERS = ('params', 'param_name')
+
+
+def share_newest_checkpoint(work_dir: Path) -> Path | None:
+    """Return the newest whole checkpoint of the first rank's work dir, the same on all ranks.
+
+    A rank that does not see the file, as its work dir is on another machine, is sent a copy.
+
+    Args:
+        work_dir: The work dir.
+
+    Returns:
+        The file, or None if there is no checkpoint.
+
+    Raises:
+        ValueError: On all ranks, if there are some, all of them damaged.
+    """
+    answer: list[Any] = [None, None]
+    if is_main_process():
+        try:
+            answer[0] = newest_checkpoint(work_dir)
+        except ValueError as error:
+            answer[1] = str(error)
+    broadcast_object_list(answer)
+    newest, reason = answer
+    if reason is not None:
+        raise ValueError(reason)
+    if newest is not None:
+        _send_where_missing(newest)
+    return None if newest is None else Path(newest)
+
+
+def _send_where_missing(file: Path) -> None:
+    is_here = file.is_file()
+    if all(all_gather_object(is_here)):
+        return
+    content = [file.read_bytes() if is_main_process() else None]
+    broadcast_object_list(content)
+    if not is_here and content[0] is not None:
+        with atomic_file(file) as temporary:
+            temporary.write_bytes(content[0])
+
+
+class Schedule(NamedTuple):
+    """The schedule of a run that has not started: of its learning rate and the like.
+
+    Attributes:
+        states: The states of the schedulers.
+        groups: The settings of the optimizer's groups.
+    """
+
+    states: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, runner: Runner) -> 'Schedule':
+        """Copy the schedule of a runner."""
+        return cls(
+            [deepcopy(scheduler.state_dict()) for scheduler in _schedulers(runner)],
+            [deepcopy(_settings(group)) for group in _groups(runner)],
+        )
+
+    def replay(self, runner: Runner, iterations: int, iters_per_epoch: int) -> None:
+        """Give a runner the schedule as it is after a number of iterations.
+
+        Raises:
+            ValueError: If a scheduler depends on metrics.
+        """
+        for group, fresh in zip(_groups(runner), self.groups, strict=True):
+            group.update(fresh)
+        schedulers = _schedulers(runner)
+        for scheduler, state in zip(schedulers, self.states, strict=True):
+            if isinstance(scheduler, ReduceOnPlateauParamScheduler):
+                raise ValueError(
+                    f'param_scheduler: {type(scheduler).__name__} depends on past metrics and '
+                    'cannot be recomputed for another batch size or number of ranks.'
+                )
+            scheduler.load_state_dict(state)
+        by_iteration = [scheduler for scheduler in schedulers if not scheduler.by_epoch]
+        by_epoch = [scheduler for scheduler in schedulers if scheduler.by_epoch]
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # that the optimizer has made no step
+            for iteration in range(1, iterations + 1):
+                for scheduler in by_iteration:
+                    scheduler.step()
+                if iteration % iters_per_epoch == 0:
+                    for scheduler in by_epoch:
+                        scheduler.step()
+
+
+def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
+    """Convert a resumed run's place and schedule to the present batch size and ranks.
+
+    The schedule is recomputed in epochs, as if the whole run had had the present ones; the
+    place in the data is kept, counted in images.
+
+    Args:
+        runner: The runner, which has loaded the checkpoint.
+        fresh: Its schedule before that.
+
+    Raises:
+        ValueError: If the place is no whole number of steps, or the loop counts iterations.
+    """
+    loop, hub = runner.train_loop, runner.message_hub
+    now = images_per_step(runner)
+    before = hub.get_info('images_per_step', now)
+    length, max_epochs = len(loop.dataloader), hub.get_info('max_epochs', 0)
+    old_length = hub.get_info('max_iters', 0) // max_epochs if max_epochs else length
+    by_epoch = isinstance(loop, EpochBasedTrainLoop)
+    if before == now and (old_length == length or not by_epoch):
+        return
+    if not by_epoch:
+        raise ValueError(
+            f'--resume: this run counts iterations, which had {before} images, and now have '
+            f'{now} (batch size x ranks); wanted {before}.'
+        )
+    loop._iter = _converted(runner, old_length, before, now)
+    fresh.replay(runner, loop._iter, length)
+    runner.logger.warning(
+        f'An iteration had {before} images, and now has {now} (batch size x ranks): the '
+        f'schedule is recomputed for {length} iterations per epoch instead of {old_length}, '
+        f'and continues after iteration {loop._iter}.'
+    )
+
+
+def images_per_step(runner: Runner) -> int:
+    """Return the number of images of an iteration on all ranks."""
+    batch_sampler = runner.train_loop.dataloader.batch_sampler
+    return int(getattr(batch_sampler, 'batch_size', 1)) * int(runner.world_size)
+
+
+def _converted(runner: Runner, old_length: int, before: int, now: int) -> int:
+    """Return how many of the present iterations the run has done."""
+    loop = runner.train_loop
+    seen = (loop.iter - loop.epoch * old_length) * before
+    if seen % now:
+        raise ValueError(
+            f'--resume: the checkpoint is from the middle of epoch {loop.epoch + 1}, after '
+            f'{seen} of its images: found {now} images per iteration (batch size x ranks), '
+            f'wanted {before}. Or resume from a checkpoint of the end of an epoch.'
+        )
+    done: int = loop.epoch * len(loop.dataloader) + seen // now
+    return done
+
+
+def _schedulers(runner: Runner) -> list[_ParamScheduler]:
+    schedulers = runner.param_schedulers or []
+    if isinstance(schedulers, dict):
+        return [each for one in schedulers.values() for each in one]
+    return list(schedulers)
+
+
+def _groups(runner: Runner) -> list[dict[str, Any]]:
+    wrapper = runner.optim_wrapper
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return [group for each in wrappers for group in each.optimizer.param_groups]
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in group.items() if key not in PARAMETERS}

@@ -1,0 +1,94 @@
+"""Run a training that resumes anywhere, exactly."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.runner import BaseLoop
+from mmengine.runner import Runner as _Runner
+from torch.utils.data import DataLoader
+
+from ...datasets.seeded_samples import seed_samples
+from ...registry import LOOPS, RUNNERS
+from ...utils.atomic_file import remove_leftovers
+from ...utils.folder_lock import folder_lock
+from .loops import ResumableLoop
+from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
+
+
+@RUNNERS.register_module()
+class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
+    """MMEngine's ``Runner``, whose trainings resume anywhere, with equal results.
+
+    Every training sample is augmented from a seed of its own; see
+    :class:`~mmvitkd.datasets.seeded_samples.SeededSamples`. Keys of the config:
+    ``sample_seeds=False`` turns this off, and ``sample_views=M`` gives every image M views in
+    turn instead of another one in each epoch.
+
+    One training at a time writes to a work dir.
+
+    Attributes:
+        resumed_from: The checkpoint that the training was resumed from, if any.
+    """
+
+    resumed_from: str | None = None
+    _train_dataloader: DataLoader[Any] | dict[str, Any]
+
+    def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
+        """Build our loops where the config names none, with seeded samples."""
+        if isinstance(loop, BaseLoop):
+            return loop
+        if isinstance(self._train_dataloader, dict):
+            self._train_dataloader = seed_samples(
+                self._train_dataloader,
+                self.seed,
+                self.cfg.get('sample_views'),
+                self.cfg.get('sample_seeds', True),
+            )
+        if 'type' in loop:
+            return super().build_train_loop(loop)
+        arguments = {key: value for key, value in loop.items() if key != 'by_epoch'}
+        kind = 'EpochBased' if loop.get('by_epoch') else 'IterBased'
+        return LOOPS.build(
+            dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
+            default_args=dict(runner=self, dataloader=self._train_dataloader),
+        )
+
+    def train(self) -> torch.nn.Module:
+        """Train, as the only run that does so in this work dir."""
+        with ExitStack() as stack:
+            stack.callback(self.call_hook, 'close')
+            if self.rank == 0:
+                stack.enter_context(folder_lock(self.work_dir, 'a training'))
+                remove_leftovers(Path(self.work_dir))
+            return super().train()
+
+    def load_or_resume(self) -> None:
+        """Load or resume; without a file, all ranks resume from the same newest checkpoint."""
+        if self._has_loaded or not self._resume or self._load_from is not None:
+            super().load_or_resume()
+            return
+        newest = share_newest_checkpoint(Path(self.work_dir))
+        if newest is None:
+            self.logger.info(f'--resume: no checkpoint in {self.work_dir}: starting anew.')
+        else:
+            self.resume(str(newest))
+
+    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Resume, also with another batch size or number of ranks.
+
+        Raises:
+            ValueError: If that is not possible from the middle of an epoch.
+        """
+        self.resumed_from = filename
+        fresh = Schedule.of(self)
+        super().resume(filename, *args, **kwargs)
+        adapt_to_layout(self, fresh)
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint; note whether its validation is still due."""
+        checkpoint = super().load_checkpoint(*args, **kwargs)
+        if self.resumed_from is not None and isinstance(self._train_loop, ResumableLoop):
+            self._train_loop.validation_is_due = checkpoint.get('validated') is False
+        return checkpoint
