@@ -22,6 +22,10 @@ if not _only_help():
     with compat.fast_import():
         ADAPTATIONS = compat.apply()
 
+        from .config.env_values import patch_config
+
+        patch_config()
+
         from . import datasets, engine, metrics, models
 
 __all__ = ['ADAPTATIONS', '__version__', 'datasets', 'engine', 'metrics', 'models']

@@ -9,6 +9,7 @@ the installed versions do not need it. No other module checks versions.
 import gc
 import importlib
 import importlib.util
+import os
 import os.path as osp
 import sys
 import types
@@ -19,6 +20,8 @@ from importlib import metadata
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
+
+UNSAFE_LOAD = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 
 
 class Supported(NamedTuple):
@@ -174,6 +177,19 @@ def mmrazor_accepts_mmcv() -> Iterator[bool]:
         mmcv.__version__ = version
 
 
+def patch_unsafe_load_switch() -> bool:
+    """Remove the environment variable that lets every ``torch.load`` execute a file.
+
+    For torch >= 2.6. Our own calls resist it; those of other packages, such as the caches of
+    MMPretrain's retrieval, name no ``weights_only`` and do not. A user's own call can still say
+    ``weights_only=False``.
+    """
+    if os.environ.pop(UNSAFE_LOAD, None) is None:
+        return False
+    warnings.warn(f'mmvitkd ignores {UNSAFE_LOAD}: weights are data.', stacklevel=2)
+    return True
+
+
 def patch_pkg_resources() -> bool:
     """Let MMEngine find installed packages without ``pkg_resources``.
 
@@ -307,10 +323,20 @@ def lazy_imports(*modules: str) -> Iterator[None]:
             del sys.modules[name]
 
 
+MMRAZOR_RECURSION_LIMIT = 2**20
+PYTHON_RECURSION_LIMIT = 1000
+
+
 @contextmanager
 def _same_recursion_limit() -> Iterator[None]:
-    """Restore Python's recursion limit, which importing MMRazor 1.0.0 raises to 1,048,576."""
+    """Restore Python's recursion limit, which importing MMRazor 1.0.0 raises to 1,048,576.
+
+    Deeply nested JSON then overflows the stack, and kills the process. Where MMRazor was
+    imported before, the limit becomes Python's default.
+    """
     limit = sys.getrecursionlimit()
+    if limit == MMRAZOR_RECURSION_LIMIT:
+        limit = PYTHON_RECURSION_LIMIT
     try:
         yield
     finally:
@@ -345,6 +371,8 @@ def apply() -> tuple[str, ...]:
     """
     check_versions()
     done = []
+    if patch_unsafe_load_switch():
+        done.append(UNSAFE_LOAD)
     with warnings.catch_warnings(), _same_recursion_limit():
         # The warnings are about other packages' code, and a user cannot fix them:
         # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.

@@ -199,6 +199,54 @@ def test_importing_leaves_the_interpreter_as_it_was(after_import):
     assert after_import['gc'] is True
 
 
+DEEP_JSON = """
+import json, sys
+sys.setrecursionlimit(2**20)  # as MMRazor does where it was imported before
+import mmvitkd
+import mmrazor.models.task_modules.tracer.fx_tracer, mmrazor.structures.graph.channel_flow
+from mmvitkd.analysis.report.read_report import read_report
+from pathlib import Path
+Path(sys.argv[1]).write_text('[' * 1_000_000)
+try:
+    read_report(Path(sys.argv[1]))
+except ValueError as error:
+    print(sys.getrecursionlimit(), error)
+"""
+
+
+def test_deep_json_is_an_error_even_after_mmrazor(tmp_path):
+    """With MMRazor's recursion limit it kills the process."""
+    limit, error = _run(DEEP_JSON, tmp_path / 'report.json').split(' ', 1)
+    assert limit == '1000'
+    assert 'report.json: invalid JSON' in error
+
+
+UNSAFE_LOAD = """
+import os, sys
+os.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '1'
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter('always')
+    import mmvitkd
+print([str(w.message) for w in caught if 'TORCH_FORCE' in str(w.message)])
+import pickle, torch
+class Payload:
+    def __reduce__(self):
+        return os.mkdir, (sys.argv[1] + '.made',)
+torch.save(Payload(), sys.argv[1])
+try:
+    torch.load(sys.argv[1])  # as other packages call it
+except pickle.UnpicklingError:
+    print(os.path.exists(sys.argv[1] + '.made'))
+"""
+
+
+def test_no_environment_variable_lets_other_packages_unpickle(tmp_path):
+    warned, made = _run(UNSAFE_LOAD, tmp_path / 'file.pth').splitlines()
+    assert 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD' in warned
+    assert made == 'False'
+
+
 def test_what_distillation_does_not_need_is_lazy_imports(after_import):
     assert after_import['heavy'] == []
     assert after_import['predicted'] == [1, 1]  # by scikit-learn

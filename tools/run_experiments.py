@@ -143,8 +143,12 @@ def train_and_report(
 def main() -> None:
     """Run a suite, or exit with one line that states the reason."""
     args = parse_args()
+
+    from mmvitkd.utils.cli import exit_on_setting_error
+
     try:
-        run_suite(args)
+        with exit_on_setting_error('run_experiments'):
+            run_suite(args)
     except KeyboardInterrupt:
         sys.exit('run_experiments: stopped; run the same command again to continue')
 

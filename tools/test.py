@@ -110,7 +110,7 @@ def main() -> None:
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
-    from mmvitkd.utils.cli import exit_on_error
+    from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
 
     import mmengine
     from mmengine.evaluator import DumpResults
@@ -123,12 +123,12 @@ def main() -> None:
         check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    runner = build(cfg)
-    with exit_on_error('test', {'ema': '--ema'}):
+    with exit_on_setting_error('test', {'ema': '--ema'}):
+        runner = build(cfg)
         load_into_runner(runner, args.checkpoint, args.ema)
-    if args.out and args.out_item in ('pred', None):
-        runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-    metrics = runner.test()
+        if args.out and args.out_item in ('pred', None):
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
     if args.out and args.out_item == 'metrics':
         mmengine.dump(metrics, args.out)
     launch.cleanup()

@@ -12,7 +12,12 @@ from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
-from ..datasets.transforms.load_image import UnreadableImageError, read_image
+from ..datasets.transforms.load_image import (
+    LoadImage,
+    UnreadableImageError,
+    check_image,
+    read_image,
+)
 from ..export.image_input import image_input_of
 from ..models.utils.adapters import input_size_of
 
@@ -81,6 +86,8 @@ class PipelineTransform:
             image = read_image(path)  # the same, and 16-bit images too
             size = image.shape[:2]
             return dict(img_path=path, img=image, img_shape=size, ori_shape=size)
+        if not isinstance(self._load, LoadImage):
+            check_image(path)
         try:
             results: dict[str, Any] | None = self._load({'img_path': path})
         except UnreadableImageError:

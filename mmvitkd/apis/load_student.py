@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmpretrain import get_model
 from torch import nn
 
+from ..checkpoint.checksums import log_if_changed
 from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
@@ -42,6 +43,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
         torch.Size([1, 1000])
     """
     config, checkpoint = _files(Path(path).expanduser())
+    log_if_changed(config)
     cfg = Config.fromfile(config)
     model = get_model(cfg, device=device)
     load_weights(model, str(checkpoint))

@@ -12,7 +12,7 @@ from mmpretrain.registry import TRANSFORMS
 from PIL import Image, ImageOps
 from torch import nn
 
-from ..datasets.transforms.load_image import read_image
+from ..datasets.transforms.load_image import LoadImage, check_image, read_image
 
 ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray
 
@@ -78,7 +78,7 @@ def _check_image(image: Any, name: str) -> None:
     """Check that something is an image, before any work is done."""
     if isinstance(image, str | os.PathLike):
         if not Path(image).is_file():
-            raise FileNotFoundError(f'{name}={str(image)!r}: there is no such file.')
+            raise FileNotFoundError(f'{name}={str(image)!r}: there is no such regular file.')
     elif isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise ValueError(
@@ -102,7 +102,14 @@ def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
     if loader.get('imdecode_backend') == 'pillow':
         return read_image  # the same, and 16-bit images too
     load = TRANSFORMS.build(loader)
-    return lambda path: load({'img_path': path})['img']
+
+    def read(path: str) -> np.ndarray:
+        if not isinstance(load, LoadImage):
+            check_image(path)
+        image: np.ndarray = load({'img_path': path})['img']
+        return image
+
+    return read
 
 
 def _to_bgr(image: ImageLike, read: Callable[[str], np.ndarray]) -> np.ndarray:

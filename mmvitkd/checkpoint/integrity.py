@@ -19,12 +19,14 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
+from .checksums import SUMS, listed_sha256, sha256_of
+
 DIGITS = 64
 MARK = b'mmvitkd sha256='
 END_RECORD = struct.Struct('<4s16xH')  # a zip's last record: signature, ..., comment length
 END_SIGNATURE = b'PK\x05\x06'
 SAFETENSORS_DIGEST = re.compile(rb'"sha256":"([^"]{%d})"' % DIGITS)
-ADVICE = 'Take another copy of it, or an earlier checkpoint.'
+ADVICE = 'Take another copy of it, or an earlier checkpoint'
 
 
 class DamagedFileError(ValueError):
@@ -33,11 +35,14 @@ class DamagedFileError(ValueError):
     Args:
         path: The file.
         found: What is wrong with it.
+
+    Attributes:
+        reason: The message without the file's name and size.
     """
 
     def __init__(self, path: str | Path, found: str) -> None:
-        size = f'{os.path.getsize(path):,} bytes'
-        super().__init__(f'{str(path)!r} ({size}) is damaged: {found}. {ADVICE}')
+        self.reason = f'it is damaged: {found}. {ADVICE}'
+        super().__init__(f'{str(path)!r} ({os.path.getsize(path):,} bytes): {self.reason}')
 
 
 def seal(path: str | Path) -> None:
@@ -53,39 +58,47 @@ def seal(path: str | Path) -> None:
         at = _reserve_in_safetensors(file) if _is_safetensors(file) else _reserve_in_zip(file)
         digest = _digest(file, at)
         file.seek(at)
-        file.write(digest)
+        file.write(digest.encode())
 
 
 def verify(path: str | Path) -> str | None:
-    """Check a file's bytes against the checksums in it.
+    """Check a file's bytes against its checksums: in ``SHA256SUMS`` next to it, or in it.
 
     Args:
         path: The file.
 
     Returns:
-        What was checked: 'sha256' of a file that :func:`seal` sealed, 'crc32' of every record
-        of another ``torch.save`` file, or None if the file has no checksums.
+        What was checked: 'sha256' of a file that :func:`seal` sealed or ``SHA256SUMS`` lists,
+        'crc32' of every record of another ``torch.save`` file, or None if there are no
+        checksums.
 
     Raises:
-        DamagedFileError: If they differ, or if a ``torch.save`` file is truncated or empty.
+        DamagedFileError: If they differ, or if a ``torch.save`` file is truncated.
     """
+    if not os.path.getsize(path):
+        raise DamagedFileError(path, 'it is truncated to nothing')
+    listed = listed_sha256(path)
+    if listed is not None:
+        _compare(path, sha256_of(path), listed, f'listed in {SUMS}')
+        return 'sha256'
     with open(path, 'rb') as file:
         at = _sealed_at(file)
         if at is not None:
             file.seek(at)
-            wanted, found = file.read(DIGITS), _digest(file, at)
-            if found != wanted:
-                raise DamagedFileError(
-                    path,
-                    f'its SHA-256 begins with {found[:12].decode()}, the one sealed in it with '
-                    f'{wanted[:12].decode(errors="replace")}',
-                )
+            wanted = file.read(DIGITS).decode(errors='replace')
+            _compare(path, _digest(file, at), wanted, 'sealed in it')
             return 'sha256'
+        if _is_safetensors(file):
+            return None
         file.seek(0)
-        start = file.read(4)
-    if not start:
-        raise DamagedFileError(path, 'it is empty')
-    return 'crc32' if start.startswith(b'PK') and _has_right_crcs(path) else None
+        is_zip = file.read(2) == b'PK'
+    return 'crc32' if is_zip and _has_right_crcs(path) else None
+
+
+def _compare(path: str | Path, found: str, wanted: str, where: str) -> None:
+    if found != wanted:
+        message = f'its SHA-256 begins with {found[:12]}, the one {where} with {wanted[:12]}'
+        raise DamagedFileError(path, message)
 
 
 def _has_right_crcs(path: str | Path) -> bool:
@@ -158,7 +171,7 @@ def _reserve_in_safetensors(file: BinaryIO) -> int:
     return at
 
 
-def _digest(file: BinaryIO, at: int) -> bytes:
+def _digest(file: BinaryIO, at: int) -> str:
     """Return the hexadecimal SHA-256 of a file without the digits at a place."""
     digest = hashlib.sha256()
     file.seek(0)
@@ -170,4 +183,4 @@ def _digest(file: BinaryIO, at: int) -> bytes:
     file.seek(at + DIGITS)
     while chunk := file.read(1 << 20):
         digest.update(chunk)
-    return digest.hexdigest().encode()
+    return digest.hexdigest()

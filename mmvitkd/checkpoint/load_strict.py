@@ -10,7 +10,7 @@ from .read import student_weights
 
 
 def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path: str) -> None:
-    """Load a state dict whose keys must be exactly the model's.
+    """Load a state dict whose keys must be exactly the model's, and its tensors of its kinds.
 
     Args:
         model: The model.
@@ -22,11 +22,39 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path:
         KeyedValueError: If they differ; the message counts the tensors that fit, and lists a
             few that do not.
     """
+    check_kinds(model.state_dict(), weights, key, path)
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         message = _misfit(model, weights, f'{{{key}}}={path!r}', error)
         raise KeyedValueError(message, key) from None
+
+
+def check_kinds(
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], key: str, path: str
+) -> None:
+    """Check that what a model holds in floating point is so in a state dict too.
+
+    Loading would convert integers, booleans and complex numbers, which are no weights.
+
+    Args:
+        own: The model's state dict.
+        weights: The one to load.
+        key: The setting that names the weights, for the message.
+        path: Its value.
+
+    Raises:
+        KeyedValueError: If there are others; the message lists a few.
+    """
+    wrong = [
+        f'{name}: wanted {str(own[name].dtype)[6:]}, found {str(value.dtype)[6:]}'
+        for name, value in weights.items()
+        if name in own
+        and (own[name].is_floating_point() > value.is_floating_point() or value.is_complex())
+    ]
+    if wrong:
+        message = f'{{{key}}}={path!r} holds numbers that are no weights: {listed(wrong)}.'
+        raise KeyedValueError(message, key)
 
 
 def load_student(model: nn.Module, path: str, ema: bool = False) -> None:

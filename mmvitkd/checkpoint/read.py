@@ -3,11 +3,16 @@
 import os.path as osp
 import zipfile
 from collections.abc import Mapping
+from functools import cache
+from logging import WARNING
 from typing import Any
 
+import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
-from ..utils.errors import KeyedFileNotFoundError, KeyedValueError
+from ..utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
+from .integrity import DamagedFileError, verify
 from .safe_load import UnsafeCheckpointError, safe_load
 
 STUDENT_PREFIX = 'architecture.'
@@ -20,6 +25,10 @@ GIT_LFS = (
     'pull)'
 )
 WEB_PAGE = 'it is a web page, not a checkpoint: open it in a browser to see what went wrong'
+COMPRESSED = (
+    'it holds compressed or overlapping records, which torch.save never writes and which may '
+    'unpack to more than fits in memory'
+)
 TORCHSCRIPT = (
     "it is a TorchScript archive, as OpenAI's CLIP files are: it holds a program. Give a "
     'state dict, torch.save(torch.jit.load(FILE).state_dict(), ...) where you trust the '
@@ -27,30 +36,36 @@ TORCHSCRIPT = (
 )
 
 
-def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
-    """Read a local checkpoint file (``torch.save`` or safetensors) to the CPU.
+def read_checkpoint(
+    path: str, key: str = 'checkpoint', map_location: Any = 'cpu'
+) -> dict[str, Any]:
+    """Read a local checkpoint file (``torch.save`` or safetensors), and verify its checksums.
 
     Everything but tensors and plain data in a training checkpoint (log buffers, arrays, the
-    namespace of its arguments) is replaced by a placeholder.
+    namespace of its arguments) is replaced by a placeholder. ``meta['config']`` is left out:
+    MMEngine's ``Runner.resume`` would execute it.
 
     Args:
         path: The file.
         key: The setting that names the file, for the message.
+        map_location: Where the tensors go, as in ``torch.load``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is truncated, not a checkpoint, or could execute code.
+        ValueError: If it is damaged, truncated, not a checkpoint, or could execute code.
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
         raise KeyedFileNotFoundError(f'{{{key}}}={path!r}: there is no such file.', key)
     try:
         reason = _refusal_reason(path)
-        content = None if reason else _load(path)
+        content = None if reason else _load(path, map_location)
     except PermissionError:
         raise
     except UnsafeCheckpointError as error:
         reason = str(error)
+    except DamagedFileError as error:
+        reason = error.reason
     except Exception as error:
         reason = (
             'it is truncated, not a checkpoint, or not pickled as torch.save does '
@@ -59,21 +74,38 @@ def read_checkpoint(path: str, key: str = 'checkpoint') -> dict[str, Any]:
     if reason:
         size = f'{osp.getsize(path):,} bytes'
         raise KeyedValueError(f'{{{key}}}={path!r} ({size}) cannot be read: {reason}.', key)
-    if not isinstance(content, Mapping):
+    if not isinstance(content, dict):
         raise KeyedValueError(
             f'{{{key}}}={path!r} holds a {type(content).__name__}, wanted a dict of weights or '
             'a checkpoint.',
             key,
         )
-    return dict(content)
+    _drop_config(content, path)
+    return content
 
 
-def _load(path: str) -> Any:
+def _load(path: str, map_location: Any) -> Any:
+    if verify(path) is None:
+        _log_unverified(path)
     if path.endswith('.safetensors'):
         from safetensors.torch import load_file
 
-        return load_file(path)
-    return safe_load(path)
+        is_device = isinstance(map_location, str | torch.device)
+        return load_file(path, str(map_location) if is_device else 'cpu')
+    return safe_load(path, map_location)
+
+
+@cache
+def _log_unverified(path: str) -> None:
+    """Say, once for each file, that damage to it would not be noticed."""
+    print_log(f'{path}: not verified, the file holds no checksums', 'current')
+
+
+def _drop_config(checkpoint: dict[str, Any], path: str) -> None:
+    meta = checkpoint.get('meta')
+    if isinstance(meta, dict) and meta.pop('config', None) is not None:
+        message = f"{path}: left out meta['config'], which MMEngine would execute on a resume"
+        print_log(message, 'current', WARNING)
 
 
 def _refusal_reason(path: str) -> str | None:
@@ -91,8 +123,11 @@ def _refusal_reason(path: str) -> str | None:
         if not zipfile.is_zipfile(path):
             return 'it is truncated, such as a download that stopped'
         with zipfile.ZipFile(path) as archive:
-            if any(name.endswith('/constants.pkl') for name in archive.namelist()):
-                return TORCHSCRIPT
+            records = archive.infolist()
+        if any(record.filename.endswith('/constants.pkl') for record in records):
+            return TORCHSCRIPT
+        if sum(record.file_size for record in records) > osp.getsize(path):
+            return COMPRESSED
     return None
 
 
@@ -118,6 +153,11 @@ def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
         raise ValueError(
             f'{path!r} holds no weights: wanted a dict of tensors, alone or under '
             f"'state_dict' or 'model'; found the keys {', '.join(map(str, checkpoint))}."
+        )
+    complex_ones = [key for key, value in weights.items() if value.is_complex()]
+    if complex_ones:
+        raise ValueError(
+            f'{path!r}: {listed(complex_ones)}: found complex numbers, wanted real weights.'
         )
     return weights
 

@@ -67,11 +67,15 @@ class PlaceholderDict:
         return OrderedDict()
 
 
-def safe_load(path: str) -> Any:
-    """Load a file to the CPU; harmless unknown objects in it become :class:`Placeholder`.
+def safe_load(path: str, map_location: Any = 'cpu') -> Any:
+    """Load a file; harmless unknown objects in it become :class:`Placeholder`.
+
+    ``weights_only=True`` is given explicitly, so that the environment variable
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` does not change it.
 
     Args:
         path: A file written by ``torch.save``.
+        map_location: Where its tensors go, as in ``torch.load``.
 
     Raises:
         UnsafeCheckpointError: If it refers to a name that is not known to be harmless, or
@@ -88,7 +92,7 @@ def safe_load(path: str) -> Any:
         ]
         try:
             with safe_globals(stand_ins):
-                return torch.load(path, map_location='cpu', weights_only=True)
+                return torch.load(path, map_location=map_location, weights_only=True)
         except Exception as error:
             new = sorted(set(_unknown_names(path, error)).difference(left_out))
             if not new and not (left_out and isinstance(error, UnpicklingError)):

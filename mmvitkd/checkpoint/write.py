@@ -9,13 +9,14 @@ from torch import Tensor
 
 from ..utils.atomic_file import atomic_file
 from .converters.convert import Converted
+from .integrity import seal
 
 # The key of the unused tensors next to the weights, which converting back needs.
 UNUSED_KEY = 'released_unused'
 
 
 def write(converted: Converted, to: str, path: Path) -> None:
-    """Write plain data in the layout's own form, which ``weights_only=True`` reads.
+    """Write plain data in the layout's own form, which ``weights_only=True`` reads; seal it.
 
     ``mmpretrain`` is a checkpoint with a 'state_dict', ``released`` one with a 'model', and
     ``timm`` the state dict alone. A safetensors file always holds the state dict alone.
@@ -33,11 +34,12 @@ def write(converted: Converted, to: str, path: Path) -> None:
         content = dict(state_dict=weights)
         if converted.unused:
             content[UNUSED_KEY] = _plain(converted.unused)
-    with atomic_file(path) as temporary, open(temporary, 'wb') as file:
+    with atomic_file(path) as temporary:
         if path.suffix == '.safetensors':
-            file.write(save(weights, metadata={'format': 'pt'}))
+            temporary.write_bytes(save(weights, metadata={'format': 'pt'}))
         else:
-            torch.save(content, file)
+            torch.save(content, temporary)
+        seal(temporary)
 
 
 def _plain(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.hub import get_config
 
+from ..checkpoint.checksums import log_if_changed
 from ..datasets.mean_std import fill_measured
 from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
@@ -49,6 +50,8 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
         ValueError: If a shortcut has a wrong value, ``student`` is set, or no image can be
             measured.
     """
+    if cfg.filename is not None:
+        log_if_changed(cfg.filename)
     student = cfg.get('student')
     if student is not None and student != student_config(cfg.get('model') or {}):
         raise KeyedValueError(

@@ -55,9 +55,9 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
 def _name(teacher: Any) -> str:
     """Return the teacher's name in timm, its config file, or its type and architecture."""
     if isinstance(teacher, str):
-        return osp.basename(teacher) if teacher.endswith('.py') else teacher
+        return osp.basename(teacher) if teacher.endswith('.py') else without_folder(teacher)
     if 'model_name' in teacher:
-        return f'{teacher["model_name"]} (timm)'
+        return f'{without_folder(teacher["model_name"])} (timm)'
     kind, backbone = str(teacher.get('type')), teacher.get('backbone')
     if not backbone:
         return kind
@@ -65,6 +65,13 @@ def _name(teacher: Any) -> str:
     if isinstance(arch, Mapping):
         arch = ', '.join(f'{k} {v}' for k, v in arch.items())
     return f'{kind.split(".")[-1]} on {backbone["type"]}' + (f' ({arch})' if arch else '')
+
+
+def without_folder(text: str) -> str:
+    """Shorten an absolute path, also after a scheme as in ``local-dir:``, to its last name."""
+    scheme, colon, path = text.rpartition(':')
+    is_absolute = path.startswith(('/', '~'))
+    return f'{scheme}{colon}{osp.basename(path.rstrip("/"))}' if is_absolute else text
 
 
 def _records(mapping: Mapping[str, Any], distiller: Mapping[str, Any]) -> str:
@@ -85,6 +92,10 @@ def _layer(layer: int | str) -> str:
 def _loss(loss: Mapping[str, Any]) -> str:
     """Format a loss with its arguments, the weight last."""
     kind = str(loss['type']).split('.')[-1]
-    arguments = [f'{k} {v}' for k, v in loss.items() if k not in ('type', 'loss_weight')]
+    arguments = [
+        f'{k} {without_folder(str(v))}'
+        for k, v in loss.items()
+        if k not in ('type', 'loss_weight')
+    ]
     weight = f'weight {loss.get("loss_weight", 1.0)}'
     return f'{kind} ({", ".join([*arguments, weight])})'

@@ -4,12 +4,13 @@ import os
 import os.path as osp
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from mmpretrain.datasets import ImageNet
 
 from ..utils.deprecation import renamed_arguments
 from ..utils.errors import listed
+from ..utils.walk import walk_once
 from .hash_split import hash_split
 
 SPLITS = ('train', 'val', 'test')
@@ -47,7 +48,8 @@ def find_files(
 ) -> SplitFiles:
     """Find the images of a split in `root/{train,val,test}/<class>/**` or `root/<class>/**`.
 
-    Names that begin with a dot and `__MACOSX` are skipped, links are followed. Without a `val`
+    Names that begin with a dot and `__MACOSX` are skipped, links are followed, each folder once
+    within a class. Without a `val`
     folder, `val_ratio` of each class is held out of training. Without a `test` folder, the test
     split is the validation split.
 
@@ -84,7 +86,9 @@ def named(names: Iterable[str], limit: int = 10) -> str:
 def _split_folders(root: str, split: str) -> tuple[str, str | None]:
     """Return the training folder and that of the split; None for a seeded part."""
     if not osp.isdir(root):
-        raise FileNotFoundError('there is no such folder; wanted train/<class>/ or <class>/.')
+        raise FileNotFoundError(
+            'there is no such folder; set data_root to one with train/<class>/ or <class>/.'
+        )
     folders = _subfolders(root)
     if 'train' not in folders:
         if found := [name for name in folders if name.lower() in SPLIT_NAMES]:
@@ -140,18 +144,20 @@ def _part_of(files: Files, split: str, val_ratio: float, seed: int) -> Files:
 
 
 def scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
-    """List the images of each class folder, and all other files."""
-    files: Files = {name: [] for name in _subfolders(folder)}
-    ignored = []
-    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
-        folders[:] = filter(_is_visible, folders)
-        below = Path(parent).relative_to(folder).parts
-        for name in filter(_is_visible, names):
-            path = '/'.join((*below, name))
-            if below and name.lower().endswith(extensions):
-                files[below[0]].append(path)
-            else:
-                ignored.append(path)
+    """List the images of each class folder, and all other files.
+
+    Links are followed. Within a class each folder counts once, so that cycles of links end.
+    """
+    top = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
+    files: Files = {}
+    ignored = list(filter(_is_visible, top))
+    for name in _subfolders(folder):
+        files[name] = []
+        for parent, _, names in walk_once(osp.join(folder, name), _is_visible):
+            below = Path(parent).relative_to(folder).as_posix()
+            for path in (f'{below}/{file}' for file in names):
+                is_image = path.lower().endswith(extensions)
+                (files[name] if is_image else ignored).append(path)
     return {name: sorted(paths) for name, paths in files.items()}, sorted(ignored)
 
 
@@ -161,7 +167,3 @@ def _subfolders(folder: str) -> list[str]:
 
 def _is_visible(name: str) -> bool:
     return not name.startswith('.') and name != '__MACOSX'
-
-
-def _raise(error: OSError) -> NoReturn:
-    raise error

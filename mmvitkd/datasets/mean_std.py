@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 
-from .transforms.load_image import UnreadableImageError, read_image
+from .transforms.load_image import MAX_PIXELS, UnreadableImageError, read_image
 
 MEASURED = 'measured'
 
@@ -31,7 +31,9 @@ class MeanStd(NamedTuple):
     num_unreadable: int
 
 
-def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0) -> MeanStd:
+def measure_mean_std(
+    paths: Iterable[str], num_images: int = 2000, seed: int = 0, max_pixels: int = MAX_PIXELS
+) -> MeanStd:
     """Measure all pixels of the images, or of a random sample of them.
 
     The result does not depend on the order of the paths.
@@ -40,6 +42,7 @@ def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0
         paths: Image files, read as by ``mmvitkd.LoadImage``.
         num_images: Size of the sample.
         seed: Decides which images are in the sample.
+        max_pixels: The largest number of pixels of an image; one with more is unreadable.
 
     Raises:
         ValueError: If no image can be read, or a channel is constant.
@@ -51,7 +54,7 @@ def measure_mean_std(paths: Iterable[str], num_images: int = 2000, seed: int = 0
     readable = 0
     for path in paths:
         try:
-            pixels = read_image(path)
+            pixels = read_image(path, max_pixels=max_pixels)
         except UnreadableImageError:
             continue
         readable += 1
@@ -99,7 +102,10 @@ def fill_measured(cfg: Config) -> None:
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.train_dataloader.dataset)
     paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
-    measured = measure_mean_std(paths)
+    limits = (
+        node['max_pixels'] for node in _dicts(cfg.train_dataloader) if 'max_pixels' in node
+    )
+    measured = measure_mean_std(paths, max_pixels=next(limits, MAX_PIXELS))
     for node, key in places:
         node[key] = list(getattr(measured, key))
     if os.environ.get('RANK', '0') == '0':

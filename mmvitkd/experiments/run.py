@@ -105,7 +105,7 @@ class Run:
         """Return its result; None if there is none, or if it is from another config."""
         try:
             result = Result(**json.loads((self.folder / 'result.json').read_text()))
-        except (FileNotFoundError, NotADirectoryError, TypeError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, TypeError, ValueError, RecursionError):
             return None
         exists = (self.folder / result.checkpoint).is_file()
         return result if exists and result.fingerprint == self.fingerprint else None

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from yaml import YAMLError
 
 from ..package_data import PREFIX, packaged_config
 from ..suggestions import did_you_mean
+from ..utils.bounded_yaml import load_yaml
 
 KEYS = ('metric', 'reference', 'once', 'runs')
 ENTRY_KEYS = ('config', 'needs')
@@ -55,7 +56,7 @@ class Suite:
 
 
 def read_suite(file: Path, reference: str | None = None) -> Suite:
-    """Read and check a suite.
+    """Read and check a suite, which is data: nothing in it is executed.
 
     Args:
         file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for entries
@@ -101,11 +102,11 @@ def _read(file: Path) -> dict[str, Any]:
     if file.suffix not in ('.yml', '.yaml'):
         raise ValueError(f'{file}: wanted a suite in YAML, with the suffix .yml or .yaml.')
     try:
-        content: dict[str, Any] = Config.fromfile(file).to_dict()
-    except Exception as error:  # YAML's, and MMEngine's if the file is no mapping
+        content = load_yaml(file.read_text(encoding='utf-8'))
+    except (YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())
         raise ValueError(f'{file}: invalid suite: {reason}') from None
-    return content
+    return _mapping(content, f'{file}: invalid suite')
 
 
 def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) -> Entry:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..checkpoint.checksums import SUMS
 from ..utils.atomic_dir import atomic_dir
 from ..utils.disk_full import report_disk_full
 
 # What an export can hold. A folder with anything else in it is not replaced.
 CARD = 'README.md'
-NAMES = (CARD, 'student.py', 'student.pth', 'student.onnx', 'timm')
+NAMES = (CARD, 'student.py', 'student.pth', 'student.onnx', 'timm', SUMS)
 # The first line of a card, which marks a folder as an export.
 MARK = '<!-- Written by mmvitkd, export_student.py -->'
 

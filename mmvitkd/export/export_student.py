@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..checkpoint.checksums import SUMS, write_checksums
 from ..checkpoint.read import read_checkpoint
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
@@ -52,7 +53,7 @@ def export_student(
         options: Settings that override the config's.
 
     Returns:
-        The names of the files and folders written, the model card last.
+        The names of the files and folders written, the checksums and the model card last.
 
     Raises:
         FileExistsError: If ``out`` is in use.
@@ -82,7 +83,8 @@ def export_student(
             formats=written,
         )
         (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
-        return [*(file for file in FILES if (folder / file).exists()), CARD]
+        write_checksums(folder)
+        return [*(file for file in FILES if (folder / file).exists()), SUMS, CARD]
 
 
 def _given_score(file: Path) -> Score:
@@ -93,7 +95,7 @@ def _given_score(file: Path) -> Score:
     """
     try:
         metrics = {k: float(v) for k, v in json.loads(file.read_text()).items()}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
         ) from None

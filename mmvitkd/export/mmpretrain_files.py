@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from ..checkpoint.integrity import seal
 from ..version import __version__
 from .parity import check_logits
 from .plain_config import config_text
@@ -14,7 +15,8 @@ from .student import Student, build_plain
 CONFIG, CHECKPOINT = 'student.py', 'student.pth'
 HEADER = (
     '# A student, exported by mmvitkd: the model and how to test it.\n'
-    '# To test it: python tools/test.py student.py student.pth, where the data are.\n'
+    '# To test it, set data_root to the folder of your images, here or on the command line:\n'
+    '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
 PILLOW = (
     '# Pillow reads the images, which must have 8 bits a channel (mmvitkd.LoadImage reads 16,\n'
@@ -41,6 +43,7 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
     meta = {'dataset_meta': names, 'mmvitkd_version': __version__}
     weights = {k: v.detach().clone() for k, v in student.model.state_dict().items()}
     torch.save({'meta': meta, 'state_dict': weights}, folder / CHECKPOINT)
+    seal(folder / CHECKPOINT)
     model = build_plain(Config.fromfile(folder / CONFIG))
     content = torch.load(folder / CHECKPOINT, weights_only=True)
     model.load_state_dict(content['state_dict'], strict=True)

@@ -12,6 +12,8 @@ import torch
 
 from ..analysis import Cost
 from ..config.provenance import Provenance
+from ..utils.markdown import code_span, escape
+from ..utils.tables import markdown_table
 from ..version import __version__
 from .export_dir import MARK
 from .preprocessing_text import in_words
@@ -71,13 +73,13 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
     """
     sections = [
         MARK,
-        f'# {facts.name}',
+        f'# {escape(facts.name)}',
         _summary(student, facts),
-        _table(['', ''], _properties(student, facts)),
+        markdown_table(['', ''], _properties(student, facts), 2),
         '## How it was trained',
         _training(facts),
         '## Files',
-        _table(['file', 'what it is', 'size'], _files(folder)),
+        markdown_table(['file', 'what it is', 'size'], _files(folder), 3),
         '## How to use it',
         BEFORE,
         *usage(student, facts.formats),
@@ -92,7 +94,7 @@ def _summary(student: Student, facts: Facts) -> str:
     model = student.config['model']
     parts = [model[name]['type'] for name in ('backbone', 'neck') if model.get(name)]
     kind = ' and '.join(str(part).split('.')[-1] for part in parts or [model['type']])
-    by = facts.provenance.teacher
+    by = escape(facts.provenance.teacher or '')
     how = f'distilled from {by}' if by else 'trained without a teacher'
     return f'An image classifier ({kind}) of {student.num_classes} classes, {how}.'
 
@@ -131,14 +133,14 @@ def _score(score: Score | None) -> str:
 def _metric(name: str, value: float) -> str:
     """Format a metric; MMPretrain's ``accuracy/top1`` is in percent."""
     accuracy = re.fullmatch(r'accuracy/top(\d+)', name)
-    return f'top-{accuracy[1]} {value:.2f} %' if accuracy else f'{name} {value:.2f}'
+    return f'top-{accuracy[1]} {value:.2f} %' if accuracy else f'{escape(name)} {value:.2f}'
 
 
 def _classes(student: Student) -> str:
     if student.classes is None:
         return f'{student.num_classes}, names not known'
     more = '; ...' if len(student.classes) > NAMED else ''
-    return f'{student.num_classes}: {"; ".join(student.classes[:NAMED])}{more}'
+    return f'{student.num_classes}: {"; ".join(map(escape, student.classes[:NAMED]))}{more}'
 
 
 def _training(facts: Facts) -> str:
@@ -146,12 +148,14 @@ def _training(facts: Facts) -> str:
     if teacher is None:
         who = 'Teacher: none.'
     else:
-        who = f'Teacher: {teacher}' + (f', weights from {weights}.' if weights else '.')
+        who = f'Teacher: {escape(teacher)}'
+        who += f', weights from {escape(weights)}.' if weights else '.'
     if start is not None:
-        who += f' The student started from {start}.'
-    lines = [f'Config: `{facts.config}`. {who} Losses:', '']
+        who += f' The student started from {escape(start)}.'
+    config = code_span(facts.config)
+    lines = [f'Config: {config}. {who} Losses:', '']
     text = '\n'.join([*lines, *(f'- {loss}' for loss in losses)])
-    warning = DIFFERS.format(config=f'`{facts.config}`')
+    warning = DIFFERS.format(config=config)
     return f'{warning}\n\n{text}' if facts.differs else text
 
 
@@ -176,8 +180,3 @@ def _versions(formats: Sequence[str]) -> str:
     if 'onnx' in formats:
         versions |= {name: metadata.version(name) for name in ('onnx', 'onnxruntime')}
     return ', '.join(f'{name} {version}' for name, version in versions.items())
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)

@@ -89,7 +89,9 @@ def metadata(student: Student) -> dict[str, str]:
         crop_mode=wanted.crop_mode,
         classes=student.classes,
     )
-    return {k: json.dumps(v, ensure_ascii=False) for k, v in values.items() if v is not None}
+    texts = {k: json.dumps(v, ensure_ascii=False) for k, v in values.items() if v is not None}
+    # Undecodable bytes of a folder's name become JSON's escapes.
+    return {k: text.encode('utf-8', 'backslashreplace').decode() for k, text in texts.items()}
 
 
 @contextmanager

@@ -4,16 +4,20 @@ import os.path as osp
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
+from uuid import uuid4
 
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
 from mmengine.registry import Registry
 
+from ..config.env_values import replace_values, secrets
 from ..config.student_config import student_config
 from ..datasets.folder_layout import EXTENSIONS
 from ..registry import METRICS, MODELS, TRANSFORMS
 
 OURS = 'mmvitkd.'
+# The data set's folder, where it was an absolute path.
+IMAGES = 'path/to/images'
 # Keys that name the weights before training.
 START = ('pretrained', 'checkpoint_path', 'init_cfg')
 # What `--show` and `--show-dir` of MMPretrain's tools/test.py need.
@@ -34,9 +38,11 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
         classes: The names of the classes, in the order of the logits, if they are known.
 
     Returns:
-        ``custom_imports`` if something needs it, ``default_scope``, ``model``,
-        ``test_pipeline``, ``test_dataloader``, ``test_evaluator``, ``test_cfg`` and the
-        settings that show images. The pipeline of the data set is the object ``test_pipeline``.
+        ``custom_imports`` if something needs it, ``data_root`` if there is one,
+        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader``,
+        ``test_evaluator``, ``test_cfg`` and the settings that show images. The pipeline of the
+        data set equals ``test_pipeline``. Absolute paths are replaced by relative ones, and
+        secrets by the names of their environment variables.
 
     Raises:
         ValueError: If the config has no student, neither a test nor a validation set, or no
@@ -57,8 +63,12 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
             'which is needed to prepare images.'
         )
     loader['dataset'] = dataset = _dataset(loader['dataset'], classes)
+    root = dataset.get('data_root')
+    if root:
+        dataset['data_root'] = root = IMAGES if _is_absolute(root) else root
     dataset['pipeline'] = _replace(dataset['pipeline'], TRANSFORMS)
     parts = dict(
+        **(dict(data_root=root) if root else {}),
         default_scope='mmpretrain',
         model=model,
         test_pipeline=dataset['pipeline'],
@@ -68,7 +78,25 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
         **deepcopy(SHOW),
     )
     imports = _imports(whole, model)
-    return dict(custom_imports=imports, **parts) if imports else parts
+    parts = dict(custom_imports=imports, **parts) if imports else parts
+    hidden = {value: f'${name}' for value, name in secrets().items()}
+    portable: dict[str, Any] = _portable(replace_values(parts, hidden))
+    return portable
+
+
+def _is_absolute(path: str) -> bool:
+    return path.removeprefix('file://').startswith(('/', '~'))
+
+
+def _portable(value: Any) -> Any:
+    """Replace, at any depth, absolute paths, which exist on one machine and name its user."""
+    if isinstance(value, str):
+        name = osp.basename(value.rstrip('/'))
+        return f'path/to/{name}' if _is_absolute(value) else value
+    if isinstance(value, dict):
+        classes = {k: v for k, v in value.items() if k == 'classes' and not isinstance(v, str)}
+        return {_portable(k): _portable(v) for k, v in value.items()} | classes
+    return type(value)(map(_portable, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_complete(cfg: Config, split: str) -> bool:
@@ -118,7 +146,8 @@ def _replace(value: Any, registry: Registry) -> Any:
     """Replace, at any depth, our types by their equivalents in MMPretrain.
 
     A class of ours names its equivalent in ``mmpretrain_equivalent``: a part of a config that
-    builds the same function, or the same on readable images. Subclasses do not inherit it.
+    builds the same function, or the same on readable images; and in ``mmpretrain_lacks`` the
+    arguments that MMPretrain does not have. Subclasses do not inherit them.
     """
     if isinstance(value, list | tuple):
         return type(value)(_replace(v, registry) for v in value)
@@ -127,13 +156,20 @@ def _replace(value: Any, registry: Registry) -> Any:
     value = {k: _replace(v, registry) for k, v in value.items()}
     name = str(value.get('type'))
     kind = registry.get(name) if name.startswith(OURS) else None
-    return {**value, **(vars(kind).get('mmpretrain_equivalent', {}) if kind else {})}
+    ours = vars(kind) if kind else {}
+    if 'mmpretrain_equivalent' not in ours:
+        return value
+    lacks = ours.get('mmpretrain_lacks', ())
+    kept = {k: v for k, v in value.items() if k not in lacks}
+    return {**kept, **ours['mmpretrain_equivalent']}
 
 
 def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
     """Return MMPretrain's data set if it finds the same classes in the folders."""
     if dataset['type'] != 'mmvitkd.ImageFolder' or classes is None:
         return dataset
+    if isinstance(dataset.get('classes'), str):  # a file
+        dataset['classes'] = list(classes)
     root, folder = osp.expanduser(dataset['data_root']), dataset.get('split', 'train')
     if folder == 'test' and not osp.isdir(osp.join(root, folder)):
         folder = 'val'  # as ImageFolder does
@@ -168,9 +204,20 @@ def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | Non
 
 
 def config_text(parts: dict[str, Any]) -> str:
-    """Return the text of a config file; the data set refers to ``test_pipeline`` by name."""
+    """Return the text of a config file; the data set refers to other parts by name."""
     loader = parts['test_dataloader']
-    named = {**loader, 'dataset': {**loader['dataset'], 'pipeline': '<test_pipeline>'}}
-    sections = {**parts, 'test_dataloader': named}
+    names = {
+        'pipeline': 'test_pipeline',
+        **({'data_root': 'data_root'} if 'data_root' in parts else {}),
+    }
+    marks = {key: uuid4().hex for key in names}  # which no class is named
+    sections = {
+        **parts,
+        'test_dataloader': {**loader, 'dataset': {**loader['dataset'], **marks}},
+    }
     text = '\n'.join(Config({k: v}).pretty_text for k, v in sections.items())
-    return text.replace("'<test_pipeline>'", 'test_pipeline')
+    # MMEngine replaces {{$NAME:}} and the like when it reads the text, also in a class's name.
+    text = text.replace('{{', r'{\x7b')
+    for key, name in names.items():
+        text = text.replace(f"'{marks[key]}'", name)
+    return text

@@ -6,12 +6,14 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ..config.env_values import masked
+
 
 def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
     """Return whether a checkpoint records another ``model`` than this config's.
 
     MMEngine saves the text of a run's config in its checkpoints. It is parsed and never
-    executed; its layout does not matter.
+    executed; its layout does not matter. Values of environment variables are not compared.
 
     Args:
         cfg: The config, as a run of it would have it.
@@ -22,7 +24,9 @@ def is_of_another_run(cfg: Config, checkpoint: Mapping[str, Any]) -> bool:
     """
     recorded = (checkpoint.get('meta') or {}).get('cfg')
     found = _model_in(recorded) if isinstance(recorded, str) else None
-    return found is not None and found != _model_in(Config({'model': cfg.model}).pretty_text)
+    return found is not None and found != _model_in(
+        Config({'model': masked(cfg).model}).pretty_text
+    )
 
 
 def _model_in(text: str) -> str | None:

@@ -19,6 +19,7 @@ from timm.models import save_for_hf
 from torch import nn
 
 from ..checkpoint.converters.vit import mmpretrain_to_timm
+from ..checkpoint.integrity import seal
 from ..models.backbones import VisionTransformer
 from ..models.utils.remedy import remedies_of
 from .parity import check_logits
@@ -58,6 +59,7 @@ def write_timm(student: Student, folder: Path) -> None:
         raise FormatUnavailableError(f"timm's {name} does not fit. {error}") from None
     names = {'label_names': list(student.classes)} if student.classes is not None else {}
     save_for_hf(model, folder, names, arguments, safe_serialization=True)
+    seal(folder / 'model.safetensors')
     exported = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
     try:
         check_logits(student, exported, TOLERANCE, "timm's model")

@@ -1,5 +1,6 @@
 """Image files as a model's input, against Pillow and numpy."""
 
+import os
 import pickle
 
 import mmvitkd  # noqa: F401
@@ -7,6 +8,7 @@ from mmvitkd.apis.eval_transform import PipelineTransform, TimmTransform
 from mmvitkd.datasets.transforms.load_image import UnreadableImageError
 from mmvitkd.models.teachers import Teacher
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -123,6 +125,17 @@ def test_an_unreadable_file(tmp_path, content):
             transform(str(path))
         assert error.value.path == str(path)
         assert error.value.reason and str(tmp_path) not in error.value.reason
+
+
+def test_what_is_never_opened_or_decoded(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / 'fifo.png')
+    Image.new('1', (8001, 8000)).save(tmp_path / 'large.png')
+    monkeypatch.setattr(cv2, 'imdecode', pytest.fail)
+    monkeypatch.setattr(Image.Image, 'load', pytest.fail)
+    for transform in transforms():
+        for name, reason in (('fifo', 'a FIFO'), ('large', '64008000 pixels.* max_pixels')):
+            with pytest.raises(UnreadableImageError, match=reason):
+                transform(str(tmp_path / f'{name}.png'))
 
 
 def test_sixteen_bits_where_pillow_reads(tmp_path):

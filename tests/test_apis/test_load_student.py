@@ -2,9 +2,11 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student
+from mmvitkd.checkpoint.checksums import write_checksums
 
 import pytest
 import torch
+from logged import logged
 from toy_students import NAMES
 
 
@@ -56,3 +58,22 @@ def test_a_truncated_checkpoint_is_refused(export):
     (folder / 'student.pth').write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r'student\.pth.*truncated'):
         load_student(folder)
+
+
+def test_a_bit_that_flipped_is_found(export):
+    folder, _ = export('ours')
+    content = bytearray((folder / 'student.pth').read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / 'student.pth').write_bytes(content)
+    with pytest.raises(ValueError, match=r'student\.pth.*damaged'):
+        load_student(folder)
+
+
+def test_an_edited_config_is_loaded_and_told(export):
+    folder, _ = export('ours')
+    write_checksums(folder)
+    with open(folder / 'student.py', 'a') as file:
+        file.write('# edited\n')
+    with logged() as lines:
+        load_student(folder)
+    assert any(line.startswith('WARNING') and 'student.py' in line for line in lines)

@@ -3,6 +3,7 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student, predict
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -69,8 +70,6 @@ def test_images_are_read_as_in_the_test(export, pictures):
     Image.fromarray(pictures[0][0]).save(file, quality=30)
     loader = {'test_dataloader.dataset.pipeline.0': dict(type='LoadImageFromFile')}
     model = load_student(export('lift', **loader)[0])
-    import cv2
-
     (found,) = predict(model, file)
     (wanted,) = predict(model, cv2.imread(str(file))[..., ::-1])
     np.testing.assert_array_equal(found['scores'], wanted['scores'])
@@ -97,6 +96,17 @@ def test_unknown_names_are_none(export, pictures):
 def test_other_arguments_are_named(export, images, error, message):
     with pytest.raises(error, match=message):
         predict(load_student(export('lift')[0]), images)
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_an_image_of_too_many_pixels_is_not_decoded(export, tmp_path, monkeypatch, backend):
+    loader = dict(type='LoadImageFromFile', imdecode_backend=backend)
+    model = load_student(export('lift', **{'test_dataloader.dataset.pipeline.0': loader})[0])
+    Image.new('1', (8001, 8000)).save(tmp_path / 'large.png')
+    monkeypatch.setattr(cv2, 'imdecode', pytest.fail)
+    monkeypatch.setattr(Image.Image, 'load', pytest.fail)
+    with pytest.raises(ValueError, match=r'large\.png.*64008000 pixels.* max_pixels'):
+        predict(model, tmp_path / 'large.png')
 
 
 def test_an_unreadable_file_is_named(export, pictures):

@@ -7,7 +7,9 @@ from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
 
 import pytest
 import torch
+from folders import touch
 from mmengine import fileio
+from mmengine.fileio import LocalBackend
 from mmengine.runner import save_checkpoint
 
 
@@ -34,6 +36,35 @@ def test_a_relative_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     AtomicLocalBackend().put(b'new', 'file')
     assert _names(tmp_path) == ['file']
+
+
+def test_reads_regular_files_only(tmp_path):
+    (tmp_path / 'file').write_bytes(b'content')
+    assert fileio.get(str(tmp_path / 'file')) == b'content'
+    os.mkfifo(tmp_path / 'fifo')
+    with pytest.raises(OSError, match=r'a FIFO.*fifo'):
+        fileio.get(tmp_path / 'fifo')
+
+
+def test_lists_as_mmengine_does(tmp_path):
+    touch(tmp_path, 'a/b/1.png', 'a/2.png', '.c/3.png', '4.png', '.5.png')
+    for options in (
+        dict(),
+        dict(recursive=True),
+        dict(recursive=True, list_dir=False, suffix='.png'),
+        dict(recursive=True, list_file=False),
+    ):
+        found = AtomicLocalBackend().list_dir_or_file(str(tmp_path), **options)
+        wanted = LocalBackend().list_dir_or_file(str(tmp_path), **options)
+        assert sorted(found) == sorted(wanted)
+
+
+def test_a_cycle_of_links_is_listed_once(tmp_path):
+    touch(tmp_path, 'a/1.png', 'b/2.png')
+    for link in ('a/up', 'b/up'):
+        (tmp_path / link).symlink_to(tmp_path, target_is_directory=True)
+    found = fileio.list_dir_or_file(str(tmp_path), list_dir=False, recursive=True)
+    assert sorted(found) == ['a/1.png', 'b/2.png']
 
 
 def test_replaces(tmp_path):

@@ -32,6 +32,24 @@ def test_what_does_not_fit_is_listed():
     ]
 
 
+@pytest.mark.parametrize('dtype', [torch.int64, torch.uint8, torch.bool, torch.complex64])
+def test_what_is_no_weight_is_refused(dtype):
+    weights = dict(weight=torch.ones(3, 2, dtype=dtype), bias=torch.randn(3))
+    name = str(dtype).removeprefix('torch.')
+    message = rf"checkpoint='a\.pth'.*: weight: wanted float32, found {name}\."
+    with pytest.raises(ValueError, match=message):
+        load_strict(nn.Linear(2, 3), weights, 'checkpoint', 'a.pth')
+
+
+def test_half_precision_and_counters_are_loaded():
+    model = nn.BatchNorm1d(2)
+    weights = {
+        k: v.half() if v.is_floating_point() else v + 3 for k, v in model.state_dict().items()
+    }
+    load_strict(model, weights, 'checkpoint', 'a.pth')
+    assert model.num_batches_tracked == 3
+
+
 def test_other_names_of_the_same_tensors_are_explained():
     model = MODELS.build(vit())
     with pytest.raises(ValueError, match=r'names of timm, .*of mmpretrain: .*convert_checkpo'):

@@ -3,12 +3,14 @@
 import argparse
 import json
 import re
+import zipfile
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.read import read_checkpoint, student_weights, weights_of
 
 import pytest
 import torch
+from logged import logged
 from safetensors.torch import save_file
 
 WEIGHTS = {'fc.weight': torch.arange(4000.0).view(40, 100), 'fc.bias': torch.ones(40)}
@@ -85,6 +87,41 @@ def test_not_a_checkpoint(tmp_path, content, message, suffix):
         ValueError, match=rf'file\.{suffix}.* bytes\) cannot be read: .*{message}'
     ):
         read_checkpoint(str(tmp_path / f'file.{suffix}'))
+
+
+def test_compressed_records_are_refused(tmp_path):
+    plain, packed = _saved({'a': torch.zeros(1_000_000)}, tmp_path), tmp_path / 'packed.pth'
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(packed, 'w') as new:
+        for record in old.infolist():
+            new.writestr(record.filename, old.read(record), zipfile.ZIP_DEFLATED)
+    assert packed.stat().st_size < 10_000
+    with pytest.raises(ValueError, match=r'packed\.pth.*compressed'):
+        read_checkpoint(str(packed))
+
+
+def test_complex_numbers_are_no_weights():
+    with pytest.raises(ValueError, match=r"'file\.pth': a: .*complex"):
+        weights_of({'a': torch.ones(1, dtype=torch.complex64)}, 'file.pth')
+
+
+def test_the_config_that_mmengine_would_execute_is_left_out(tmp_path):
+    path = _saved(dict(state_dict=WEIGHTS, meta=dict(config='exit()', cfg='a = 1')), tmp_path)
+    with logged() as lines:
+        assert read_checkpoint(path)['meta'] == dict(cfg='a = 1')
+    assert any('file.pth' in line and "meta['config']" in line for line in lines)
+
+
+@pytest.mark.parametrize('name', ['file.safetensors', 'legacy.pth'])
+def test_a_file_without_checksums_is_told_once(name, tmp_path):
+    path = tmp_path / name
+    if name.endswith('pth'):
+        torch.save(WEIGHTS, path, _use_new_zipfile_serialization=False)
+    else:
+        save_file(WEIGHTS, path)
+    with logged() as lines:
+        read_checkpoint(str(path))
+        read_checkpoint(str(path))
+    assert len([line for line in lines if 'no checksums' in line and name in line]) == 1
 
 
 @pytest.mark.parametrize('start', [b' <', b'PK'])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.converters.convert import Converted
+from mmvitkd.checkpoint.integrity import verify
 from mmvitkd.checkpoint.write import write
 
 import pytest
@@ -54,8 +55,14 @@ def test_safetensors(to, tmp_path):
     path = tmp_path / 'file.safetensors'
     write(CONVERTED, to, path)
     with safe_open(path, 'pt') as file:
-        assert file.metadata() == {'format': 'pt'}
+        assert file.metadata()['format'] == 'pt'
         _assert_written({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+
+
+@pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])
+def test_the_file_is_sealed(suffix, tmp_path):
+    write(CONVERTED, 'timm', tmp_path / f'file{suffix}')
+    assert verify(tmp_path / f'file{suffix}') == 'sha256'
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors'])

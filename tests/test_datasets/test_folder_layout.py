@@ -96,6 +96,30 @@ def test_nested_and_hidden_and_linked(tmp_path):
     assert found.ignored == []
 
 
+def test_cycles_of_links_are_followed_once(tmp_path):
+    root = touch(tmp_path, 'cat/1.jpg', 'cat/a/2.jpg', 'cat/b/3.jpg', 'dog/4.jpg')
+    for link, to in (
+        *(('cat/again', 'cat'), ('cat/a/up', 'cat'), ('cat/b/up', 'cat')),  # 2 ** 40 paths
+        *(('cat/dogs', 'dog'), ('dog/cats', 'cat')),
+    ):
+        (root / link).symlink_to(root / to, target_is_directory=True)
+    files = find_files(str(root), 'train', val_ratio=0.01).files
+    val = find_files(str(root), 'val', val_ratio=0.01).files
+    assert sorted(files['cat'] + val['cat']) == [
+        *('cat/1.jpg', 'cat/a/2.jpg', 'cat/b/3.jpg', 'cat/dogs/4.jpg'),
+    ]
+    assert len(files['dog'] + val['dog']) == 4
+
+
+def test_links_to_one_folder_from_two_classes(tmp_path):
+    root, shared = tmp_path / 'root', touch(tmp_path / 'shared', '1.jpg', '2.jpg')
+    for name in ('cat', 'dog'):
+        touch(root, f'{name}/3.jpg')
+        (root / name / 'shared').symlink_to(shared, target_is_directory=True)
+    found = find_files(str(root), 'train')
+    assert [len(paths) for paths in found.files.values()] == [2, 2]  # one is held out
+
+
 def test_a_path_in_the_home_folder(tmp_path, monkeypatch):
     touch(tmp_path / 'images', *NAMES)
     monkeypatch.setenv('HOME', str(tmp_path))
@@ -124,8 +148,8 @@ def test_endings_can_be_given(tmp_path):
 
 def test_no_such_folder(tmp_path):
     assert message(FileNotFoundError, tmp_path / 'no', 'val') == (
-        f"data_root='{tmp_path}/no', split='val': there is no such folder; wanted "
-        'train/<class>/ or <class>/.'
+        f"data_root='{tmp_path}/no', split='val': there is no such folder; set data_root to "
+        'one with train/<class>/ or <class>/.'
     )
 
 

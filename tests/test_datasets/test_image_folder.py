@@ -12,6 +12,7 @@ from folders import touch, write_noise
 from logged import logged
 from mmengine.dataset import default_collate
 from mmpretrain.registry import DATASETS
+from PIL import Image
 from torch.utils.data import DataLoader
 
 PIPELINE = [dict(type='mmvitkd.LoadImage'), dict(type='PackInputs')]
@@ -55,6 +56,17 @@ def test_the_same_list_as_mmpretrains(tmp_path):
         ours = build(tmp_path, split)
         assert data_of(ours) == data_of(theirs)
         assert ours.metainfo == theirs.metainfo
+
+
+@pytest.mark.parametrize('kind', ['mmvitkd.ImageFolder', 'CustomDataset'])
+def test_cycles_of_links_are_followed_once(root, kind):
+    for name in ('up', 'again'):
+        (root / 'train' / 'cat' / name).symlink_to(root / 'train' / 'cat')
+    options = dict(split='train') if 'Folder' in kind else dict(split=None, data_prefix='train')
+    dataset = build(root, kind=kind, **options)
+    assert sorted(info['img_path'] for info in data_of(dataset)) == sorted(
+        str(root / 'train' / name) for name in NAMES
+    )
 
 
 def test_the_split_of_one_folder(tmp_path):
@@ -174,6 +186,19 @@ def test_training_replaces_a_broken_image(root):
             assert sample.gt_label.item() == int('dog' in sample.img_path)
         else:
             assert sample.img_path == own and 'unreadable' not in sample
+
+
+def test_what_is_no_regular_file_or_too_large_is_replaced_by_name(root):
+    fifo, large = break_images(root / 'train', 'cat/1.png', 'dog/2.png')
+    os.unlink(fifo)
+    os.mkfifo(fifo)
+    Image.new('1', (8001, 8000)).save(large)
+    reasons = {}
+    for sample in build(root):
+        reasons |= sample['data_samples'].get('unreadable', {})
+    assert set(reasons) == {fifo, large}
+    assert 'a FIFO' in reasons[fifo]
+    assert '64008000 pixels, more than max_pixels=64000000' in reasons[large]
 
 
 def test_the_replacement_depends_on_the_workers_seed(root):

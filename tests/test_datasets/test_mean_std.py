@@ -117,6 +117,17 @@ def test_the_training_images_are_measured(root, capsys, repeated):
     Config.fromstring(cfg.pretty_text, '.py')  # as MMEngine keeps it
 
 
+def test_the_limit_of_the_training_images_holds(root, capsys):
+    cfg = config(root)
+    loader = dict(type='mmvitkd.LoadImage', max_pixels=47)
+    cfg.train_dataloader.dataset.pipeline = [loader, dict(type='PackInputs')]
+    with pytest.raises(ValueError, match=r'none of \d+ images'):
+        fill_measured(cfg)  # they have 48 pixels
+    loader['max_pixels'] = 48
+    cfg.train_dataloader.dataset.pipeline = [loader, dict(type='PackInputs')]
+    fill_measured(cfg)
+
+
 def test_given_numbers_stay(root):
     cfg = config(root, mean=[1, 2, 3])
     fill_measured(cfg)

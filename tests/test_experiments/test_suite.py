@@ -116,6 +116,22 @@ def test_the_given_reference_is_the_one(suite):
         read_suite(suite(), reference='taugt')
 
 
+def test_nothing_in_a_suite_is_executed(suite, tmp_path):
+    made = tmp_path / 'made'
+    call = f'!!python/object/apply:os.mkdir ["{made}"]'
+    with pytest.raises(ValueError, match=r'suite.yml: invalid suite: .*python/object/apply'):
+        read_suite(suite('accuracy/top1', call))
+    assert not made.exists()
+
+
+def test_an_alias_bomb_is_refused_by_name(suite):
+    bomb = 'a0: &a0 [x, x]\n' + ''.join(
+        f'a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n' for i in range(1, 40)
+    )
+    with pytest.raises(ValueError, match=r'suite.yml: invalid suite: .*10,000 values'):
+        read_suite(suite(GOOD, bomb + GOOD))
+
+
 def test_only_yaml_is_read(tmp_path):
     (tmp_path / 'suite.py').write_text('raise SystemExit')
     with pytest.raises(ValueError, match='wanted a suite in YAML'):

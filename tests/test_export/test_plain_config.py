@@ -23,6 +23,14 @@ def test_a_plain_student_needs_no_mmvitkd():
     assert parts['default_scope'] == 'mmpretrain'
 
 
+def test_what_mmpretrains_loader_lacks_is_dropped():
+    cfg = training('ours')
+    loader = dict(type='mmvitkd.LoadImage', max_pixels=10**9, backend_args=None)
+    cfg.test_dataloader.dataset.pipeline[0] = loader
+    found = plain_config(cfg)['test_pipeline'][0]
+    assert found == dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=None)
+
+
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])
 def test_our_modules_import_mmvitkd(kind):
     parts = plain_config(training(kind))
@@ -101,7 +109,7 @@ def test_a_test_folder_becomes_mmpretrains_data_set(tmp_path):
     cfg = training('plain', write_images(tmp_path))
     dataset = plain_config(cfg, NAMES)['test_dataloader']['dataset']
     assert dataset['type'] == 'CustomDataset'
-    assert (dataset['data_root'], dataset['data_prefix']) == (str(tmp_path), 'val')
+    assert (dataset['data_root'], dataset['data_prefix']) == ('path/to/images', 'val')
     assert dataset['classes'] == list(NAMES) and '.webp' in dataset['extensions']
     # Where there is no `test`, ImageFolder takes `val`.
     cfg.test_dataloader.dataset.split = 'test'

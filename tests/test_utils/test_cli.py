@@ -3,11 +3,18 @@
 import errno
 
 import mmvitkd  # noqa: F401
-from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, format_error
+from mmvitkd.utils.cli import (
+    exit_on_error,
+    exit_on_folder_error,
+    exit_on_setting_error,
+    format_error,
+)
 from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError
 from mmvitkd.utils.folder_lock import FolderInUseError
 
 import pytest
+from mmengine.logging import MMLogger
+from mmpretrain.registry import MODELS
 
 OPTIONS = {
     'model': 'MODEL',
@@ -51,6 +58,75 @@ def test_settings_become_options(error, typed):
 def test_what_a_user_can_fix_ends_in_one_line(error, line):
     with pytest.raises(SystemExit, match=f'^{line}'), exit_on_error('tool', OPTIONS):
         raise error
+
+
+def users_own(code, **names):
+    """Run code as that of a user's own module."""
+    exec(code, {'__name__': 'users_own', **names})
+
+
+def refuse(error=ValueError):
+    """Raise an error as a check of mmvitkd does."""
+    exec('raise error("a setting\\nis wrong")', {'__name__': 'mmvitkd.check', 'error': error})
+
+
+@pytest.mark.parametrize('error', [ValueError, FileNotFoundError])
+def test_a_check_ends_a_run_in_one_line(error):
+    with (
+        pytest.raises(SystemExit, match=r'^train: a setting is wrong'),
+        exit_on_setting_error('train'),
+    ):
+        refuse(error)
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(type='NoSuchModel'), '^train: NoSuchModel is not in the'),
+        (dict(type='mmvitkd.FeatureMSELoss', wrong=1), "^train: .*argument 'wrong'"),
+        (dict(), '^train: .* must contain the key "type"'),
+    ],
+)
+@pytest.mark.parametrize('exits', [exit_on_error, exit_on_setting_error])
+def test_a_wrong_type_or_argument_in_a_config_ends_in_one_line(config, message, exits):
+    with pytest.raises(SystemExit, match=message), exits('train'):
+        MODELS.build(config)
+
+
+def test_errors_of_a_users_own_code_keep_their_traceback():
+    with pytest.raises(ValueError, match='mine'), exit_on_setting_error('train'):
+        users_own('raise ValueError("mine")')
+    with pytest.raises(ValueError, match='a setting'), exit_on_setting_error('train'):
+        users_own('refuse()', refuse=refuse)  # it may have passed something wrong on
+    with pytest.raises(RuntimeError), exit_on_setting_error('train'):
+        refuse(RuntimeError)
+
+
+def test_a_named_setting_is_wrong_wherever_it_was_found():
+    error = KeyedValueError('{ema}: none', 'ema')
+    with (
+        pytest.raises(SystemExit, match=r'^test: --ema: none'),
+        exit_on_setting_error('test', {'ema': '--ema'}),
+    ):
+        users_own('raise error', error=error)
+
+
+@pytest.mark.parametrize('exits', [exit_on_error, exit_on_setting_error])
+def test_the_traceback_can_be_had(exits, monkeypatch):
+    monkeypatch.setenv('MMVITKD_TRACEBACK', '1')
+    with pytest.raises(ValueError, match='a setting'), exits('tool'):
+        refuse()
+
+
+def test_the_log_of_the_run_has_the_traceback(tmp_path):
+    logger = MMLogger.get_instance('test_cli', log_file=str(tmp_path / 'run.log'))
+    with pytest.raises(SystemExit) as ended, exit_on_setting_error('train'):
+        refuse()
+    assert str(tmp_path / 'run.log') in str(ended.value)
+    assert 'Traceback (most recent call last)' in (tmp_path / 'run.log').read_text()
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def test_without_options_the_message_stays():

@@ -18,6 +18,17 @@ def test_markdown_aligns_columns_of_text_to_the_left():
     assert lines[1] == '| --- | --- | ---: |'
 
 
+def test_what_would_break_a_markdown_table_stays_in_its_cell():
+    assert markdown_table(['a'], [['b|c\nd']]).splitlines()[2:] == [r'| b\|c d |']
+
+
+def test_the_screen_shows_brackets_as_they_are():
+    console = Console(width=40)
+    with console.capture() as shown:
+        console.print(screen_table(['[bold]x'], [['[/y] [link=z]']]))
+    assert [line.rstrip() for line in shown.get().splitlines()] == ['[bold]x', '[/y] [link=z]']
+
+
 def test_the_screen_shows_the_same():
     console = Console(width=40)
     with console.capture() as shown:

@@ -2,7 +2,6 @@
 
 import argparse
 import os.path as osp
-import sys
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,6 +20,9 @@ def parse_args() -> argparse.Namespace:
         '--num-images', type=int, default=2000, help='images to sample (default: 2000)'
     )
     parser.add_argument('--seed', type=int, default=0, help='seed of the sample (default: 0)')
+    parser.add_argument(
+        '--max-pixels', type=int, help='skip images with more pixels (default: 64000000)'
+    )
     return parser.parse_args()
 
 
@@ -30,13 +32,15 @@ def main() -> None:
 
     from mmvitkd.datasets.folder_layout import find_files
     from mmvitkd.datasets.mean_std import describe, measure_mean_std
+    from mmvitkd.datasets.transforms.load_image import MAX_PIXELS, check_max_pixels
+    from mmvitkd.utils.cli import exit_on_error
 
-    try:
+    max_pixels = MAX_PIXELS if args.max_pixels is None else args.max_pixels
+    with exit_on_error('mean_std', {'max_pixels': '--max-pixels'}):
+        check_max_pixels(max_pixels)
         found = find_files(args.data_root, 'train', args.val_ratio, args.split_seed)
         paths = [osp.join(found.folder, path) for part in found.files.values() for path in part]
-        print(describe(measure_mean_std(paths, args.num_images, args.seed)))
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(f'mean_std: {error}')
+        print(describe(measure_mean_std(paths, args.num_images, args.seed, max_pixels)))
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...utils.markdown import code_span, escape
 from ...utils.tables import markdown_table
 from ..measures.selection import all_measures
 from ..measures.shared_tables import format_digits
@@ -79,7 +80,7 @@ def _text(
     if models:
         header = ['', 'model', 'block', 'images', 'tokens']
         about = markdown_table(header, [_facts(*item) for item in models.items()], 3)
-        blocks = {label: model.block for label, model in models.items()}
+        blocks = {escape(label): model.block for label, model in models.items()}
         numbers = markdown_table(*number_table(blocks))
         sections += [about, *_differences(models), numbers, *column_notes(blocks.values())]
         sections += column_notes(blocks.values(), comparison=True)
@@ -95,8 +96,8 @@ def _facts(label: str, model: Compared) -> list[str]:
     block, report = model.block, model.report
     tokens = block.get('num_tokens', report['num_tokens'])
     return [
-        label,
-        f'`{report.get("provenance", report["model"])}`',
+        escape(label),
+        code_span(str(report.get('provenance', report['model']))),
         block_label(model.key).removeprefix('block '),
         str(report['num_images']),
         str(tokens),
@@ -112,7 +113,7 @@ def _differences(models: Mapping[str, Compared]) -> list[str]:
             different.append(f'numbers of {what} ({", ".join(sorted(found, key=int))})')
     folders = {model.report.get('images', {}).get('folder', '') for model in models.values()}
     if len(folders) > 1:
-        different.append(f'folders of images ({", ".join(f"`{f}`" for f in sorted(folders))})')
+        different.append(f'folders of images ({", ".join(map(code_span, sorted(folders)))})')
     different += _different_settings(models)
     notes = _random_note(
         [label for label, model in models.items() if model.report.get('random_weights')]
@@ -135,7 +136,7 @@ def _different_settings(models: Mapping[str, Compared]) -> list[str]:
             if key in settings and (key in SETTINGS or _depends(model.block, key)):
                 found[label] = settings[key]
         if len(set(map(str, found.values()))) > 1:
-            each = ', '.join(f'{label}: {value}' for label, value in found.items())
+            each = ', '.join(f'{escape(k)}: {code_span(str(v))}' for k, v in found.items())
             different.append(f'`{key}` ({each})')
     return different
 
@@ -157,13 +158,18 @@ def _depends(block: Mapping[str, Any], setting: str) -> bool:
 
 def _random_note(labels: Sequence[str]) -> list[str]:
     """State which models have random weights."""
-    return [f'**The weights are random** of {", ".join(labels)}.'] if labels else []
+    return (
+        [f'**The weights are random** of {", ".join(map(escape, labels))}.'] if labels else []
+    )
 
 
 def _alignment(cka: Mapping[str, Any]) -> list[str]:
     """Return the section on CKA: the matrix, its rows and its null."""
-    labels = cka['labels']
-    names = [f'{n} ({block_label(key)})' for n, key in zip(labels, cka['blocks'], strict=True)]
+    labels = list(map(escape, cka['labels']))
+    names = [
+        f'{n} ({escape(block_label(key))})'
+        for n, key in zip(labels, cka['blocks'], strict=True)
+    ]
     tables = [
         markdown_table(
             [head, *labels],
@@ -174,7 +180,9 @@ def _alignment(cka: Mapping[str, Any]) -> list[str]:
     parts = [
         '## Linear CKA between the models',
         '![Linear CKA between the models](figures/cka.png)',
-        markdown_table(['', 'model'], [[n, f'`{m}`'] for n, m in cka['models'].items()], 2),
+        markdown_table(
+            ['', 'model'], [[escape(n), code_span(m)] for n, m in cka['models'].items()], 2
+        ),
         *_random_note(cka['random_weights']),
         f'On {cka["num_images"]:,} images: {ROWS[cka["rows"]]}',
         *tables,
@@ -182,7 +190,7 @@ def _alignment(cka: Mapping[str, Any]) -> list[str]:
         'is high for any features.',
     ]
     if cka['unreadable']:
-        paths = ', '.join(f'`{path}`' for path in sorted(cka['unreadable']))
+        paths = ', '.join(map(code_span, sorted(cka['unreadable'])))
         parts.append(f'Left out, as they cannot be read: {paths}.')
     return parts
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ...utils.markdown import code_span, escape
 from ...utils.tables import markdown_table
 from ..measures.base import Measure, Text
 from ..measures.checks import named_errors
@@ -23,12 +24,12 @@ def report_text(report: Report, drawn: Collection[str]) -> str:
     """
     blocks = report['blocks']
     sections = [
-        f'# The representation of {report.get("provenance", report["model"])}',
+        f'# The representation of {escape(str(report.get("provenance", report["model"])))}',
         *_facts(report),
         *_texts('warnings', report),
         '## Numbers',
         markdown_table(
-            *number_table({block_label(key): block for key, block in blocks.items()})
+            *number_table({escape(block_label(key)): block for key, block in blocks.items()})
         ),
         *column_notes(blocks.values()),
         *_texts('numbers', report),
@@ -92,8 +93,8 @@ def _facts(report: Report) -> list[str]:
     for key, block in report['blocks'].items():
         if block.get('zero_tokens'):
             facts.append(
-                f'**{block["zero_tokens"]} tokens of {block_label(key)} are zero**: they have '
-                'no energy, and are left out of SEP and channel energy.'
+                f'**{block["zero_tokens"]} tokens of {escape(block_label(key))} are zero**: '
+                'they have no energy, and are left out of SEP and channel energy.'
             )
     return facts
 
@@ -105,6 +106,6 @@ def _settings(report: Report) -> str:
 
 
 def _code(value: Any) -> str:
-    """Return a value in backticks, so that it is not parsed as Markdown."""
+    """Return a value as code, so that it is not parsed as Markdown."""
     text = ' '.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return f'`{text.replace("|", "/")}`' if text else ''
+    return code_span(text)

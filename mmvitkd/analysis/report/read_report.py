@@ -30,7 +30,7 @@ def read_report(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f'{file}: there is no such report.') from None
     except OSError as error:
         raise ValueError(f'{file}: cannot be read: {error}') from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f'{file}: invalid JSON: {error}') from None
     for key in REQUIRED:
         if not isinstance(report, dict) or key not in report:

@@ -88,5 +88,5 @@ def _own_files(folder: Path) -> set[str]:
     """Return the files that the report in a folder names; none without a report."""
     try:
         return set(json.loads((folder / REPORT).read_text(encoding='utf-8'))['files'])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()

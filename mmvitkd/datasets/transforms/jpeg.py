@@ -1,10 +1,10 @@
 """Decode JPEG files with OpenCV to Pillow's pixels, faster, or at a reduced scale."""
 
-from io import BytesIO
-
 import cv2
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags
+
+from .load_image import MAX_PIXELS, open_image
 
 REDUCED = {
     1: cv2.IMREAD_COLOR,
@@ -14,7 +14,7 @@ REDUCED = {
 }
 
 
-def jpeg_shape(content: bytes) -> tuple[int, int] | None:
+def jpeg_shape(content: bytes, max_pixels: int = MAX_PIXELS) -> tuple[int, int] | None:
     """Return (H, W) of a complete and upright JPEG, grey or RGB.
 
     Returns:
@@ -22,11 +22,12 @@ def jpeg_shape(content: bytes) -> tuple[int, int] | None:
         image lacks, and converts CMYK differently.
 
     Raises:
+        ValueError: If it has more than ``max_pixels``.
         Exception: Whatever Pillow raises if it cannot open the file.
     """
     if not (content.startswith(b'\xff\xd8') and content.endswith(b'\xff\xd9')):
         return None
-    with Image.open(BytesIO(content)) as image:  # reads the header only
+    with open_image(content, max_pixels) as image:
         upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
         if image.format != 'JPEG' or image.mode not in ('L', 'RGB') or not upright:
             return None

@@ -1,7 +1,7 @@
 """Read an image of any kind as 8-bit BGR, or raise one kind of error."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -9,10 +9,19 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from ...registry import TRANSFORMS
+from ...utils.errors import KeyedValueError
 
+# What an image may hold, whatever its name: formats that Pillow decodes in this process. Others
+# may start programs, as EPS starts Ghostscript.
+FORMATS: tuple[str, ...] = ('JPEG', 'PNG', 'WEBP', 'BMP', 'PPM', 'TIFF', 'GIF', 'JPEG2000')
+if 'avif' in features.modules:  # since Pillow 11.3
+    FORMATS += ('AVIF',)
+# The default limit, below the 89,478,485 at which Pillow warns. Decoding takes about ten bytes
+# a pixel.
+MAX_PIXELS = 64_000_000
 LA_CANVAS = (124, 117, 104)  # mmcv's background of transparent grey images
 
 
@@ -46,14 +55,23 @@ class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
 
     Args:
         backend_args: MMEngine's file backend; by default chosen by the path.
+        max_pixels: The largest number of pixels; an image with more is not decoded.
+
+    Raises:
+        ValueError: If ``max_pixels`` is not a positive number.
     """
 
     mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(
         type='LoadImageFromFile', imdecode_backend='pillow'
     )
+    mmpretrain_lacks = ('max_pixels',)
 
-    def __init__(self, backend_args: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, backend_args: dict[str, Any] | None = None, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        check_max_pixels(max_pixels)
         self.backend_args = backend_args
+        self.max_pixels = max_pixels
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image.
@@ -64,32 +82,63 @@ class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
         if 'img' in results:
             return results
         blank_like = results.get('blank_like')
-        image = read_image(blank_like or results['img_path'], self.backend_args)
+        path = blank_like or results['img_path']
+        image = read_image(path, self.backend_args, self.max_pixels)
         results['img'] = np.zeros_like(image) if blank_like else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}(backend_args={self.backend_args})'
+        return (
+            f'{type(self).__name__}(backend_args={self.backend_args}, '
+            f'max_pixels={self.max_pixels})'
+        )
 
 
-def read_image(path: str, backend_args: dict[str, Any] | None = None) -> np.ndarray:
+def check_max_pixels(max_pixels: float) -> None:
+    """Check the number of pixels that an image may have.
+
+    Raises:
+        KeyedValueError: If it is not a positive number.
+    """
+    if not isinstance(max_pixels, int | float) or not max_pixels > 0:
+        raise KeyedValueError(
+            f'{{max_pixels}}={max_pixels!r}: wanted a positive number.', 'max_pixels'
+        )
+
+
+def read_image(
+    path: str, backend_args: dict[str, Any] | None = None, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Read a file as an array (H, W, 3), uint8, BGR.
 
     Raises:
-        UnreadableImageError: If the file does not exist, is empty, truncated, no image or
-            suspiciously large, or its pixels have no known range.
+        UnreadableImageError: If the file does not exist, is not a regular one, empty,
+            truncated or no image, has more than ``max_pixels``, or its pixels have no known
+            range.
     """
     content = read_content(path, backend_args)
     with named_unreadable(path):
-        return decode(content)
+        return decode(content, max_pixels)
+
+
+def check_image(path: str, max_pixels: int = MAX_PIXELS) -> None:
+    """Check the size of an image before another loader decodes it.
+
+    Raises:
+        UnreadableImageError: If the file cannot be read, or has more than ``max_pixels`` in a
+            format that Pillow knows.
+    """
+    content = read_content(path)
+    with named_unreadable(path), suppress(UnidentifiedImageError):
+        open_image(content, max_pixels).close()
 
 
 def read_content(path: str, backend_args: dict[str, Any] | None = None) -> bytes:
     """Read the bytes of an image's file.
 
     Raises:
-        UnreadableImageError: If the file does not exist or is empty.
+        UnreadableImageError: If the file does not exist, is not a regular one or is empty.
     """
     try:
         content: bytes = fileio.get(path, backend_args=backend_args)
@@ -106,16 +155,38 @@ def named_unreadable(path: str) -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(path, 'not an image format that Pillow supports') from error
+        raise UnreadableImageError(
+            path, f'not an image: wanted {", ".join(FORMATS)}'
+        ) from error
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's plugins raise all kinds
         raise UnreadableImageError(path, str(error) or type(error).__name__) from error
 
 
-def decode(content: bytes) -> np.ndarray:
-    """Decode the bytes of a file to (H, W, 3), uint8, BGR; errors are Pillow's."""
-    with Image.open(BytesIO(content)) as image:
+def open_image(content: bytes, max_pixels: int) -> Image.Image:
+    """Open the bytes of a file, without decoding its pixels.
+
+    Raises:
+        ValueError: If it has more than ``max_pixels``.
+        Exception: Whatever Pillow raises if it cannot open the file.
+    """
+    # Pillow's own limit holds for the whole process, and is in the way of a higher one.
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(max_pixels))
+    try:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:  # names the number of pixels
+        raise ValueError(f'{str(error).rstrip(".")}; max_pixels={max_pixels}') from None
+    number = image.width * image.height
+    if number > max_pixels:
+        raise ValueError(f'{number} pixels, more than max_pixels={max_pixels}')
+    return image
+
+
+def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Decode the bytes of a file to (H, W, 3), uint8, BGR; errors as in ``open_image``."""
+    with open_image(content, max_pixels) as image:
         # Pillow opens 16-bit PGM files as 32-bit integers.
         is_16_bit = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
         if not is_16_bit and image.mode in ('I', 'F'):

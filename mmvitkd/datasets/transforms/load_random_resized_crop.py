@@ -12,7 +12,13 @@ from mmpretrain.datasets import RandomResizedCrop
 from ...registry import TRANSFORMS
 from ...utils.deprecation import renamed_arguments
 from .jpeg import decode_jpeg, jpeg_shape, reduction_of
-from .load_image import decode, named_unreadable, read_content
+from .load_image import (
+    MAX_PIXELS,
+    check_max_pixels,
+    decode,
+    named_unreadable,
+    read_content,
+)
 
 SMOOTH = ('bilinear', 'bicubic')
 INTERPOLATIONS = {'torch': SMOOTH, 'pillow': (*SMOOTH, 'lanczos')}
@@ -71,9 +77,11 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
             to multiples of 2, 4 or 8 pixels of the image. Photographs stay within 43 dB of the
             same moved crop decoded in full; white noise does not (35 dB).
         backend_args: MMEngine's file backend; by default chosen by the path.
+        max_pixels: The largest number of pixels of an image; one with more is not decoded.
 
     Raises:
-        ValueError: If ``backend`` or ``interpolation`` is unknown.
+        ValueError: If ``backend`` or ``interpolation`` is unknown, or ``max_pixels`` is not a
+            positive number.
     """
 
     @renamed_arguments(reduced_decoding='draft_decode')
@@ -87,7 +95,9 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
         backend: str = 'torch',
         draft_decode: bool = True,
         backend_args: dict[str, Any] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
+        check_max_pixels(max_pixels)
         _check_choice('backend', backend, INTERPOLATIONS)
         _check_choice('interpolation', interpolation, INTERPOLATIONS[backend])
         super().__init__(
@@ -95,6 +105,7 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
         )
         self.draft_decode = draft_decode
         self.backend_args = backend_args
+        self.max_pixels = max_pixels
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the crop.
@@ -148,19 +159,19 @@ class LoadRandomResizedCrop(RandomResizedCrop):  # type: ignore[misc]  # MMPretr
         """Return (H, W) of the image, and the crop before it is resized."""
         content = read_content(path, self.backend_args)
         with named_unreadable(path):
-            shape = jpeg_shape(content)
+            shape = jpeg_shape(content, self.max_pixels)
             if shape is not None:
                 box = self.draw_box(shape, is_jpeg=True)
                 image = decode_jpeg(content, box.reduction)
                 if image is not None:
                     return shape, box.of(image)
-            image = decode(content)
+            image = decode(content, self.max_pixels)
         return image.shape[:2], self.draw_box(image.shape[:2], is_jpeg=False).of(image)
 
     def __repr__(self) -> str:
         return (
             f'{super().__repr__()[:-1]}, draft_decode={self.draft_decode}, '
-            f'backend_args={self.backend_args})'
+            f'backend_args={self.backend_args}, max_pixels={self.max_pixels})'
         )
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from ...registry import HOOKS
 from ..runner.agreement import Agreement
+from ..runner.loops import ResumableLoop
 from .checkpoint_hook import CheckpointHook, is_optimizer_step
 
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
@@ -30,10 +31,10 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     A single process stops after the step at which the signal arrives, several after the next
     one, all of them at the same (:class:`~mmvitkd.engine.runner.agreement.Agreement`); where
     gradients are accumulated, after the optimizer's next step. A validation that has begun is
-    finished, unless the checkpoint of its epoch exists; then it is repeated on resume. A second
-    Ctrl-C interrupts at once.
+    finished, except by a single process that has saved its epoch: the resumed run repeats it.
+    A second Ctrl-C interrupts at once.
 
-    Only the runner of ``mmvitkd`` can resume in the middle of an epoch.
+    It needs our ``CheckpointHook``, ``Runner`` and loops.
 
     Args:
         signals: The names of the signals. Slurm sends the one of its ``--signal``, and SIGTERM
@@ -58,7 +59,15 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     def before_train(self, runner: Runner) -> None:
         """Take over the signals."""
-        self._agreement = Agreement()
+        hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+        if not hooks or not isinstance(runner.train_loop, ResumableLoop):
+            runner.logger.warning(
+                'PreemptionHook: a signal ends this run without a checkpoint: wanted '
+                "default_hooks.checkpoint=dict(type='mmvitkd.CheckpointHook') and "
+                "mmvitkd's Runner and loops."
+            )
+            return
+        self._checkpoints, self._agreement = hooks[0], Agreement()
         if threading.current_thread() is threading.main_thread():
             self._process = os.getpid()
             self._old = {each: signal.signal(each, self._receive) for each in self._signals}
@@ -94,19 +103,20 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Save and leave, if all ranks know and the optimizer has used all gradients."""
-        assert self._agreement is not None
+        if self._agreement is None:
+            return
         self._is_agreed |= self._agreement.at_step(self._received is not None)
         if self._is_agreed and is_optimizer_step(runner):
-            self._checkpoint_hook(runner).save_after_iter(runner)
+            self._checkpoints.save_after_iter(runner)
             self._leave(runner, runner.iter + 1)
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Leave a validation that a resumed run will repeat."""
-        if self._received is None:
+        """Leave a validation that a resumed run will repeat; several ranks finish it."""
+        if self._received is None or runner.world_size > 1:
             return
-        if self._checkpoint_hook(runner).is_saved(runner.epoch, runner.iter):
+        if self._checkpoints.is_saved(runner.epoch, runner.iter):
             self._leave(runner, runner.iter)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -114,21 +124,12 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if self._agreement is None:  # runner.val() without a training
             return
         if self._agreement.now(self._received is not None):
-            self._checkpoint_hook(runner).save_after_val(runner)
+            self._checkpoints.save_after_val(runner)
             self._leave(runner, runner.iter)
-
-    def _checkpoint_hook(self, runner: Runner) -> CheckpointHook:
-        for hook in runner.hooks:
-            if isinstance(hook, CheckpointHook):
-                return hook
-        raise ValueError(
-            'default_hooks.checkpoint: wanted mmvitkd.CheckpointHook, without which '
-            'PreemptionHook cannot save a checkpoint in the middle of an epoch.'
-        )
 
     def _leave(self, runner: Runner, iteration: int) -> NoReturn:
         reason = self._received.name if self._received else 'A signal to another rank'
-        last = self._checkpoint_hook(runner).last_ckpt
+        last = self._checkpoints.last_ckpt
         runner.logger.warning(
             f'{reason}: stopped after iteration {iteration} of {runner.max_iters}, saved as '
             f'{last}. The same command with --resume continues from there.'

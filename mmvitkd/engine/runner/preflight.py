@@ -12,6 +12,7 @@ from mmpretrain.datasets import ImageNet
 
 from ...checkpoint.read import read_checkpoint
 from ...config.student_config import student_config
+from ...datasets.annotation_file import check_annotation_file
 from ...datasets.folder_layout import find_files
 from ...utils.deprecation import rename_keys
 
@@ -19,7 +20,7 @@ IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
-    """Check the data folders of a config that hold one folder per class.
+    """Check the data folders of a config that hold one folder per class, and annotations.
 
     Args:
         cfg: The config of a run. MMPretrain checks data sets of other types, and those with
@@ -28,12 +29,14 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
     Raises:
         FileNotFoundError: If a folder does not exist.
-        ValueError: If a folder has no images, or not as many classes as the head.
+        ValueError: If a folder has no images, or not as many classes as the head, or if
+            annotations are in a file that would be executed.
     """
     for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
         while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
             dataset = dataset['dataset']
+        check_annotation_file(dataset, f'{split}_dataloader.dataset')
         kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
         if kind == 'ImageFolder':
             _check_image_folder(dataset, key, _head_classes(cfg))
@@ -82,7 +85,7 @@ def _check_folder(
     what = f'{key}: data_root={root!r}' + (f', split={split!r}' if split else '')
     wanted = f'wanted {folder!r} with one folder of images per class'
     if not osp.isdir(folder):
-        raise FileNotFoundError(f'{what}: there is no such folder; {wanted}.')
+        raise FileNotFoundError(f'{what}: there is no such folder; set data_root, {wanted}.')
     classes = list(list_dir_or_file(folder, list_file=False))
     if kind == 'ImageNet' and 'metainfo' not in dataset and len(classes) != IMAGENET_CLASSES:
         raise ValueError(

@@ -8,6 +8,7 @@ from math import isqrt
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ...checkpoint.load_strict import check_kinds
 from ...utils.errors import KeyedValueError
 from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
@@ -86,6 +87,7 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
             'student_ckpt',
         )
     wanted, found = student.state_dict(), narrow_state_dict(path, student)
+    check_kinds(wanted, found, 'student_ckpt', path)
     fitting = {k for k, v in wanted.items() if k in found and _fits(k, v, found[k], student)}
     new = []
     for part in dict.fromkeys([*widened_modules(student), *TOP]):

@@ -171,12 +171,22 @@ def test_what_the_gradient_is_of(score, words):
     assert 'The gradient is that' not in report_text(content, ())
 
 
+def test_names_of_files_and_models_are_shown_as_they_are():
+    content = report()
+    content['images']['unreadable'] = ['a/`<img src=x>`\n# b.jpg', 'c/\udcff.jpg']
+    content['provenance'] = '[x](y)'
+    text = report_text(content, ())
+    assert r'``a/`<img src=x>`\n# b.jpg``, `c/\udcff.jpg`' in text
+    assert text.startswith('# The representation of &#91;x&#93;(y)\n')
+    assert text.encode()
+
+
 def test_settings_and_versions_are_listed():
     content = report()
     content['settings']['spill'] = 'a|b'
     rows = table(report_text(content, ()), '| setting')
     assert ['blocks', '`0 1 2`'] in rows
-    assert ['spill', '`a/b`'] in rows  # a bar would end the cell
+    assert '| spill | `a\\|b` |' in report_text(content, ())  # a bar would end the cell
     assert ['version of torch', '`2`'] in rows
 
 

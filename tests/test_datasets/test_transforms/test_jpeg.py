@@ -75,6 +75,13 @@ def test_pillows_errors_are_raised():
         jpeg_shape(b'\xff\xd8' + np.random.default_rng(0).bytes(500) + b'\xff\xd9')
 
 
+def test_an_image_of_too_many_pixels():
+    content = encoded()
+    assert jpeg_shape(content, max_pixels=150 * 101) == (101, 150)
+    with pytest.raises(ValueError, match='15150 pixels, more than max_pixels=15149'):
+        jpeg_shape(content, max_pixels=15149)
+
+
 def test_files_that_opencv_cannot_decode():
     content = encoded()
     start = content.index(b'\xff\xc4')  # the tables of codes

@@ -1,8 +1,19 @@
 """Images of every kind are read as 8-bit BGR, or the error names the reason."""
 
+import os
+import socket
+import struct
+import zlib
+
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets import LoadImage
-from mmvitkd.datasets.transforms.load_image import UnreadableImageError, read_image
+from mmvitkd.datasets.transforms.load_image import (
+    FORMATS,
+    MAX_PIXELS,
+    UnreadableImageError,
+    read_image,
+)
+from mmvitkd.utils.errors import KeyedValueError
 
 import cv2
 import numpy as np
@@ -11,10 +22,11 @@ import toy
 from mmcv.transforms import LoadImageFromFile
 from mmpretrain.apis import ImageClassificationInferencer
 from mmpretrain.registry import TRANSFORMS
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 RGB = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 WIDE = np.random.default_rng(1).integers(0, 65536, (12, 10), dtype=np.uint16)
+NO_IMAGE = f'not an image: wanted {", ".join(FORMATS)}'
 ALPHA = np.random.default_rng(2).integers(0, 256, (12, 10), dtype=np.uint8)
 
 
@@ -164,7 +176,12 @@ def test_its_arguments_are_checked():
 @pytest.mark.parametrize('name', ['image.png', 'image.jpg'])
 def test_a_file_is_opened_once(save, monkeypatch, name):
     path, opened, open_image = save(RGB, name), [], Image.open
-    monkeypatch.setattr(Image, 'open', lambda file: opened.append(file) or open_image(file))
+
+    def track(file, **options):
+        opened.append(file)
+        return open_image(file, **options)
+
+    monkeypatch.setattr(Image, 'open', track)
     assert read_image(path).flags['C_CONTIGUOUS'] and len(opened) == 1
 
 
@@ -180,8 +197,8 @@ def test_missing(tmp_path):
     ('content', 'why'),
     [
         (b'', 'the file is empty'),
-        (b'<html>404</html>', 'not an image format that Pillow supports'),
-        (np.random.default_rng(0).bytes(5000), 'not an image format that Pillow supports'),
+        (b'<html>404</html>', NO_IMAGE),
+        (np.random.default_rng(0).bytes(5000), NO_IMAGE),
         (b'\xff\xd8' + np.random.default_rng(0).bytes(5000), None),
         (b'\x89PNG\r\n\x1a\n' + np.random.default_rng(0).bytes(5000), None),
     ],
@@ -211,10 +228,74 @@ def test_truncated(save, pixels, name, share):
     assert reason(path)
 
 
-def test_suspiciously_large(save, monkeypatch):
+def png_header(width, height):
+    """A PNG of one colour that a few bytes describe."""
+    chunks = [b'IHDR' + struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0), b'IDAT', b'IEND']
+    parts = [
+        struct.pack('>I', len(chunk) - 4) + chunk + struct.pack('>I', zlib.crc32(chunk))
+        for chunk in chunks
+    ]
+    return b''.join([b'\x89PNG\r\n\x1a\n', *parts])
+
+
+@pytest.mark.parametrize('side', [8001, 13000, 20000])
+def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch, side):
+    monkeypatch.setattr(Image.Image, 'load', pytest.fail)
+    path = tmp_path / 'image.png'
+    path.write_bytes(png_header(side, side))
+    assert MAX_PIXELS == 64_000_000 < Image.MAX_IMAGE_PIXELS
+    assert f'{side * side} pixels' in reason(path) and 'max_pixels=64000000' in reason(path)
+
+
+def test_a_limit_of_its_own(save, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 59)  # 120 is more than twice as many
     path = save(RGB)
-    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 59)
-    assert 'could be decompression bomb' in reason(path)
+    with pytest.raises(UnreadableImageError, match='120 pixels, more than max_pixels=119'):
+        LoadImage(max_pixels=119)(dict(img_path=path))
+    assert LoadImage(max_pixels=120)(dict(img_path=path))['img_shape'] == (12, 10)
+
+
+@pytest.mark.parametrize('limit', [0, -1, '9', None, float('nan')])
+def test_a_wrong_limit(limit):
+    with pytest.raises(KeyedValueError, match='max_pixels='):
+        LoadImage(max_pixels=limit)
+
+
+@pytest.fixture
+def ghostscript(tmp_path, monkeypatch):
+    """A stand-in for Ghostscript, which leaves a file when it is started."""
+    program = tmp_path / 'bin' / 'gs'
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\ntouch {tmp_path}/started\n')
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', str(program.parent), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, 'gs_binary', None)
+    return tmp_path / 'started'
+
+
+def test_no_file_starts_a_program(tmp_path, ghostscript):
+    path = tmp_path / 'image.jpg'
+    path.write_bytes(b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n')
+    with Image.open(path) as image, pytest.raises(OSError):
+        image.load()
+    assert ghostscript.exists()  # without a list of formats
+    ghostscript.unlink()
+    assert reason(path) == NO_IMAGE
+    assert not ghostscript.exists()
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path, save):
+    os.mkfifo(tmp_path / 'fifo.jpg')
+    (tmp_path / 'link.jpg').symlink_to(tmp_path / 'fifo.jpg')
+    (tmp_path / 'zero.jpg').symlink_to('/dev/zero')
+    assert reason(tmp_path / 'fifo.jpg') == 'a FIFO, wanted a regular file'
+    assert reason(tmp_path / 'link.jpg') == 'a FIFO, wanted a regular file'
+    assert reason(tmp_path / 'zero.jpg') == 'a character device, wanted a regular file'
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / 'socket.jpg'))
+        assert reason(tmp_path / 'socket.jpg') == 'a socket, wanted a regular file'
+    (tmp_path / 'image.jpg').symlink_to(save(RGB))
+    assert np.array_equal(read_rgb(tmp_path / 'image.jpg'), RGB)
 
 
 @pytest.mark.parametrize(

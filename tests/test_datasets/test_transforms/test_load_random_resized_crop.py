@@ -4,6 +4,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.datasets import LoadImage, LoadRandomResizedCrop
 from mmvitkd.datasets.transforms.load_image import UnreadableImageError
 
+import cv2
 import numpy as np
 import pytest
 from folders import write_noise
@@ -241,11 +242,21 @@ def seed(worker):
     np.random.seed(worker)
 
 
+@pytest.mark.parametrize('name', ['photo.jpg', 'photo.png'])
+def test_an_image_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch, name):
+    path = str(tmp_path / name)
+    natural_image(150, 101, seed=0).save(path)
+    monkeypatch.setattr(cv2, 'imdecode', pytest.fail)
+    monkeypatch.setattr(Image.Image, 'load', pytest.fail)
+    with pytest.raises(UnreadableImageError, match='15150 pixels, more than max_pixels=15149'):
+        in_one(path, max_pixels=15149)
+
+
 def test_repr():
     step = TRANSFORMS.build(dict(type='mmvitkd.LoadRandomResizedCrop', scale=224))
     shown = repr(step)
     assert shown.startswith('LoadRandomResizedCrop(scale=(224, 224), ')
-    assert shown.endswith('backend=torch, draft_decode=True, backend_args=None)')
+    assert shown.endswith('draft_decode=True, backend_args=None, max_pixels=64000000)')
 
 
 def test_the_old_name_of_draft_decode():

@@ -90,7 +90,8 @@ def test_a_missing_root(tmp_path, split):
     message = _message(FileNotFoundError, _cfg(tmp_path / 'no'), split)
     assert message == (
         f"{split}_dataloader.dataset: data_root='{tmp_path}/no', split='{split}': there is "
-        f"no such folder; wanted '{tmp_path}/no/{split}' with one folder of images per class."
+        f"no such folder; set data_root, wanted '{tmp_path}/no/{split}' with one folder of "
+        'images per class.'
     )
 
 
@@ -165,7 +166,7 @@ def test_a_missing_image_folder(tmp_path):
     message = _message(FileNotFoundError, _folder_cfg(tmp_path / 'no'), 'val')
     assert message == (
         f"val_dataloader.dataset: data_root='{tmp_path}/no', split='val': there is no such "
-        'folder; wanted train/<class>/ or <class>/.'
+        'folder; set data_root to one with train/<class>/ or <class>/.'
     )
 
 

@@ -136,8 +136,9 @@ def test_settings_that_differ_are_reported(compare, folder, no_figures, key, val
         content['settings'][key] = value
         write(folder / name, content)
     text, _, _ = compare('teacher', 'plain')
-    said = f'**Not measured alike: the reports differ in `{key}` (teacher: {values[0]}, plain: '
-    assert f'{said}{values[1]}).**' in text
+    first, second = (f'`{value}`' for value in values)
+    said = f'the reports differ in `{key}` (teacher: {first}, plain: {second}).**'
+    assert f'**Not measured alike: {said}' in text
 
 
 def test_settings_without_effect_or_unknown_are_not_reported(compare, folder, no_figures):
@@ -158,7 +159,7 @@ def test_first_of_each_class_against_all(compare, folder, no_figures):
         content['images']['first_per_class'] = first
         write(folder / name, content)
     text, _, _ = compare('teacher', 'plain')
-    assert 'differ in `first_per_class` (teacher: True, plain: False).' in text
+    assert 'differ in `first_per_class` (teacher: `True`, plain: `False`).' in text
 
 
 def test_whose_report_it_is_and_random_weights(compare, folder, no_figures):

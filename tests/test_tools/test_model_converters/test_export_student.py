@@ -16,6 +16,7 @@ from mmvitkd.export import mmpretrain_files
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from toy import WIDE_ARCH, vit
 from toy_students import NAMES, build, save_training, training, write_images
@@ -69,9 +70,9 @@ def test_a_plain_student_in_all_formats(
     out = tmp_path / 'tiny'
     capsys.readouterr()
     run_tool(TOOL, config, checkpoint, '--out', out)
-    wrote = 'wrote student.py, student.pth, timm/, student.onnx and README.md'
+    wrote = 'wrote student.py, student.pth, timm/, student.onnx, SHA256SUMS and README.md'
     assert capsys.readouterr().out == f'{out}: {wrote}\n'
-    wanted = ['README.md', 'student.onnx', 'student.pth', 'student.py']
+    wanted = ['README.md', 'SHA256SUMS', 'student.onnx', 'student.pth', 'student.py']
     assert files(out) == [*wanted, 'timm/config.json', 'timm/model.safetensors']
 
     for name in files(out):
@@ -100,17 +101,19 @@ def test_a_plain_student_in_all_formats(
 
 
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])
-def test_the_export_predicts_like_the_training(run_tool, trained, tmp_path, kind, capsys):
+def test_the_export_predicts_like_the_training(
+    run_tool, trained, tmp_path, images, kind, capsys
+):
     """By tools/test.py on the training's config, on the export, and by MMPretrain's own."""
     config, checkpoint, *_ = trained(kind)
     out = tmp_path / 'student'
     run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
-    assert files(out) == ['README.md', 'student.pth', 'student.py']
-    assert 'wrote student.py, student.pth and README.md' in capsys.readouterr().out
+    assert files(out) == ['README.md', 'SHA256SUMS', 'student.pth', 'student.py']
+    assert 'wrote student.py, student.pth, SHA256SUMS and README.md' in capsys.readouterr().out
     predictions = []
     for name, *sources in (('a', config, checkpoint), ('b', *exported(out))):
         where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.pkl']
-        run_tool('test', *sources, *where)
+        run_tool('test', *sources, *where, options=[f'data_root={images}'])
         predictions.append(pickle.loads((tmp_path / f'{name}.pkl').read_bytes()))
     assert len(predictions[0]) == 15
     for one, two in zip(*predictions, strict=True):
@@ -119,14 +122,65 @@ def test_the_export_predicts_like_the_training(run_tool, trained, tmp_path, kind
     assert torch.stack([p['pred_score'] for p in predictions[0]]).std(0).max() > 1e-4
 
 
+def test_no_file_names_this_machine(run_tool, tmp_path, images, monkeypatch):
+    monkeypatch.setenv('STORE_KEY', secret := 'a-secret-of-this-test')
+    home = tmp_path / 'home' / 'somebody'
+    monkeypatch.setenv('HOME', str(home))
+    cfg = training('ours', images)
+    dataset = cfg.test_dataloader.dataset
+    dataset.pipeline[0].backend_args = dict(backend='local')
+    dataset.metainfo = dict(source='/data/elsewhere/list.txt')
+    cfg.test_evaluator.collect_device = 'cpu'
+    cfg.test_evaluator.prefix = secret
+    cfg.model.teacher_ckpt = '~/teachers/teacher_of_old.pth'
+    cfg.work_dir = str(tmp_path / 'work_dirs')
+    save_training(cfg, tmp_path / 'ours.pth')
+    cfg.dump(tmp_path / 'ours.py')
+    out = home / 'tiny'
+    run_tool(TOOL, tmp_path / 'ours.py', tmp_path / 'ours.pth', '--out', out)
+    for name in files(out):
+        content = (out / name).read_bytes()
+        for word in (secret, 'somebody', str(tmp_path), str(images), os.getcwd(), 'elsewhere'):
+            assert word.encode() not in content, (name, word)
+    with pytest.raises(SystemExit, match=r"data_root='path/to/images'.* set data_root"):
+        run_tool('test', *exported(out), '--work-dir', tmp_path / 'a')
+
+
+def test_class_names_are_data(run_tool, tmp_path, monkeypatch):
+    monkeypatch.setenv('SERVICE_KEY', secret := 'a-secret-of-this-test')
+    names = (
+        "'+__import__('os').abort()+'",
+        '<script>|[x](y)',
+        '<test_pipeline>',
+        'b\n# `c`\udcff',
+        '{{$SERVICE_KEY:}}{{_base_.x}}{{fileDirname}}',
+    )
+    root = write_images(tmp_path / 'images', 1, [name.replace('/', '') for name in names])
+    names = tuple(sorted(names))
+    cfg = training('ours', root)
+    save_training(cfg, tmp_path / 'ours.pth', names=names)
+    cfg.dump(tmp_path / 'ours.py')
+    out = tmp_path / 'tiny'
+    run_tool(TOOL, tmp_path / 'ours.py', tmp_path / 'ours.pth', '--out', out)
+    read = Config.fromfile(out / 'student.py')
+    assert read.test_dataloader.dataset.classes == list(names)
+    assert read.test_dataloader.dataset.pipeline == read.test_pipeline
+    (line,) = (line for line in card_of(out).splitlines() if line.startswith('| classes'))
+    assert line.count('|') == 3 and '<' not in line and '`' not in line
+    assert secret not in card_of(out) + (out / 'student.py').read_text()
+
+
 def exported(out):
     return out / 'student.py', out / 'student.pth'
 
 
-def test_mmpretrains_own_test_tool(run_tool, trained, tmp_path, monkeypatch):
+def test_mmpretrains_own_test_tool(run_tool, trained, tmp_path, images, monkeypatch):
     config, checkpoint, *_ = trained('ours')
     out = tmp_path / 'student'
     run_tool(TOOL, config, checkpoint, '--out', out, '--formats', 'mmpretrain')
+    text = (out / 'student.py').read_text()
+    assert "\ndata_root = 'path/to/images'\n" in text
+    (out / 'student.py').write_text(text.replace('path/to/images', str(images)))
     scores = []
     for name in ('ours', 'theirs'):
         where = ['--work-dir', tmp_path / name, '--out', tmp_path / f'{name}.json']
@@ -207,7 +261,7 @@ def test_shortcuts_of_the_config_are_applied(run_tool, trained, tmp_path):
         run_tool(*where)
     run_tool(*where, options=['num_classes=5', 'data_root=data/elsewhere'])
     text = (tmp_path / 'student' / 'student.py').read_text()
-    assert 'num_classes=5' in text and "data_root='data/elsewhere'" in text
+    assert 'num_classes=5' in text and "data_root = 'data/elsewhere'" in text
 
 
 def test_a_config_without_the_runs_options_is_noted(run_tool, tmp_path, images, capsys):
