@@ -38,7 +38,9 @@ def write(converted: Converted, to: str, path: Path) -> None:
         if path.suffix == '.safetensors':
             temporary.write_bytes(save(weights, metadata={'format': 'pt'}))
         else:
-            torch.save(content, temporary)
+            # Not by its name, which would be in the file: equal weights give equal files.
+            with open(temporary, 'wb') as file:
+                torch.save(content, file)
         seal(temporary)
 
 

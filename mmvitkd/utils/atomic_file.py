@@ -26,7 +26,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         path: The file to write or replace; missing parent folders are created.
 
     Raises:
-        OSError: If the disk is full; names ``path``.
+        OSError: If it cannot be written; names ``path``.
     """
     target = Path(path)
     token = secrets.token_hex(DIGITS // 2)
@@ -38,6 +38,10 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
             sync(temporary)
             os.replace(temporary, target)
             sync(target.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # as of writing and syncing
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
