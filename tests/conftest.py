@@ -31,14 +31,24 @@ SLOW = (
     'test_metafile.py',
     'test_benchmarks',
     'test_analysis/test_measures/test_one_more_measure.py',
+    'faults',
     'test_engine/test_hooks/test_random_state_hook.py',
+    'test_engine/test_hooks/test_preemption_hook.py',
     'test_engine/test_hooks/test_sep_hook.py',
+    'test_engine/test_hooks/test_watchdog_hook.py',
     'test_export/test_onnx_file.py',
     'test_export/test_snippets.py',
     'test_models/test_algorithms/test_fast_path.py',
     'test_models/test_algorithms/test_projector.py',
     'test_models/test_utils/test_compilation.py',
 )
+
+
+def pytest_addoption(parser):
+    """Add the long form of tests/faults."""
+    parser.addoption(
+        '--all-faults', action='store_true', help='break every file operation, not a sample'
+    )
 
 
 def pytest_collection_modifyitems(items):

@@ -80,7 +80,7 @@ def main() -> None:
 
     from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
-    from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
+    from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
 
     from mmengine.registry import RUNNERS
 
@@ -90,9 +90,10 @@ def main() -> None:
         check_data(cfg, ['train', 'val'])
         check_checkpoint(cfg)
         check_schedule(cfg)
+        launch.check_work_dir(cfg)
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    with exit_on_setting_error('train'):
+    with exit_on_setting_error('train'), exit_on_folder_error('train', cfg.work_dir):
         build(cfg).train()
     launch.cleanup()
 

@@ -14,12 +14,15 @@ default_hooks = dict(
     preemption=dict(type='mmvitkd.PreemptionHook'),
     teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
     unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),
+    disk_full=dict(type='mmvitkd.DiskFullHook'),
+    watchdog=dict(type='mmvitkd.WatchdogHook', timeout=900),
 )
 
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    # Seconds; longer than the watchdog's, which says more.
+    dist_cfg=dict(backend='nccl', timeout=1800),
 )
 
 vis_backends = [dict(type='LocalVisBackend')]

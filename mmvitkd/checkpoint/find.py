@@ -58,10 +58,10 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
         _warn(damaged)
         return path
     if damaged:
-        names = ', '.join(path.name for path, _ in damaged)
+        names = ', '.join(sorted(path.name for path, _ in damaged))
         raise ValueError(
             f'--resume: none of the checkpoints in {str(work_dir)!r} can be read ({names}): '
-            f'{damaged[0][1]}. Give another file, --resume FILE, or start in another work dir.'
+            f'{damaged[0][1]}. Or start in another --work-dir.'
         )
     return None
 

@@ -2,6 +2,7 @@
 
 from .hooks import (
     CheckpointHook,
+    DiskFullHook,
     FiniteLossHook,
     PreemptionHook,
     RandomStateHook,
@@ -10,8 +11,9 @@ from .hooks import (
     StudentEMAHook,
     TeacherAccuracyHook,
     UnreadableImagesHook,
+    WatchdogHook,
 )
-from .logging import AsyncHistoryBuffer
+from .logging import AsyncHistoryBuffer, LocalVisBackend
 from .optimizers import (
     BF16OptimWrapper,
     MergedLearningRateDecayOptimWrapperConstructor,
@@ -24,9 +26,11 @@ __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
+    'DiskFullHook',
     'EpochBasedTrainLoop',
     'FiniteLossHook',
     'IterBasedTrainLoop',
+    'LocalVisBackend',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',
@@ -38,4 +42,5 @@ __all__ = [
     'StudentEMAHook',
     'TeacherAccuracyHook',
     'UnreadableImagesHook',
+    'WatchdogHook',
 ]

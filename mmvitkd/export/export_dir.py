@@ -1,11 +1,13 @@
 """Write an export's folder whole or not at all, and replace nothing but an export."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..checkpoint.checksums import SUMS
 from ..utils.atomic_dir import atomic_dir
+from ..utils.disk_full import report_disk_full
 
 # What an export can hold. A folder with anything else in it is not replaced.
 CARD = 'README.md'
@@ -43,8 +45,9 @@ def _has_card(folder: Path) -> bool:
     return card.is_file() and card.read_text(encoding='utf-8').startswith(MARK)
 
 
-def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Path]:
-    """Provide a folder to write an export into; it becomes ``out`` when the context ends.
+@contextmanager
+def new_folder(out: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a folder to write an export into; it becomes ``out`` when the context ends.
 
     Args:
         out: The folder to create.
@@ -52,5 +55,7 @@ def new_folder(out: Path, overwrite: bool = False) -> AbstractContextManager[Pat
 
     Raises:
         FileExistsError: See :func:`check_target`.
+        OSError: If the disk is full; names ``out``.
     """
-    return atomic_dir(out, lambda: check_target(out, overwrite))
+    with report_disk_full(out), atomic_dir(out, lambda: check_target(out, overwrite)) as folder:
+        yield folder

@@ -60,7 +60,8 @@ def remove_leftovers(folder: Path) -> list[Path]:
     Only for a process that holds the :func:`~mmvitkd.utils.folder_lock.folder_lock` of the
     folder, as another one may be writing.
     """
-    found = sorted(folder.glob(f'{TEMPORARY}{"[0-9a-f]" * DIGITS}.*'))
+    matches = folder.glob(f'{TEMPORARY}{"[0-9a-f]" * DIGITS}.*')
+    found = sorted(path for path in matches if path.is_file())
     for path in found:
         path.unlink(missing_ok=True)
     return found

@@ -6,10 +6,13 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from mmengine.logging import MMLogger
 
+from .disk_full import find_disk_full
 from .errors import KeyedError
+from .folder_lock import FolderInUseError
 
 # Beginning of torch's error when a process of a data loader was killed.
 WORKER_ERROR = 'DataLoader worker'
@@ -52,6 +55,32 @@ def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterat
         reason = str(error).splitlines()[0].rstrip('. ')
         sys.exit(
             f'{tool}: {reason}; nothing was written. If memory ran out, use fewer --workers.'
+        )
+
+
+@contextmanager
+def exit_on_folder_error(tool: str, folder: str | Path) -> Iterator[None]:
+    """Exit with one line when the disk is full or another process uses the folder.
+
+    Args:
+        tool: The name of the tool, which begins the line.
+        folder: The folder it writes to, which the line names if the error names no file.
+
+    Raises:
+        SystemExit: With the line as its message.
+    """
+    try:
+        yield
+    except FolderInUseError as error:
+        sys.exit(f'{tool}: {error}')
+    except Exception as error:
+        full = find_disk_full(error)
+        if os.environ.get(SHOW_TRACEBACK) or full is None:
+            raise
+        name = '' if full.filename else f': {str(folder)!r}'
+        sys.exit(
+            f'{tool}: {full}{name}. The checkpoints and the log written so far are whole; free '
+            'some space, then the same command with --resume goes on.'
         )
 
 

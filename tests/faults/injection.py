@@ -8,9 +8,10 @@ n-th if that is a write. Nothing else of the process changes.
 import builtins
 import io
 import os
-from pathlib import Path
+from errno import ENOSPC
 
 KILLED = 137
+NEED_SPACE = ('open', 'write', 'mkdir')
 FOLDER_OPERATIONS = ('fsync', 'replace', 'rename', 'unlink', 'remove', 'mkdir', 'rmdir', 'link')
 
 
@@ -20,8 +21,8 @@ class Injection:
     Args:
         folder: Operations elsewhere are left alone.
         at: The number of the operation to break, from 1 on; None breaks none.
-        error: The error number to fail with, from that operation on for those that need
-            space, and once for others; None kills the process.
+        error: The error number to fail with; None kills the process. A disk that is full stays
+            so: all later operations that need space fail, too.
     """
 
     def __init__(self, folder, at=None, error=None):
@@ -41,6 +42,8 @@ class Injection:
         """
         operation = f'{name} {what}'
         if name == 'write' and self.done and self.done[-1] == operation:
+            if self.is_full:
+                self._fail(name, what)
             return
         self.done.append(operation)
         number = len(self.done)
@@ -50,8 +53,18 @@ class Injection:
             if half is not None:
                 half()
             os._exit(KILLED)
-        if number == self.at or name in ('open', 'write', 'mkdir'):
-            raise OSError(self.error, os.strerror(self.error), what)
+        if number == self.at or (self.error == ENOSPC and name in NEED_SPACE):
+            self._fail(name, what)
+
+    def _fail(self, name, what):
+        """Raise what the system would: only calls that get a name say it."""
+        named = [] if name in ('write', 'fsync') else [what]
+        raise OSError(self.error, os.strerror(self.error), *named)
+
+    @property
+    def is_full(self):
+        """Whether the disk is full by now."""
+        return self.error == ENOSPC and len(self.done) >= self.at
 
     def concerns(self, path):
         return isinstance(path, str | os.PathLike) and str(path).startswith(self.folder)
@@ -59,10 +72,10 @@ class Injection:
     def _wrapped(self, name, function):
         def wrapper(path, *args, **kwargs):
             if name == 'fsync':  # of a descriptor; takes seconds on a busy disk
-                self.step(name, Path(os.readlink(f'/proc/self/fd/{path}')).name)
+                self.step(name, os.readlink(f'/proc/self/fd/{path}'))
                 return None
             if self.concerns(path):
-                self.step(name, Path(path).name)
+                self.step(name, str(path))
             return function(path, *args, **kwargs)
 
         return wrapper
@@ -71,7 +84,7 @@ class Injection:
         """Open a file; one for writing reports what is written."""
         if (mode[0] == 'r' and '+' not in mode) or not self.concerns(file):
             return self._open(file, mode, *args, **kwargs)
-        self.step('open', Path(file).name)
+        self.step('open', str(file))
         return Reporting(self._open(file, mode, *args, **kwargs), self)
 
 
@@ -86,7 +99,7 @@ class Reporting:
             self._file.write(data[: len(data) // 2])
             self._file.flush()
 
-        self._injection.step('write', Path(self._file.name).name, half)
+        self._injection.step('write', str(self._file.name), half)
         return self._file.write(data)
 
     def __getattr__(self, name):

@@ -1,5 +1,6 @@
 """A folder that is written whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def test_a_failure_keeps_the_existing_export(tmp_path, monkeypatch):
     with pytest.raises(ValueError), new_folder(out, overwrite=True):
         raise ValueError
     rename = os.rename
+    monkeypatch.setattr('mmvitkd.utils.atomic_dir._exchange', lambda *_: False)
 
     def fail_once(source, target):
         if Path(source).name == 'new':
@@ -81,3 +83,10 @@ def test_other_folders_are_never_replaced(tmp_path, kind):
     with pytest.raises(FileExistsError, match=message):
         write(out, overwrite=True)
     assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_a_full_disk_names_the_export(tmp_path):
+    out = tmp_path / 'student'
+    with pytest.raises(OSError, match='student'), new_folder(out):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+    assert names(tmp_path) == []

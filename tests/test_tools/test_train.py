@@ -1,10 +1,12 @@
 """tools/train.py on the demo's WideLast: the same seed, the same run, also resumed."""
 
 import json
+import resource
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner.launch import set_dataloaders
+from mmvitkd.utils.folder_lock import folder_lock
 
 import pytest
 import torch
@@ -238,6 +240,26 @@ def test_a_missing_or_truncated_checkpoint_is_named(run_tool, options, tmp_path)
         for tool, arguments in (('train', ['--resume', path]), ('test', [path])):
             with pytest.raises(SystemExit, match=f'^{tool}: .*{message}'):
                 run_tool(tool, CONFIG, *arguments, '--work-dir', tmp_path, options=options)
+
+
+def test_two_trainings_do_not_share_a_work_dir(run_tool, options, tmp_path):
+    with folder_lock(tmp_path, 'a training'), pytest.raises(SystemExit) as end:
+        run_tool('train', CONFIG, '--work-dir', tmp_path, options=options)
+    assert end.value.code.startswith(f'train: {tmp_path} is in use by a training (host ')
+    assert list(tmp_path.iterdir()) == []  # nothing was replaced
+
+
+def test_a_full_disk_is_told_in_a_line_that_names_the_file(run_tool, options, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:  # larger files are refused, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
+        with pytest.raises(SystemExit) as end:
+            run_tool('train', CONFIG, '--work-dir', tmp_path, options=options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert f"File too large: '{tmp_path}/epoch_1.pth'" in end.value.code
+    assert '--resume' in end.value.code and '\n' not in end.value.code
+    assert not [path for path in tmp_path.iterdir() if 'epoch' in path.name]
 
 
 def test_a_secret_from_the_environment_is_nowhere_in_the_work_dir(

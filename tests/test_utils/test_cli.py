@@ -1,8 +1,16 @@
 """A tool ends in a line that names the option as it was typed."""
 
+import errno
+
 import mmvitkd  # noqa: F401
-from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error, format_error
+from mmvitkd.utils.cli import (
+    exit_on_error,
+    exit_on_folder_error,
+    exit_on_setting_error,
+    format_error,
+)
 from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError
+from mmvitkd.utils.folder_lock import FolderInUseError
 
 import pytest
 from mmengine.logging import MMLogger
@@ -130,3 +138,26 @@ def test_without_options_the_message_stays():
 def test_other_errors_keep_their_traceback(error):
     with pytest.raises(type(error)), exit_on_error('tool', OPTIONS):
         raise error
+
+
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (
+            OSError(errno.ENOSPC, 'No space left', 'w/epoch_1.pth'),
+            "No space left: 'w/epoch_1.pth'",
+        ),
+        (OSError(errno.EDQUOT, 'Quota exceeded'), "Quota exceeded: 'work_dir'"),
+        (FolderInUseError('work_dir is in use'), 'work_dir is in use'),
+    ],
+)
+def test_a_folder_that_is_full_or_in_use_ends_a_tool_in_a_line(error, line):
+    with pytest.raises(SystemExit) as end, exit_on_folder_error('train', 'work_dir'):
+        raise error
+    assert end.value.code.startswith('train: ') and line in end.value.code
+    assert '\n' not in end.value.code
+
+
+def test_an_error_of_the_code_keeps_its_traceback():
+    with pytest.raises(ValueError, match='a bug'), exit_on_folder_error('train', 'work_dir'):
+        raise ValueError('a bug')

@@ -1,6 +1,7 @@
 """Hooks of a training run."""
 
 from .checkpoint_hook import CheckpointHook
+from .disk_full_hook import DiskFullHook
 from .finite_loss_hook import FiniteLossHook
 from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
@@ -9,9 +10,11 @@ from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
 from .unreadable_images_hook import UnreadableImagesHook
+from .watchdog_hook import WatchdogHook
 
 __all__ = [
     'CheckpointHook',
+    'DiskFullHook',
     'FiniteLossHook',
     'PreemptionHook',
     'RandomStateHook',
@@ -20,4 +23,5 @@ __all__ = [
     'StudentEMAHook',
     'TeacherAccuracyHook',
     'UnreadableImagesHook',
+    'WatchdogHook',
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
@@ -128,6 +129,7 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             self._leave(runner, runner.iter)
 
     def _leave(self, runner: Runner, iteration: int) -> NoReturn:
+        barrier()  # rank 0 may still write, and a launcher kills the others when one has left
         reason = self._received.name if self._received else 'A signal to another rank'
         last = self._checkpoints.last_ckpt
         runner.logger.warning(

@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from ...utils.die_with_parent import die_with_parent
 from ...utils.errors import KeyedValueError
+from ...utils.folder_lock import folder_lock
 
 # Defaults of a data loader. Workers live for one epoch: they are seeded from the epoch when
 # they start, so that a resumed run seeds them alike.
@@ -21,6 +22,8 @@ DATALOADER = dict(
     persistent_workers=False,
     collate_fn=dict(type='default_collate'),
 )
+# Where launchers put the rank of a process.
+RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
 def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
@@ -44,6 +47,18 @@ def set_work_dir(cfg: Config, work_dir: str | None) -> None:
     """Set the folder of logs and checkpoints: as given, the config's, or by its file name."""
     name = osp.splitext(osp.basename(cfg.filename or 'run'))[0]
     cfg.work_dir = work_dir or cfg.get('work_dir') or osp.join('work_dirs', name)
+
+
+def check_work_dir(cfg: Config) -> None:
+    """Refuse a work dir that another training uses, before anything in it is replaced.
+
+    Raises:
+        FolderInUseError: If another training holds its lock; our ``Runner`` holds it later.
+    """
+    rank = os.environ.get(RANKS[cfg.launcher], '0') if cfg.launcher in RANKS else '0'
+    if int(rank) == 0:
+        with folder_lock(cfg.work_dir, 'a training'):
+            pass
 
 
 def init_distributed(cfg: Config) -> None:

@@ -2,6 +2,7 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner import launch
+from mmvitkd.utils.folder_lock import FolderInUseError, folder_lock
 
 import pytest
 import torch
@@ -171,3 +172,22 @@ def test_the_work_dir_is_given_or_from_the_config_or_its_name(tmp_path):
     assert cfg.work_dir == 'from/config'
     launch.set_work_dir(cfg, 'from/command line')
     assert cfg.work_dir == 'from/command line'
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'variable'),
+    [('none', 'UNUSED'), ('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID')],
+)
+def test_a_work_dir_in_use_is_refused_by_the_first_rank(
+    launcher, variable, tmp_path, monkeypatch
+):
+    cfg = Config(dict(launcher=launcher, work_dir=str(tmp_path)))
+    monkeypatch.setenv(variable, '0')
+    with folder_lock(tmp_path, 'a training'):
+        with pytest.raises(FolderInUseError, match='a training'):
+            launch.check_work_dir(cfg)
+        monkeypatch.setenv(variable, '1')
+        if launcher != 'none':
+            launch.check_work_dir(cfg)
+    monkeypatch.setenv(variable, '0')
+    launch.check_work_dir(cfg)
