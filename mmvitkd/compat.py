@@ -9,6 +9,7 @@ the installed versions do not need it. No other module checks versions.
 import gc
 import importlib
 import importlib.util
+import inspect
 import os
 import os.path as osp
 import sys
@@ -188,6 +189,29 @@ def patch_unsafe_load_switch() -> bool:
         return False
     warnings.warn(f'mmvitkd ignores {UNSAFE_LOAD}: weights are data.', stacklevel=2)
     return True
+
+
+def patch_timm_unpickling() -> bool:
+    """Let timm's functions load weights alone, unless a caller says ``weights_only=False``.
+
+    For timm 1.0.15 and others whose default is False: weights on a hub, for some models without
+    safetensors, are unpickled.
+    """
+    from timm.models import _helpers, _hub
+
+    unsafe = []
+    for function in [*vars(_helpers).values(), *vars(_hub).values()]:
+        if isinstance(function, types.FunctionType):
+            parameters = inspect.signature(function).parameters
+            if 'weights_only' in parameters and parameters['weights_only'].default is False:
+                unsafe.append(function)
+    for function in unsafe:
+        function.__defaults__ = tuple(
+            True if name == 'weights_only' else parameter.default
+            for name, parameter in inspect.signature(function).parameters.items()
+            if parameter.default is not parameter.empty
+        )
+    return bool(unsafe)
 
 
 def patch_pkg_resources() -> bool:
@@ -381,6 +405,8 @@ def apply() -> tuple[str, ...]:
             done.append('torchvision')
         for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
             importlib.import_module(f'mmpretrain.{name}')
+        if patch_timm_unpickling():
+            done.append('timm unpickling')
         if patch_pkg_resources():
             done.append('pkg_resources')
         if patch_config_prefix():

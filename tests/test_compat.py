@@ -22,6 +22,7 @@ from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.registry import MODELS
 from mmengine.utils import get_installed_path, is_installed
+from timm.models import _hub
 
 NAMES = [package.module for package in compat.SUPPORTED]
 FINE = dict(
@@ -219,6 +220,17 @@ def test_deep_json_is_an_error_even_after_mmrazor(tmp_path):
     limit, error = _run(DEEP_JSON, tmp_path / 'report.json').split(' ', 1)
     assert limit == '1000'
     assert 'report.json: invalid JSON' in error
+
+
+def test_an_older_timm_loads_weights_alone(monkeypatch):
+    def load_state_dict_from_hf(model_id, filename='x', weights_only=False, cache_dir=None):
+        return model_id, filename, weights_only, cache_dir
+
+    monkeypatch.setattr(_hub, 'load_state_dict_from_hf', load_state_dict_from_hf)
+    assert compat.patch_timm_unpickling()
+    assert load_state_dict_from_hf('a') == ('a', 'x', True, None)
+    assert load_state_dict_from_hf('a', weights_only=False) == ('a', 'x', False, None)
+    assert not compat.patch_timm_unpickling()
 
 
 UNSAFE_LOAD = """
