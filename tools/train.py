@@ -78,6 +78,7 @@ def main() -> None:
     """Train."""
     args = parse_args()
 
+    from mmvitkd.engine.hooks.preemption_hook import TrainingPreempted
     from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
     from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
@@ -93,8 +94,11 @@ def main() -> None:
         launch.check_work_dir(cfg)
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    with exit_on_setting_error('train'), exit_on_folder_error('train', cfg.work_dir):
-        build(cfg).train()
+    try:
+        with exit_on_setting_error('train'), exit_on_folder_error('train', cfg.work_dir):
+            build(cfg).train()
+    except TrainingPreempted as preempted:
+        launch.leave(preempted.code)
     launch.cleanup()
 
 
