@@ -102,6 +102,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
             return
         hub['log_scalars'] = history_buffers(hub['log_scalars'])
         info, folder = hub['runtime_info'], self._folder(runner)
+        info['cfg'] = runner.cfg.pretty_text  # instead of another's, which MMRazor may execute
         resumed = getattr(runner, 'resumed_from', None) or runner._load_from
         is_ours = resumed is None or _is_same(osp.dirname(osp.abspath(resumed)), folder)
         for key in _path_keys(info):

@@ -2,12 +2,18 @@
 
 import hashlib
 import os
+import shutil
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.hooks import checkpoint_hook
+from mmvitkd.engine.hooks.checkpoint_hook import CheckpointHook, seconds_of
 
 import pytest
 import torch
+from logged import logged
 from mmengine.hooks import Hook
 
 EMA = dict(type='mmvitkd.StudentEMAHook')
@@ -289,3 +295,186 @@ def test_published_keys(make_runner):
     assert published.keys() == {'meta', 'state_dict'}
     for key, value in runner.model.state_dict().items():
         assert torch.equal(published['state_dict'][key], value)
+
+
+# Interruptions ------------------------------------------------------------------------
+
+
+class Interrupts(Hook):
+    """Interrupt a run at a place: the name of a hook's method, and the iteration."""
+
+    priority = 'HIGHEST'
+
+    def __init__(self, place, iteration):
+        self.iteration = iteration
+        setattr(self, place, self.interrupt)
+
+    def interrupt(self, runner, *args, **kwargs):
+        if runner.iter == self.iteration:
+            raise KeyboardInterrupt
+
+
+def _interrupted(runner, place, iteration):
+    runner.register_hook(Interrupts(place, iteration))
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+
+
+@pytest.mark.parametrize('length', [dict(epochs=3), dict(iters=12)], ids=str)
+@pytest.mark.parametrize('last', [False, True], ids=['middle', 'last'])
+def test_a_validation_that_was_cut_off_comes_first(make_runner, scalars, length, last):
+    arguments = dict(checkpoint=dict(save_best='accuracy/top1', rule='greater'), **length)
+    whole = make_runner('whole', **arguments)
+    whole.train()
+    _interrupted(make_runner('cut', **arguments), 'before_val_epoch', 12 if last else 8)
+    resumed = make_runner('cut', resume=True, **arguments)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+    assert _names(resumed.work_dir) == _names(whole.work_dir)
+    for name in _names(whole.work_dir):
+        assert (
+            _load(resumed.work_dir, name)['validated']
+            == _load(whole.work_dir, name)['validated']
+        )
+
+
+def test_no_validation_comes_first_where_none_is_due(make_runner, scalars):
+    arguments = dict(train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=3))
+    _interrupted(make_runner('cut', **arguments), 'before_train_iter', 5)
+    resumed = make_runner('cut', resume=True, **arguments)
+    resumed.train()
+    assert len(scalars(resumed)['val/accuracy/top1']) == 1
+
+
+def test_a_lost_last_checkpoint_does_not_start_over(make_runner, scalars):
+    whole = make_runner('whole')
+    whole.train()
+    cut = make_runner('cut')
+    _interrupted(cut, 'before_train_iter', 9)
+    (Path(cut.work_dir) / 'last_checkpoint').write_text('')
+    resumed = make_runner('cut', resume=True)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+
+
+def test_a_damaged_newest_one_is_passed_over(make_runner, scalars):
+    whole = make_runner('whole')
+    whole.train()
+    cut = make_runner('cut')
+    _interrupted(cut, 'before_train_iter', 9)
+    os.truncate(f'{cut.work_dir}/epoch_2.pth', 3000)
+    resumed = make_runner('cut', resume=True)
+    with logged() as lines:
+        resumed.train()
+    assert 'epoch_2.pth is left out' in '\n'.join(lines)
+    assert scalars(resumed) == scalars(whole)
+
+
+@pytest.mark.parametrize('copied', [False, True])
+def test_a_work_dir_may_be_moved_or_copied(make_runner, tmp_path, copied):
+    best = dict(save_best='accuracy/top1', rule='greater', max_keep_ckpts=1)
+    cut = make_runner('old', scores=[10.0, 30.0, 1.0, 1.0], checkpoint=best)
+    _interrupted(cut, 'before_train_iter', 9)
+    before = _contents(cut.work_dir)
+    if copied:
+        shutil.copytree(tmp_path / 'old', tmp_path / 'new')
+    else:
+        os.rename(tmp_path / 'old', tmp_path / 'new')
+    new = make_runner('new', scores=[40.0], checkpoint=best, resume=True)
+    new.train()
+    assert _names(new.work_dir) == ['best_accuracy_top1_epoch_3.pth', 'epoch_3.pth']
+    assert (tmp_path / 'old').exists() == copied
+    assert not copied or _contents(tmp_path / 'old') == before
+
+
+# In the middle of an epoch --------------------------------------------------------------
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('name', ['iter_3.pth', 'iter_6.pth', 'iter_9.pth', 'iter_12.pth'])
+def test_iterations_as_the_unit_of_checkpoints(make_runner, scalars, workers, name):
+    arguments = dict(workers=workers, checkpoint=dict(by_epoch=False, interval=3))
+    whole = make_runner('whole', **arguments)
+    whole.train()
+    path = f'{whole.work_dir}/{name}'
+    resumed = make_runner('resumed', resume=path, **arguments)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[key], value), key
+
+
+def test_a_checkpoint_by_time_replaces_the_one_before(make_runner, monkeypatch):
+    """Here every look at the clock is ten minutes after the last one."""
+    clock = count(0, 600)
+    monkeypatch.setattr(checkpoint_hook, 'time', SimpleNamespace(monotonic=lambda: next(clock)))
+    runner = make_runner(validate=False, checkpoint=dict(every='25min', interval=2))
+    runner.register_hook(seen := Sees())
+    runner.train()
+    assert seen.names[3] == ['iter_3.pth']
+    assert seen.names[6] == ['iter_6.pth']
+    assert _names(runner.work_dir) == ['epoch_2.pth', 'epoch_3.pth']
+
+
+class Sees(Hook):
+    """Note the checkpoints that are there after each iteration."""
+
+    priority = 'LOWEST'
+
+    def __init__(self):
+        self.names = {}
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        self.names[runner.iter + 1] = _names(runner.work_dir)
+
+
+@pytest.mark.parametrize(
+    ('text', 'wanted'), [('90s', 90), ('30min', 1800), ('1.5h', 5400), ('2 h', 7200)]
+)
+def test_times(text, wanted):
+    assert seconds_of(text) == wanted
+
+
+@pytest.mark.parametrize('text', ['30', 'soon', '0min', '5 days', 30])
+def test_other_times_are_refused(text):
+    with pytest.raises(ValueError, match=r'default_hooks\.checkpoint\.every='):
+        CheckpointHook(every=text)
+
+
+def test_accumulated_gradients_that_are_not_saved_are_said(make_runner):
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
+    runner = make_runner(optim_wrapper=wrapper)
+    with logged() as lines:
+        runner.train()
+    assert len([line for line in lines if 'accumulative_counts' in line]) == 1
+
+
+# Writing ------------------------------------------------------------------------------
+
+
+def test_no_file_is_deleted_before_its_successor_is_named(make_runner, monkeypatch):
+    runner = make_runner(
+        checkpoint=dict(max_keep_ckpts=1, save_best='accuracy/top1', rule='greater'),
+        scores=[10.0, 20.0, 30.0],
+    )
+    done = []
+    replace, remove = os.replace, os.remove
+
+    def note(name, function):
+        def wrapper(*paths):
+            done.append((name, Path(paths[-1]).name))
+            return function(*paths)
+
+        return wrapper
+
+    monkeypatch.setattr(os, 'replace', note('write', replace))
+    monkeypatch.setattr(os, 'remove', note('delete', remove))
+    runner.train()
+    for deleted, successor in [
+        ('epoch_1.pth', 'epoch_2.pth'),
+        ('best_accuracy_top1_epoch_1.pth', 'best_accuracy_top1_epoch_2.pth'),
+    ]:
+        at = done.index(('delete', deleted))
+        assert ('write', successor) in done[:at]
+        named = len(done[:at]) - done[:at][::-1].index(('write', 'last_checkpoint'))
+        assert done.index(('write', successor)) < named

@@ -187,3 +187,46 @@ def test_half_precision_losses():
     hook = FiniteLossHook(interval=1)
     losses = dict(loss=torch.tensor(6e4).half(), loss_b=torch.tensor(1.0).bfloat16())
     hook.after_train_iter(SimpleNamespace(iter=0), 0, outputs=losses)
+
+
+# Weights ------------------------------------------------------------------------------
+
+
+class Poisons(Hook):
+    """Write a value into a weight after the last loss of an epoch was computed."""
+
+    def __init__(self, of, value=float('nan')):
+        self.of, self.value = of, value
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 7:
+            with torch.no_grad():
+                self.of(runner).view(-1)[0] = self.value
+
+
+def _average_of(runner):
+    (hook,) = [hook for hook in runner.hooks if hasattr(hook, 'ema_model')]
+    return hook.ema_model.module.fc.weight
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+@pytest.mark.parametrize(
+    ('of', 'name'),
+    [
+        (lambda runner: runner.model.connector.bias, 'connector.bias'),
+        (_average_of, 'EMA of module.fc.weight'),
+    ],
+    ids=['weight', 'average'],
+)
+def test_a_bad_weight_stops_the_run_before_it_is_saved(make_runner, of, name, value):
+    runner = make_runner(
+        epochs=2,
+        model='ToyDistillation',
+        custom_hooks=[dict(type='mmvitkd.StudentEMAHook')],
+        checkpoint=dict(max_keep_ckpts=1),
+        log_interval=100,
+    )
+    runner.register_hook(Poisons(of, value), 'LOWEST')
+    message = _stopped(runner)
+    assert f'Weights are not finite after iteration 8 (epoch 2, rank 0): {name}' in message
+    _assert_all_finite(runner.work_dir, ['epoch_1.pth'])
