@@ -56,4 +56,5 @@ def test_every_command_in_order(site, tmp_path):
     assert float(top1[0]) > 15  # on a fifth of the images; chance is 10
     assert printed[9].split()[0] == printed[10].strip()
     files = {path.name for path in (tmp_path / 'digits_student').iterdir()}
-    assert files == {'README.md', 'student.onnx', 'student.pth', 'student.py'}
+    students = {'student.onnx', 'student.pth', 'student.py'}
+    assert files == {'README.md', 'SHA256SUMS', *students}

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from ...datasets import SeededSamples
 from ...registry import HOOKS
 from ...utils import random_state
+from ..runner.loops import ResumableLoop
 
 
 @HOOKS.register_module()
@@ -65,6 +66,8 @@ class RandomStateHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             epoch=runner.epoch,
             sampler=getattr(loop.dataloader.batch_sampler, 'sampler', None),
         )
+        if not isinstance(loop, ResumableLoop):  # such as MMEngine's, at the end of an epoch
+            self.restore_random_state(runner)
 
     def restore_random_state(self, runner: Runner) -> None:
         """Continue from a checkpoint's state, where our loops ask for it."""
