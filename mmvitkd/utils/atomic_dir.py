@@ -18,7 +18,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
-def atomic_dir(out: Path, check: Callable[[], None]) -> Iterator[Path]:
+def atomic_dir(out: Path, check: Callable[[], None], durable: bool = True) -> Iterator[Path]:
     """Yield a temporary folder to write into, which replaces ``out`` at the end.
 
     Where the file system can exchange two folders, ``out`` exists at any moment. Elsewhere, as
@@ -29,6 +29,8 @@ def atomic_dir(out: Path, check: Callable[[], None]) -> Iterator[Path]:
         out: The folder to create or to replace.
         check: Raises if ``out`` must not be written or replaced; called before anything is
             written, and again before an existing folder is replaced.
+        durable: Whether to wait until the files would survive a loss of power, which takes
+            milliseconds for each.
     """
     _clean_up(out)
     check()
@@ -41,7 +43,7 @@ def atomic_dir(out: Path, check: Callable[[], None]) -> Iterator[Path]:
         new.mkdir()
         yield new
         check()
-        for path in (*new.rglob('*'), new):
+        for path in (*new.rglob('*'), new) if durable else ():
             if not path.is_symlink():
                 sync(path)
         _replace(new, out, Path(work, 'old'))

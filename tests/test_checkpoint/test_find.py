@@ -57,6 +57,15 @@ def test_last_checkpoint_may_be_lost_or_wrong(three, tmp_path, content):
     assert newest_checkpoint(tmp_path) == three[2]
 
 
+def test_flipped_bits_in_it_are_harmless(three, tmp_path):
+    content = b'epoch_11.pth'
+    for bit in range(8 * len(content)):  # 96
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        (tmp_path / 'last_checkpoint').write_bytes(changed)
+        assert newest_checkpoint(tmp_path) == three[2]
+
+
 def test_it_may_name_a_file_in_another_folder(tmp_path):
     far = save(tmp_path / 'out' / 'epoch_1.pth', 1, 4)
     work_dir = tmp_path / 'work'

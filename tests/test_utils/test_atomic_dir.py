@@ -112,3 +112,11 @@ def test_all_is_synced_before_it_takes_its_place(tmp_path, monkeypatch):
         (folder / 'deeper' / 'file').touch()
     assert sorted(synced[:-1]) == ['deeper', 'file', 'new']
     assert synced[-1] == tmp_path.name
+
+
+def test_files_that_can_be_made_again_need_no_sync(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(module, 'sync', lambda path: synced.append(path.name))
+    with atomic_dir(tmp_path / 'out', allowed, durable=False) as folder:
+        (folder / 'file').touch()
+    assert synced == [tmp_path.name]

