@@ -169,6 +169,7 @@ def build_run(
         random_state=dict(type='mmvitkd.RandomStateHook'),
         finite_loss=dict(type='mmvitkd.FiniteLossHook'),
         preemption=dict(type='mmvitkd.PreemptionHook'),
+        disk_full=dict(type='mmvitkd.DiskFullHook'),
     )
     arguments = dict(
         model=dict(type=model) if isinstance(model, str) else model,

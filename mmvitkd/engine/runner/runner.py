@@ -1,17 +1,19 @@
 """Run a training that resumes anywhere, exactly."""
 
+import os.path as osp
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import master_only
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
 from ...registry import LOOPS, RUNNERS
-from ...utils.atomic_file import remove_leftovers
+from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.folder_lock import folder_lock
 from .loops import ResumableLoop
 from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
@@ -54,6 +56,13 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
             default_args=dict(runner=self, dataloader=self._train_dataloader),
         )
+
+    @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
+    def dump_config(self) -> None:
+        """Write the config to the work dir, completely or not at all."""
+        name = osp.basename(self.cfg.filename or f'{self.timestamp}.py')
+        with atomic_file(osp.join(self.work_dir, name)) as temporary:
+            self.cfg.dump(temporary)
 
     def train(self) -> torch.nn.Module:
         """Train, as the only run that does so in this work dir."""
