@@ -3,6 +3,7 @@
 import os.path as osp
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     _is_validated = False
     _is_warned = False
     _saved_place: tuple[int, int] | None = None  # epochs and iterations that were done
+    _is_due = False  # a checkpoint by iterations, at the optimizer's next step
     _due: Agreement | None = None  # on a checkpoint by time
 
     def __init__(self, *args: Any, every: str | None = None, **kwargs: Any) -> None:
@@ -90,6 +92,9 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
             checkpoint['random_states'] = self._random_states
             checkpoint['validated'] = self._is_validated
             checkpoint['files'] = dict(obsolete=self._obsolete, temporary=self._temporary)
+        for state in _states(checkpoint.get('param_schedulers', ())):
+            for key in [key for key, value in state.items() if callable(value)]:
+                del state[key]  # OneCycleLR's; building the scheduler makes it again
         checkpoint.update(to_plain(checkpoint))
         info = checkpoint['message_hub']['runtime_info']
         for key in _path_keys(info):
@@ -141,7 +146,13 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Write a checkpoint if its iteration, or its time, has come."""
-        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        if not self.by_epoch:
+            self._is_due |= self.every_n_train_iters(runner, self.interval, self.save_begin)
+            is_last = self.save_last and self.is_last_train_iter(runner)
+            if is_last or (self._is_due and is_optimizer_step(runner)):
+                self._is_due = False
+                runner.logger.info(f'Saving checkpoint at {runner.iter + 1} iterations')
+                self._save_checkpoint(runner)
         if self._due is None or self.every is None:
             return
         # The clock of the first rank decides: those of others differ.
@@ -289,6 +300,12 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
             )
         runner.call_hook('before_checkpoint')
         self._random_states = all_gather_object(random_state.get_state())
+
+
+def _states(schedulers: Any) -> Iterator[dict[str, Any]]:
+    """Yield the states of all schedulers, also of several optimizers."""
+    for value in schedulers.values() if isinstance(schedulers, dict) else [schedulers]:
+        yield from value
 
 
 def _path_keys(info: dict[str, Any]) -> list[str]:

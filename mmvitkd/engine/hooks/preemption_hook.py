@@ -18,7 +18,6 @@ from ..runner.loops import ResumableLoop
 from .checkpoint_hook import CheckpointHook, is_optimizer_step
 
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
-WORKER_SECONDS = 60  # that a worker goes on after a signal
 
 
 class TrainingPreempted(SystemExit):
@@ -82,8 +81,8 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """Remember a signal."""
         if os.getpid() != self._process:
-            outlast(number, frame)
-        elif self._received == number == signal.SIGINT:
+            return  # a worker that has just been forked
+        if self._received == number == signal.SIGINT:
             raise KeyboardInterrupt
         else:
             self._received = signal.Signals(number)
@@ -139,23 +138,28 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         raise TrainingPreempted(EXIT_CODE)
 
 
-def outlast(number: int, frame: FrameType | None) -> None:
-    """Let a loader's worker go on, as it gets the signals of its group or job, too.
-
-    It ends with the training, or after a while, in case the signal was meant to end it.
-    """
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(WORKER_SECONDS)
-
-
 class _Outlasting:
-    """A ``worker_init_fn`` that replaces PyTorch's handlers, which would end the worker."""
+    """A ``worker_init_fn`` that lets a worker go on when its group or job gets a signal.
+
+    PyTorch's own handler of SIGTERM ends the worker, and so the training, unless the signal
+    comes from the training itself.
+    """
 
     def __init__(self, init: Callable[[int], None] | None, signals: Sequence[int]) -> None:
         self._init, self._signals = init, signals
 
     def __call__(self, worker_id: int) -> None:
         for number in self._signals:
-            signal.signal(number, outlast)
+            if number != signal.SIGTERM:
+                signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=_end_for, args=(os.getppid(),), daemon=True).start()
         if self._init is not None:
             self._init(worker_id)
+
+
+def _end_for(parent: int) -> None:
+    """Wait for signals to end, and obey that of the parent."""
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
+        pass
+    os._exit(0)

@@ -62,20 +62,23 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
 
     def _share_seed(self) -> None:
         """Give the data the seed of the run, which a resumed one reads from the checkpoint."""
-        if isinstance(self.dataloader.dataset, SeededSamples):
-            self.dataloader.dataset.seed = self.runner.seed
+        dataset = self.dataloader.dataset
+        dataset = getattr(dataset, '_dataset', dataset)  # with num_batch_per_epoch
+        if isinstance(dataset, SeededSamples):
+            dataset.seed = self.runner.seed
         sampler = view_sampler(self.dataloader)
         if sampler is not None and hasattr(sampler.sampler, 'seed'):
             sampler.sampler.seed = self.runner.seed
 
     def _start_batches(self, start: int) -> Iterator[Any]:
         """Start to iterate at a batch, with the random state of the uninterrupted run."""
-        # A loader draws a number when it starts: before the state of a checkpoint from the
-        # middle of an epoch, after that of one from its end.
-        if start == 0:
+        # A loader draws a number when its workers start: before the state of a checkpoint from
+        # the middle of an epoch, after that of one from its end, unless they had not ended.
+        draws_later = start == 0 and not self.dataloader.persistent_workers
+        if draws_later:
             self.runner.call_hook('restore_random_state')
         batches = batches_from(self.dataloader, start)
-        if start > 0:
+        if not draws_later:
             self.runner.call_hook('restore_random_state')
         return batches
 

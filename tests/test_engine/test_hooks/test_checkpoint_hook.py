@@ -449,6 +449,28 @@ def test_accumulated_gradients_that_are_not_saved_are_said(make_runner):
     assert len([line for line in lines if 'accumulative_counts' in line]) == 1
 
 
+def test_iterations_wait_for_the_optimizers_next_step(make_runner, scalars):
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
+    arguments = dict(optim_wrapper=wrapper, checkpoint=dict(by_epoch=False, interval=5))
+    whole = make_runner('whole', **arguments)
+    whole.train()
+    assert _names(whole.work_dir) == ['iter_12.pth', 'iter_6.pth']
+    resumed = make_runner('resumed', resume=f'{whole.work_dir}/iter_6.pth', **arguments)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+
+
+def test_a_scheduler_that_keeps_a_function(make_runner, scalars):
+    """OneCycleLR's state holds one, which a plain checkpoint cannot."""
+    cycle = dict(type='OneCycleLR', eta_max=0.1, total_steps=12, by_epoch=False)
+    whole = make_runner('whole', param_scheduler=cycle)
+    whole.train()
+    path = f'{whole.work_dir}/epoch_2.pth'
+    resumed = make_runner('resumed', resume=path, param_scheduler=cycle)
+    resumed.train()
+    assert scalars(resumed) == scalars(whole)
+
+
 # Writing ------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -90,20 +91,53 @@ def test_unseeded_samples_too_without_workers(make_runner, scalars):
     assert_same_end(resumed, whole, scalars)
 
 
-def test_workers_outlast_a_signal_to_the_whole_group(make_runner, scalars):
-    whole = make_runner('whole', workers=2)
+class SendsToGroup(Hook):
+    """Let another process send a signal to all of this one's group, as Slurm does."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == 5:
+            os.setpgrp()  # the tests' own group gets no signal
+            subprocess.run(['kill', '-TERM', '--', f'-{os.getpgrp()}'], start_new_session=True)
+
+
+@pytest.mark.parametrize('persistent', [False, True])
+def test_workers_outlast_a_signal_to_the_whole_group(make_runner, scalars, persistent):
+    arguments = dict(workers=2, persistent=persistent)
+    whole = make_runner('whole', **arguments)
     whole.train()
-    runner = make_runner('stopped', workers=2)
-    stop(runner, 5, to=lambda: -group_of_this_process())
-    resumed = make_runner('stopped', workers=2, resume=True)
+    stopped = make_runner('stopped', **arguments)
+    stopped.register_hook(SendsToGroup())
+    with pytest.raises(SystemExit):
+        stopped.train()
+    resumed = make_runner('stopped', resume=True, **arguments)
     resumed.train()
     assert_same_end(resumed, whole, scalars)
+    for run in (whole, stopped, resumed):
+        getattr(run.train_dataloader._iterator, '_shutdown_workers', lambda: None)()
 
 
-def group_of_this_process():
-    """Leave the group of the tests: it gets no signal of ours."""
-    os.setpgrp()
-    return os.getpgrp()
+def test_persistent_workers_end_with_their_training(make_runner):
+    """They obey a signal of the training's, which ends them when Python exits."""
+    runner = make_runner(workers=1, persistent=True, epochs=1)
+    runner.train()
+    (worker,) = runner.train_dataloader._iterator._workers
+    worker.terminate()
+    worker.join(20)
+    assert worker.exitcode == 0
+
+
+@pytest.mark.parametrize('at', [4, 8])
+def test_persistent_workers_between_two_epochs(make_runner, scalars, at):
+    arguments = dict(workers=2, persistent=True)
+    whole = make_runner('whole', **arguments)
+    whole.train()
+    stopped = make_runner('stopped', **arguments)
+    stop(stopped, at, stage='val')
+    resumed = make_runner('stopped', resume=True, **arguments)
+    resumed.train()
+    assert_same_end(resumed, whole, scalars)
+    for run in (whole, stopped, resumed):
+        getattr(run.train_dataloader._iterator, '_shutdown_workers', lambda: None)()
 
 
 def test_a_step_without_an_update_is_followed_by_the_next(make_runner, scalars):

@@ -145,12 +145,15 @@ def test_a_rank_without_the_file_is_sent_a_copy(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('seed', [None, 7])
-def test_the_data_have_the_seed_of_the_checkpoint(make_runner, scalars, seed):
+@pytest.mark.parametrize('batches', [None, 3])
+def test_the_data_have_the_seed_of_the_checkpoint(make_runner, scalars, seed, batches):
     whole = make_runner('whole', randomness=dict(seed=seed))
+    whole._train_dataloader['num_batch_per_epoch'] = batches
     whole.train()
     resumed = make_runner(
         'resumed', randomness=dict(seed=None), resume=f'{whole.work_dir}/epoch_1.pth'
     )
+    resumed._train_dataloader['num_batch_per_epoch'] = batches
     resumed.train()
     assert scalars(resumed) == scalars(whole)
 
