@@ -57,8 +57,9 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.amp:
         cfg.optim_wrapper.type = 'mmvitkd.BF16OptimWrapper'
     if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.resume = args.resume if args.resume == 'auto' else True
+        if args.resume != 'auto':  # otherwise the config's load_from is for the first start
+            cfg.load_from = args.resume
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
             raise ValueError(
@@ -86,6 +87,7 @@ def main() -> None:
     from mmengine.registry import RUNNERS
 
     launch.set_local_rank(args.local_rank)
+    launch.leave_on_signals()
     with exit_on_error('train'):
         cfg = merge_args(Config.fromfile(args.config), args)
         check_data(cfg, ['train', 'val'])

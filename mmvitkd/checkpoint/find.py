@@ -1,7 +1,7 @@
 """Find the newest whole checkpoint that a training can continue from."""
 
 import logging
-from collections.abc import Iterable
+import os
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
@@ -23,45 +23,53 @@ class Position(NamedTuple):
     iteration: int
 
 
-def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the newest checkpoint of a work dir that is whole; warn about newer ones.
+def newest_checkpoint(work_dir: Path, *others: Path) -> Path | None:
+    """Return the newest whole checkpoint of a work dir; warn about damaged ones.
 
-    Files are compared by the epoch and iteration in them. ``last_checkpoint`` matters only
-    where it names a file in another folder, which is then searched as well.
+    That is the file that ``last_checkpoint`` names. If it is lost or damaged, the files are
+    compared by the epoch and iteration in them.
 
     Args:
         work_dir: The work dir.
+        others: Other folders of its checkpoints.
 
     Returns:
-        The file, or None if the folder has no checkpoint.
+        The file, or None if there is no checkpoint.
 
     Raises:
-        ValueError: If it has some, all of them damaged.
+        ValueError: If there are some, none of which a training can continue from.
     """
-    files = sorted(set(_candidates(Path(work_dir))))
+    last = last_checkpoint(work_dir)
+    folders = {work_dir, *others, *([] if last is None else [last.parent])}
     found: dict[Path, Position] = {}
-    damaged = []
-    for path in files:
+    refused: dict[Path, str] = {}
+    for path in sorted({file for folder in folders for file in folder.glob('*.pth')}):
         try:
             position = _position(path)
         except Exception as error:  # PyTorch raises all kinds for a damaged file
-            damaged.append((path, _reason(error)))
+            refused[path] = _reason(error)
         else:
             if position is not None:
                 found[path] = position
-    for path in sorted(found, key=lambda path: found[path], reverse=True):
+            elif path == last:
+                refused[path] = 'it holds weights alone (save_optimizer=False)'
+    newest_first = sorted(found, key=lambda path: (path == last, found[path]), reverse=True)
+    for path in newest_first:
         try:
             verify(path)
         except DamagedFileError as error:
-            damaged.append((path, error.reason))
+            refused[path] = error.reason
             continue
-        _warn(damaged)
+        for other, reason in refused.items():
+            print_log(f'{other} is left out: {reason}.', 'current', logging.WARNING)
         return path
-    if damaged:
-        names = ', '.join(sorted(path.name for path, _ in damaged))
+    if last is not None and not last.exists():
+        refused[last] = f'{LAST} names it, and there is no such file'
+    if refused:
+        names = ', '.join(sorted(path.name for path in refused))
         raise ValueError(
-            f'--resume: none of the checkpoints in {str(work_dir)!r} can be read ({names}): '
-            f'{damaged[0][1]}. Or start in another --work-dir.'
+            f'--resume: none of the checkpoints of {str(work_dir)!r} can be resumed from '
+            f'({names}): {next(iter(refused.values()))}. Or start in another --work-dir.'
         )
     return None
 
@@ -72,22 +80,23 @@ def last_checkpoint(work_dir: Path) -> Path | None:
         name = (work_dir / LAST).read_text(errors='replace').strip()
     except FileNotFoundError:
         return None
-    return work_dir / name if name and '\0' not in name else None
-
-
-def _candidates(work_dir: Path) -> Iterable[Path]:
-    """Yield the files that may be checkpoints, in the work dir and where the last one is."""
-    last = last_checkpoint(work_dir)
-    for folder in {work_dir} if last is None else {work_dir, last.parent}:
-        yield from (path for path in folder.glob('*.pth') if path.is_file())
+    if not name or '\0' in name:
+        return None
+    here = work_dir / name
+    # A name with '..' is meant from where the work dir is, not from a link to it.
+    return here if '..' not in here.parts else Path(os.path.realpath(work_dir), name)
 
 
 def _position(path: Path) -> Position | None:
-    """Return where a checkpoint was written; None for weights that nothing continues from.
+    """Return where a checkpoint was written; None for what no training continues from.
 
     Raises:
         Exception: What PyTorch raises for a file that it cannot read.
     """
+    with open(path, 'rb') as file:
+        start = file.read(2)
+    if start.strip(b'\0') and start != b'PK':
+        return None  # a file from before PyTorch 1.6, or no checkpoint at all
     # Tensors are mapped, not read: this takes milliseconds.
     content = torch.load(path, map_location='cpu', weights_only=True, mmap=True)
     if not isinstance(content, dict) or not content.keys() >= set(PARTS):
@@ -99,8 +108,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, UnpicklingError):
         return 'it holds pickled objects, as the checkpoints of other trainings do'
     return f'it is damaged ({str(error).splitlines()[0]})'
-
-
-def _warn(damaged: list[tuple[Path, str]]) -> None:
-    for path, reason in damaged:
-        print_log(f'{path} is left out: {reason}.', 'current', logging.WARNING)

@@ -19,13 +19,13 @@ class SeededSamples:
     numpy's and torch's default generators are the same before and after a sample.
 
     Args:
-        dataset: The data set's config. Other attributes are read from the data set that it
-            builds.
+        dataset: The data set, or its config. Its other attributes can be read and set here.
         seed: The seed of the run.
     """
 
-    def __init__(self, dataset: dict[str, Any], seed: int) -> None:
-        self.dataset = MMENGINE_DATASETS.build(dataset)
+    def __init__(self, dataset: Any, seed: int) -> None:
+        is_config = isinstance(dataset, dict)
+        self.dataset = MMENGINE_DATASETS.build(dataset) if is_config else dataset
         self.seed = seed
 
     def __len__(self) -> int:
@@ -45,6 +45,11 @@ class SeededSamples:
         if name.startswith('__') or name == 'dataset':  # while it is unpickled or copied
             raise AttributeError(name)
         return getattr(self.dataset, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute of the data set, such as the pipeline that a hook switches."""
+        owner = self if name in ('dataset', 'seed') else self.dataset
+        object.__setattr__(owner, name, value)
 
 
 def seed_samples(

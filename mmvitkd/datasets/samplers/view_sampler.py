@@ -44,13 +44,10 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
     times by chance gets the same view of it.)
 
     Args:
-        sampler: The sampler's config.
+        sampler: The sampler, or its config.
         dataset: The data set.
         seed: The sampler's seed, if its config has none.
         views: How many different views an image has; None for one per epoch.
-
-    Attributes:
-        start: How many samples of this rank the next iteration leaves out, once.
 
     Raises:
         ValueError: If ``views`` is below 1.
@@ -58,26 +55,24 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
 
     def __init__(
         self,
-        sampler: dict[str, Any],
+        sampler: Any,
         dataset: Sized,
         seed: int | None = None,
         views: int | None = None,
     ) -> None:
         if views is not None and views < 1:
             raise ValueError(f'sample_views={views}: wanted 1 or more.')
-        self.sampler = MMENGINE_SAMPLERS.build(
-            sampler, default_args=dict(dataset=dataset, seed=seed)
-        )
+        if isinstance(sampler, dict):
+            arguments = dict(dataset=dataset, seed=seed)
+            sampler = MMENGINE_SAMPLERS.build(sampler, default_args=arguments)
+        self.sampler = sampler
         self.views = views
         self.epoch = 0
-        self.start = 0
         self._rank, self._world_size = get_dist_info()
 
     def __iter__(self) -> Iterator[int]:
-        start, self.start = self.start, 0
         for number, index in enumerate(self.sampler):
-            if number >= start:
-                yield self._numbered(index, self._rank + number * self._world_size)
+            yield self._numbered(index, self._rank + number * self._world_size)
 
     def _numbered(self, index: int, position: int) -> ViewIndex:
         """Return the index at a position of the stream of all ranks."""

@@ -106,7 +106,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         if hub is None:
             return
         hub['log_scalars'] = history_buffers(hub['log_scalars'])
-        info, folder = hub['runtime_info'], self._folder(runner)
+        info, folder = hub['runtime_info'], self.folder(runner)
         info['cfg'] = runner.cfg.pretty_text  # instead of another's, which MMRazor may execute
         resumed = getattr(runner, 'resumed_from', None) or runner._load_from
         is_ours = resumed is None or _is_same(osp.dirname(osp.abspath(resumed)), folder)
@@ -124,11 +124,13 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
                 self.last_ckpt = osp.join(folder, osp.basename(resumed))
                 self._saved_place = checkpoint['meta']['epoch'], checkpoint['meta']['iter']
 
-    def _folder(self, runner: Runner) -> str:
+    def folder(self, runner: Runner) -> str:
         """Return the folder of checkpoints, as MMEngine composes it when training starts."""
         folder: str = runner.work_dir
         if self.out_dir in (None, folder):
             return folder
+        if hasattr(self, 'file_backend'):  # training has started
+            return str(self.out_dir)
         return osp.join(self.out_dir, osp.basename(folder.rstrip(osp.sep)))
 
     # When to write -------------------------------------------------------------------------
@@ -160,6 +162,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         due = self._due.at_step(is_main_process() and elapsed >= self.every)
         if due and is_optimizer_step(runner):
             self.save_after_iter(runner)
+            self._due.now(False)  # forget the wish that was repeated at this step
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, and add the validation result to the newest one."""
@@ -186,7 +189,9 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
             return
         name, meta = f'iter_{iteration}.pth', dict(epoch=epoch, iter=iteration)
         runner.logger.info(f'Saving {name}')
-        self._save(runner, name, meta, is_temporary=True, is_validated=is_validated)
+        # A checkpoint by iterations may have this name already, and is kept.
+        is_temporary = name == self._temporary or name != osp.basename(self.last_ckpt or '')
+        self._save(runner, name, meta, is_temporary, is_validated)
 
     def is_saved(self, epoch: int, iteration: int) -> bool:
         """Return whether the newest checkpoint is of this place in the training."""
@@ -242,7 +247,11 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         """Name the newest checkpoint, relative to the work dir, as MMEngine's tools expect."""
         if is_main_process():
             with atomic_file(Path(runner.work_dir, LAST)) as temporary:
-                temporary.write_text(osp.relpath(self.last_ckpt or '', runner.work_dir))
+                file, here = self.last_ckpt or '', runner.work_dir
+                if osp.abspath(osp.dirname(file)) == osp.abspath(here):
+                    temporary.write_text(osp.basename(file))
+                else:  # not through links, which '..' does not go back
+                    temporary.write_text(osp.relpath(osp.realpath(file), osp.realpath(here)))
 
     def _delete_obsolete(self, runner: Runner) -> None:
         """Delete the files that newer ones replace."""
@@ -261,30 +270,27 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         self._prepare(runner)
         old, last = self._best, self.last_ckpt
         # MMEngine would delete the old file first, and save the newest one a second time.
-        self._best, self.last_ckpt = dict.fromkeys(old), None
+        self._best, self.last_ckpt = [None] * len(old), None
         super()._save_best_checkpoint(runner, metrics)
         self.last_ckpt, self._random_states = last, None
-        new = self._best
-        self._obsolete += [
-            osp.basename(path)
-            for key, path in old.items()
-            if path and new[key] not in (None, path)
-        ]
-        self._best = {key: new[key] or path for key, path in old.items()}
+        for was, now in zip(old, self._best, strict=True):
+            if was and now not in (None, was):
+                self._obsolete.append(osp.basename(was))
+        self._best = [now or was for was, now in zip(old, self._best, strict=True)]
 
     @property
-    def _best(self) -> dict[str, str | None]:
+    def _best(self) -> list[str | None]:
         """The path of the best checkpoint by each metric."""
         if len(self.key_indicators) == 1:
-            return {self.key_indicators[0]: self.best_ckpt_path}
-        return {key: self.best_ckpt_path_dict.get(key) for key in self.key_indicators}
+            return [self.best_ckpt_path]
+        return [self.best_ckpt_path_dict.get(key) for key in self.key_indicators]
 
     @_best.setter
-    def _best(self, paths: dict[str, str | None]) -> None:
+    def _best(self, paths: list[str | None]) -> None:
         if len(self.key_indicators) == 1:
-            (self.best_ckpt_path,) = paths.values()
+            (self.best_ckpt_path,) = paths
         else:
-            self.best_ckpt_path_dict = paths
+            self.best_ckpt_path_dict = dict(zip(self.key_indicators, paths, strict=True))
 
     def _prepare(self, runner: Runner) -> None:
         """Gather the random states of all ranks; only the first rank saves.

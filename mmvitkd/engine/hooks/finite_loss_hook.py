@@ -18,8 +18,8 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     The first bad iteration and its loss terms are kept on the device, and read when training
     logs, at the end of an epoch, and before a checkpoint is written, so that no checkpoint
-    holds weights that a bad loss has changed. The parameters, buffers and their average are
-    checked before a checkpoint, too: a weight can be bad while the loss is not.
+    holds weights that a bad loss has changed. The parameters and their average are checked
+    before a checkpoint, too: a weight can be bad while the loss is not.
 
     Args:
         interval: Iterations between two checks; None for the interval of the ``LoggerHook``.
@@ -93,12 +93,12 @@ class FiniteLossHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     def _raise_if_bad_weights(self, runner: Runner) -> None:
         """Raise FloatingPointError if a weight is not finite, with one synchronisation."""
-        weights = dict(unwrap_model(runner.model).state_dict())
+        weights = dict(unwrap_model(runner.model).named_parameters())
         for hook in runner.hooks:
             if isinstance(hook, EMAHook):
-                averaged = hook.ema_model.state_dict()
-                weights |= {f'EMA of {name}': value for name, value in averaged.items()}
-        weights = {k: v for k, v in weights.items() if v.is_floating_point() and v.numel()}
+                averaged = hook.ema_model.module.named_parameters()
+                weights |= {f'EMA of {name}': value for name, value in averaged}
+        weights = {name: value.detach() for name, value in weights.items() if value.numel()}
         if not weights:
             return
         # A sum is not finite if a term is not; a float64 sum of float32 never overflows.

@@ -14,10 +14,9 @@ from torch.utils.data import DataLoader
 
 from ...registry import HOOKS
 from ..runner.agreement import Agreement
+from ..runner.launch import PREEMPTED
 from ..runner.loops import ResumableLoop
 from .checkpoint_hook import CheckpointHook, is_optimizer_step
-
-EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 class TrainingPreempted(SystemExit):
@@ -68,15 +67,18 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             )
             return
         self._checkpoints, self._agreement = hooks[0], Agreement()
+        self._received, self._is_agreed = None, False
         if threading.current_thread() is threading.main_thread():
             self._process = os.getpid()
-            self._old = {each: signal.signal(each, self._receive) for each in self._signals}
+            for each in self._signals:
+                if signal.getsignal(each) is not signal.SIG_IGN:  # as for `... &` in a script
+                    self._old[each] = signal.signal(each, self._receive)
 
     def close(self, runner: Runner) -> None:
         """Give the signals back, however training ended."""
         for each, handler in self._old.items():
             signal.signal(each, handler)
-        self._old = {}
+        self._old, self._agreement, self._received = {}, None, None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """Remember a signal."""
@@ -114,7 +116,7 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
         """Leave a validation that a resumed run will repeat; several ranks finish it."""
-        if self._received is None or runner.world_size > 1:
+        if self._received is None or runner.world_size > 1 or not is_optimizer_step(runner):
             return
         if self._checkpoints.is_saved(runner.epoch, runner.iter):
             self._leave(runner, runner.iter)
@@ -123,7 +125,8 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         """Save and leave after a validation."""
         if self._agreement is None:  # runner.val() without a training
             return
-        if self._agreement.now(self._received is not None):
+        self._is_agreed |= self._agreement.now(self._received is not None)
+        if self._is_agreed and is_optimizer_step(runner):
             self._checkpoints.save_after_val(runner)
             self._leave(runner, runner.iter)
 
@@ -133,9 +136,9 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         last = self._checkpoints.last_ckpt
         runner.logger.warning(
             f'{reason}: stopped after iteration {iteration} of {runner.max_iters}, saved as '
-            f'{last}. The same command with --resume continues from there.'
+            f'{last}. The same command with --resume, and no file, continues from there.'
         )
-        raise TrainingPreempted(EXIT_CODE)
+        raise TrainingPreempted(PREEMPTED)
 
 
 class _Outlasting:

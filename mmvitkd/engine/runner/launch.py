@@ -25,6 +25,7 @@ DATALOADER = dict(
     persistent_workers=False,
     collate_fn=dict(type='default_collate'),
 )
+PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 # Where launchers put the rank of a process.
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
@@ -114,6 +115,15 @@ def cleanup() -> None:
     # run as failed (in 4 of about 105 runs with torch 2.13).
     time.sleep(0.5)
     dist.destroy_process_group()
+
+
+def leave_on_signals() -> None:
+    """Leave with the code of a preempted training while there is nothing to save yet.
+
+    ``PreemptionHook`` takes over when training starts.
+    """
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, lambda *_: os._exit(PREEMPTED))
 
 
 def leave(code: int) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from mmengine.runner import BaseLoop, Runner
 from mmengine.runner import EpochBasedTrainLoop as _EpochBasedTrainLoop
 from mmengine.runner import IterBasedTrainLoop as _IterBasedTrainLoop
 from mmengine.runner.utils import calc_dynamic_intervals
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import DataLoader
 
 from ...datasets import SeededSamples, ViewSampler
 from ...registry import LOOPS
@@ -23,22 +24,36 @@ def view_sampler(loader: DataLoader[Any]) -> ViewSampler | None:
 
 
 def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
-    """Start to iterate over a loader at one of its batches.
-
-    The batches before it are not loaded, unless the loader has a batch sampler of another
-    type, which may put samples together in any way.
+    """Start to iterate over a loader at one of its batches; those before it are not loaded.
 
     Args:
         loader: The loader.
         start: The number of batches to leave out.
     """
-    sampler = view_sampler(loader)
-    if sampler is not None and type(loader.batch_sampler) is BatchSampler:
-        sampler.start, start = start * loader.batch_sampler.batch_size, 0
-    batches: Iterator[Any] = iter(loader)
-    for _ in range(start):
-        next(batches)
-    return batches
+    if start == 0:
+        return iter(loader)
+    batch_sampler = loader.batch_sampler
+    try:
+        # DataLoader refuses a plain assignment, as it would not affect running workers.
+        object.__setattr__(loader, 'batch_sampler', _From(batch_sampler, start))
+        return iter(loader)
+    finally:
+        object.__setattr__(loader, 'batch_sampler', batch_sampler)
+
+
+class _From:
+    """A batch sampler that leaves out its first batches, the first time."""
+
+    def __init__(self, batch_sampler: Any, start: int) -> None:
+        self._batch_sampler, self._start = batch_sampler, start
+
+    def __iter__(self) -> Iterator[Any]:
+        # Not before the first batch is asked for: a loader with workers starts twice.
+        start, self._start = self._start, 0
+        yield from islice(self._batch_sampler, start, None)
+
+    def __len__(self) -> int:
+        return len(self._batch_sampler)
 
 
 class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
@@ -60,9 +75,19 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
     def _end(self) -> int:
         """The number of epochs, or of iterations, of the whole run."""
 
-    def _share_seed(self) -> None:
-        """Give the data the seed of the run, which a resumed one reads from the checkpoint."""
+    def _prepare_data(self) -> None:
+        """Give the data the seed of the run, which a resumed one reads from the checkpoint.
+
+        Raises:
+            ValueError: If an epoch is empty.
+        """
         dataset = self.dataloader.dataset
+        if not len(self.dataloader):
+            raise ValueError(
+                f'train_dataloader: found {len(dataset)} images, wanted at least one batch: '
+                f'batch_size={self.dataloader.batch_size}, '
+                f'drop_last={self.dataloader.drop_last}.'
+            )
         dataset = getattr(dataset, '_dataset', dataset)  # with num_batch_per_epoch
         if isinstance(dataset, SeededSamples):
             dataset.seed = self.runner.seed
@@ -113,7 +138,7 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
 
     def run(self) -> torch.nn.Module:
         """Train."""
-        self._share_seed()
+        self._prepare_data()
         self.runner.call_hook('before_train')
         if self._iter == self._epoch * len(self.dataloader):
             self._validate_if_missed(self._epoch)
@@ -129,7 +154,7 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
         """Train for an epoch, or for what is left of it."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        start = self._iter - self._epoch * len(self.dataloader)
+        start = max(0, self._iter - self._epoch * len(self.dataloader))
         for index, batch in enumerate(self._start_batches(start), start):
             self.run_iter(index, batch)
         self.runner.call_hook('after_train_epoch')
@@ -175,7 +200,7 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
 
     def run(self) -> torch.nn.Module:
         """Train."""
-        self._share_seed()
+        self._prepare_data()
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self._validate_if_missed(self._iter)
@@ -199,7 +224,8 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
             (0, self._iter) if is_infinite else divmod(self._iter, len(self.dataloader))
         )
         while True:
-            if sampler is not None:
-                sampler.set_epoch(passes)
+            for owner in filter(None, (self.dataloader.sampler, sampler)):
+                if hasattr(owner, 'set_epoch'):
+                    owner.set_epoch(passes)
             yield from self._start_batches(start)
             passes, start = passes + 1, 0

@@ -127,7 +127,7 @@ def check_checkpoint(cfg: Config) -> None:
         ValueError: If it is truncated, no checkpoint, or holds pickled objects, as MMEngine's
             own do: torch would refuse it late, with a long message.
     """
-    path, key = cfg.get('load_from'), '--resume' if cfg.get('resume') else 'load_from'
+    path, key = cfg.get('load_from'), '--resume' if cfg.get('resume') is True else 'load_from'
     if path and '://' not in path:
         read_checkpoint(path, key)
         _check_plain(path, key)

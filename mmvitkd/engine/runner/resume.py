@@ -17,24 +17,25 @@ from ...utils.atomic_file import atomic_file
 PARAMETERS = ('params', 'param_name')
 
 
-def share_newest_checkpoint(work_dir: Path) -> Path | None:
+def share_newest_checkpoint(work_dir: Path, *others: Path) -> Path | None:
     """Return the newest whole checkpoint of the first rank's work dir, the same on all ranks.
 
     A rank that does not see the file, as its work dir is on another machine, is sent a copy.
 
     Args:
         work_dir: The work dir.
+        others: Other folders of its checkpoints.
 
     Returns:
         The file, or None if there is no checkpoint.
 
     Raises:
-        ValueError: On all ranks, if there are some, all of them damaged.
+        ValueError: On all ranks, if there are some, none of which can be resumed from.
     """
     answer: list[Any] = [None, None]
     if is_main_process():
         try:
-            answer[0] = newest_checkpoint(work_dir)
+            answer[0] = newest_checkpoint(work_dir, *others)
         except ValueError as error:
             answer[1] = str(error)
     broadcast_object_list(answer)
@@ -133,9 +134,9 @@ def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
     loop._iter = _converted(runner, old_length, before, now)
     fresh.replay(runner, loop._iter, length)
     runner.logger.warning(
-        f'An iteration had {before} images, and now has {now} (batch size x ranks): the '
-        f'schedule is recomputed for {length} iterations per epoch instead of {old_length}, '
-        f'and continues after iteration {loop._iter}.'
+        f'An epoch had {old_length} iterations of {before} images, and now has {length} of '
+        f'{now} (batch size x ranks): the schedule is recomputed, and continues after '
+        f'iteration {loop._iter}.'
     )
 
 
@@ -148,15 +149,19 @@ def images_per_step(runner: Runner) -> int:
 def _converted(runner: Runner, old_length: int, before: int, now: int) -> int:
     """Return how many of the present iterations the run has done."""
     loop = runner.train_loop
-    seen = (loop.iter - loop.epoch * old_length) * before
-    if seen % now:
+    old_done, length = loop.iter - loop.epoch * old_length, len(loop.dataloader)
+    seen = old_done * before
+    if old_done == old_length:  # the epoch's last batch may have been smaller
+        done = length
+    elif seen % now:
         raise ValueError(
             f'--resume: the checkpoint is from the middle of epoch {loop.epoch + 1}, after '
             f'{seen} of its images: found {now} images per iteration (batch size x ranks), '
             f'wanted {before}. Or resume from a checkpoint of the end of an epoch.'
         )
-    done: int = loop.epoch * len(loop.dataloader) + seen // now
-    return done
+    else:
+        done = min(seen // now, length)
+    return int(loop.epoch * length + done)
 
 
 def _schedulers(runner: Runner) -> list[_ParamScheduler]:

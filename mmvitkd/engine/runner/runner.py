@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import master_only
+from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
@@ -35,6 +36,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     """
 
     resumed_from: str | None = None
+    _resume: bool | str
     _train_dataloader: DataLoader[Any] | dict[str, Any]
 
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
@@ -68,21 +70,36 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
         """Train, as the only run that does so in this work dir."""
         with ExitStack() as stack:
             stack.callback(self.call_hook, 'close')
-            if self.rank == 0:
-                stack.enter_context(folder_lock(self.work_dir, 'a training'))
-                remove_leftovers(Path(self.work_dir))
+            for folder in self._folders() if self.rank == 0 else ():
+                stack.enter_context(folder_lock(folder, 'a training'))
+                remove_leftovers(folder)
             return super().train()
 
+    def _folders(self) -> list[Path]:
+        """Return the folders of checkpoints on this machine, the work dir first."""
+        folders = [Path(self.work_dir)]
+        for hook in self.hooks:
+            folder = hook.folder(self) if hasattr(hook, 'folder') else self.work_dir
+            if '://' not in folder and Path(folder) not in folders:
+                folders.append(Path(folder))
+        return folders
+
     def load_or_resume(self) -> None:
-        """Load or resume; without a file, all ranks resume from the same newest checkpoint."""
-        if self._has_loaded or not self._resume or self._load_from is not None:
+        """Load or resume; without a file, all ranks resume from the same newest checkpoint.
+
+        With ``resume='auto'``, ``load_from`` is for a run that has no checkpoint yet.
+        """
+        is_auto = self._resume == 'auto' or (self._resume and self._load_from is None)
+        if self._has_loaded or not is_auto:
             super().load_or_resume()
             return
-        newest = share_newest_checkpoint(Path(self.work_dir))
-        if newest is None:
-            self.logger.info(f'--resume: no checkpoint in {self.work_dir}: starting anew.')
-        else:
+        newest = share_newest_checkpoint(*self._folders())
+        if newest is not None:
             self.resume(str(newest))
+            return
+        self.logger.info(f'--resume: no checkpoint in {self.work_dir}: starting anew.')
+        self._resume = False
+        super().load_or_resume()
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume, also with another batch size or number of ranks.
@@ -91,9 +108,11 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             ValueError: If that is not possible from the middle of an epoch.
         """
         self.resumed_from = filename
-        fresh = Schedule.of(self)
+        # A script may resume before train() has built them.
+        fresh = Schedule.of(self) if isinstance(self.optim_wrapper, OptimWrapper) else None
         super().resume(filename, *args, **kwargs)
-        adapt_to_layout(self, fresh)
+        if fresh is not None:
+            adapt_to_layout(self, fresh)
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Load a checkpoint; note whether its validation is still due."""

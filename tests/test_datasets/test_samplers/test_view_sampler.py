@@ -80,14 +80,6 @@ def test_no_views_are_refused(build):
         build(views=0)
 
 
-def test_a_start_is_left_out_once(build):
-    sampler = build()
-    whole = views(sampler)
-    sampler.start = 10
-    assert views(sampler) == whole[10:]
-    assert views(sampler) == whole
-
-
 def test_an_index_is_a_number_and_survives_pickling():
     index = pickle.loads(pickle.dumps(ViewIndex(7, 2, 1)))
     assert (index + 1, index.view, index.repeat) == (8, 2, 1)

@@ -214,7 +214,7 @@ def _average_of(runner):
     ('of', 'name'),
     [
         (lambda runner: runner.model.connector.bias, 'connector.bias'),
-        (_average_of, 'EMA of module.fc.weight'),
+        (_average_of, 'EMA of fc.weight'),
     ],
     ids=['weight', 'average'],
 )

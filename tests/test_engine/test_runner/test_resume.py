@@ -56,7 +56,7 @@ def test_it_is_said(make_runner):
     runner._train_dataloader['batch_size'] = 4
     with logged() as lines:
         runner.train()
-    assert 'had 2 images, and now has 4' in '\n'.join(lines)
+    assert 'had 4 iterations of 2 images, and now has 2 of 4' in '\n'.join(lines)
 
 
 @pytest.mark.parametrize(('seen', 'batch_size'), [(2, 4), (3, 2)])
