@@ -185,7 +185,7 @@ def build_run(
         randomness=dict(seed=0),
         experiment_name=f'toy_{next(NAMES)}',
         log_level='ERROR',
-        resume=resume is not None,
-        load_from=None if resume is True else resume,
+        resume=resume if resume == 'auto' else resume is not None,
+        load_from=None if resume in (True, 'auto') else resume,
     )
     return Runner(**arguments | (validation if validate else {}) | kwargs)

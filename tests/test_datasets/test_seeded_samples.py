@@ -13,6 +13,7 @@ import torch
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from PIL import Image
+from torch.utils.data import SequentialSampler
 
 PIPELINE = [
     dict(type='mmvitkd.LoadRandomResizedCrop', scale=8),
@@ -124,3 +125,17 @@ def test_an_index_without_a_view_is_that_of_the_first_epoch(dataset):
 def test_what_a_data_set_knows_can_be_read(dataset):
     assert dataset.CLASSES == ('a', 'b')
     assert not hasattr(dataset, 'full_init')
+
+
+def test_what_a_hook_sets_is_set_in_the_data_set(dataset):
+    """As MMPretrain's SwitchRecipeHook switches the pipeline."""
+    dataset.pipeline = 'another'
+    assert dataset.dataset.pipeline == 'another'
+
+
+def test_built_data_sets_and_samplers_are_taken():
+    built = [(index,) for index in range(6)]
+    loader = dict(dataset=built, sampler=SequentialSampler(built), batch_size=2)
+    loader = Runner.build_dataloader(seed_samples(loader, 3), seed=3)
+    assert [index for (index,) in loader.dataset] == list(range(6))
+    assert len(list(loader)) == 3

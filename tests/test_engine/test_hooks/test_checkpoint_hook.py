@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -387,6 +387,47 @@ def test_a_work_dir_may_be_moved_or_copied(make_runner, tmp_path, copied):
     assert not copied or _contents(tmp_path / 'old') == before
 
 
+def test_the_best_by_the_first_metric(make_runner):
+    checkpoint = dict(save_best='auto', rule='greater')
+    runner = make_runner(scores=[10.0, 30.0, 20.0], checkpoint=checkpoint)
+    runner.train()
+    assert [n for n in _names(runner.work_dir) if 'best' in n] == [
+        'best_accuracy_top1_epoch_2.pth'
+    ]
+
+
+@pytest.mark.parametrize('lost', [False, True])
+def test_a_separate_folder_is_searched(make_runner, scalars, tmp_path, lost):
+    arguments = dict(checkpoint=dict(out_dir=str(tmp_path / 'out')))
+    whole = make_runner('whole', **arguments)
+    whole.train()
+    cut = make_runner('cut', **arguments)
+    _interrupted(cut, 'before_train_iter', 9)
+    if lost:
+        os.remove(f'{cut.work_dir}/last_checkpoint')
+    resumed = make_runner('cut', resume=True, **arguments)
+    resumed.train()
+    assert os.path.samefile(resumed.resumed_from, tmp_path / 'out' / 'cut' / 'epoch_2.pth')
+    assert scalars(resumed) == scalars(whole)
+
+
+def test_weights_to_start_from_are_for_the_first_start(make_runner):
+    """As tools/train.py --resume gives them, with a config that has load_from."""
+    first = make_runner('first')
+    first.train()
+    path = f'{first.work_dir}/epoch_3.pth'
+    runner = make_runner('run', epochs=1, resume='auto', load_from=path)
+    runner.train()
+    assert runner.resumed_from is None
+    assert runner.iter == 4
+    other = make_runner('other', epochs=1)
+    other.train()
+    assert not torch.equal(runner.model.fc.weight, other.model.fc.weight)
+    again = make_runner('run', epochs=2, resume='auto', load_from=path)
+    again.train()
+    assert again.resumed_from == f'{runner.work_dir}/epoch_1.pth'
+
+
 # In the middle of an epoch --------------------------------------------------------------
 
 
@@ -414,6 +455,29 @@ def test_a_checkpoint_by_time_replaces_the_one_before(make_runner, monkeypatch):
     assert seen.names[3] == ['iter_3.pth']
     assert seen.names[6] == ['iter_6.pth']
     assert _names(runner.work_dir) == ['epoch_2.pth', 'epoch_3.pth']
+
+
+def test_ranks_save_by_time_once(make_runner, run_twice, distributed, monkeypatch, tmp_path):
+    """The first rank wants it at two steps before both ranks know."""
+
+    def train(rank):
+        clock = count(0, 600)
+        monkeypatch.setattr(
+            checkpoint_hook, 'time', SimpleNamespace(monotonic=lambda: next(clock))
+        )
+        arguments = dict(
+            validate=False, epochs=12, checkpoint=dict(every='45min', interval=100)
+        )
+        runner = make_runner(**arguments, **distributed)
+        runner.register_hook(seen := Sees())
+        runner.train()
+        torch.save(seen.names, tmp_path / f'{rank}.pth')
+
+    assert run_twice(train) == [0, 0]
+    names = torch.load(tmp_path / '0.pth')
+    by_time = {name for found in names.values() for name in found if 'iter' in name}
+    numbers = sorted(int(name[5:-4]) for name in by_time)
+    assert numbers and all(b - a > 1 for a, b in pairwise(numbers))
 
 
 class Sees(Hook):

@@ -198,6 +198,33 @@ def test_two_ranks_stop_at_the_same_step(make_runner, run_twice, distributed, tm
         assert torch.equal(last[1]['state_dict'][key], value)
 
 
+def test_an_ignored_signal_stays_ignored(make_runner):
+    """As Ctrl-C is for a command that a script starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        runner = make_runner(epochs=2)
+        runner.register_hook(Sends(5, signal.SIGINT))
+        runner.train()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert runner.iter == 8
+
+
+def test_a_runner_that_was_stopped_can_train_on(make_runner):
+    runner = make_runner(epochs=2)
+    stop(runner, 1)
+    runner._hooks = [hook for hook in runner.hooks if not isinstance(hook, Sends)]
+    runner.train()
+    assert runner.epoch == 2
+
+
+def test_a_checkpoint_by_iterations_is_kept_in_a_validation(make_runner):
+    runner = make_runner(checkpoint=dict(by_epoch=False, interval=4))
+    stop(runner, 4, stage='val')
+    make_runner(checkpoint=dict(by_epoch=False, interval=4), resume=True).train()
+    assert checkpoints(runner) == ['iter_12.pth', 'iter_4.pth', 'iter_8.pth']
+
+
 def test_unknown_signals_are_refused():
     with pytest.raises(ValueError, match="'SIGNOTHING'"):
         PreemptionHook(['SIGNOTHING'])

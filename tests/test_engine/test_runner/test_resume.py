@@ -91,6 +91,22 @@ class Sees(Hook):
         self.drawn += data_batch['drawn'].tolist()
 
 
+@pytest.mark.parametrize(('before', 'after'), [(3, 2), (2, 3)])
+def test_at_the_end_of_an_epoch_whose_last_batch_is_smaller(make_runner, before, after):
+    runner = make_runner('old', epochs=2)
+    runner._train_dataloader['batch_size'] = before
+    runner.register_hook(Stops(-(-8 // before)))  # the first epoch's last iteration
+    with pytest.raises(KeyboardInterrupt):
+        runner.train()
+    resumed = make_runner('old', epochs=2, resume=True)
+    resumed._train_dataloader['batch_size'] = after
+    resumed.train()
+    assert resumed.iter == 2 * -(-8 // after)
+    assert len(resumed.message_hub.get_scalar('train/loss').data[0]) == resumed.iter + (
+        -(-8 // before) - -(-8 // after)
+    )
+
+
 def test_a_place_between_two_steps_is_refused(make_runner):
     runner = make_runner('old', epochs=2)
     runner.register_hook(Stops(5))
