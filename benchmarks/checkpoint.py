@@ -5,7 +5,6 @@ their average, and AdamW's two moments, all of them random.
 """
 
 import argparse
-import random
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -66,15 +65,22 @@ def candidates(content: dict[str, Any], folder: Path) -> dict[str, Callable[[], 
         'verify (SHA-256)': lambda: verify(file),
         'verify (CRC-32)': lambda: verify(plain),
         'load (torch.load)': load,
-        'seed a sample (in a worker)': lambda: random_state.seed_cpu(0, 3, 17, 1),
-        'seed a sample, restore (no workers)': seed_and_restore,
+        '1,000 samples seeded in a worker': seed,
+        '1,000 samples seeded without workers': seed_and_restore,
     }
 
 
+def seed() -> None:
+    """Seed samples as a loader's worker does."""
+    for index in range(1000):
+        random_state.seed_cpu(0, 3, index, 1)
+
+
 def seed_and_restore() -> None:
-    """Draw a sample as without workers: the states outside do not change."""
-    with random_state.seeded(0, 3, 17, 1):
-        random.random()
+    """Seed samples as without workers: the states outside do not change."""
+    for index in range(1000):
+        with random_state.seeded(0, 3, index, 1):
+            pass
 
 
 def main() -> None:
