@@ -2,6 +2,7 @@
 
 import json
 import resource
+import sys
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -14,6 +15,7 @@ from image_folders import write_folder
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmpretrain.registry import MODELS
+from tool_modules import load_tool
 
 CONFIG = 'configs/mnist5k/vit_32_widelast.py'
 FAST = [
@@ -284,3 +286,21 @@ def test_a_secret_from_the_environment_is_nowhere_in_the_work_dir(
     assert secret not in ''.join(capfd.readouterr())
     dumped = Config.fromfile(tmp_path / 'run' / 'with_key.py')
     assert dumped.service == dict(key=secret, url=f'https://me:{secret}@host')
+
+
+@pytest.mark.parametrize(
+    ('resume', 'found'),
+    [
+        (None, (False, 'start.pth')),
+        ('auto', ('auto', 'start.pth')),  # for the first start of a run
+        ('a.pth', (True, 'a.pth')),
+    ],
+)
+def test_load_from_is_kept_for_the_first_start(monkeypatch, resume, found):
+    tool = load_tool('train')
+    options = [] if resume is None else ['--resume', *([] if resume == 'auto' else [resume])]
+    monkeypatch.setattr(sys, 'argv', ['train.py', CONFIG, *options])
+    cfg = Config.fromfile(CONFIG)
+    cfg.load_from = 'start.pth'
+    cfg = tool.merge_args(cfg, tool.parse_args())
+    assert (cfg.resume, cfg.load_from) == found

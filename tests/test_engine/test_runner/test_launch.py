@@ -1,5 +1,8 @@
 """A run is prepared: loaders, launcher, rank, work dir."""
 
+import os
+import signal
+
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner import launch
 from mmvitkd.utils.folder_lock import FolderInUseError, folder_lock
@@ -191,3 +194,13 @@ def test_a_work_dir_in_use_is_refused_by_the_first_rank(
             launch.check_work_dir(cfg)
     monkeypatch.setenv(variable, '0')
     launch.check_work_dir(cfg)
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_training_leaves_with_the_code_of_a_preempted_run(number):
+    child = os.fork()
+    if child == 0:
+        launch.leave_on_signals()
+        os.kill(os.getpid(), number)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 75
