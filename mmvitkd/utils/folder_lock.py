@@ -117,7 +117,7 @@ def _message(folder: Path, holder: dict[str, object]) -> str:
     known = {'host': 'host', 'process': 'pid', 'since': 'since'}
     facts = [f'{name} {holder[key]}' for name, key in known.items() if key in holder]
     details = f' ({", ".join(facts)})' if facts else ''
-    return f'{folder} is in use by {user}{details}: wait for it to end, or use another.'
+    return f'{folder} is in use by {user}{details}: wait for it to end, or use another folder.'
 
 
 def _may_run(holder: dict[str, object]) -> bool:

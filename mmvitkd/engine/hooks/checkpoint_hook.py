@@ -4,6 +4,7 @@ import os.path as osp
 import re
 import time
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         kwargs: Arguments of MMEngine's hook.
 
     Raises:
-        ValueError: If ``every`` is no time.
+        ValueError: If ``every`` is no time, or an argument is unknown.
     """
 
     last_ckpt: str | None
@@ -81,6 +82,12 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     def __init__(self, *args: Any, every: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.every = None if every is None else seconds_of(every)
+        unknown = self.args.keys() - signature(Runner.save_checkpoint).parameters.keys()
+        if unknown:
+            raise ValueError(
+                f'default_hooks.checkpoint: unknown key {min(unknown)!r}; wanted an argument '
+                'of CheckpointHook or of Runner.save_checkpoint.'
+            )
         self._obsolete: list[str] = []  # to delete after the next file is written
         self._temporary: str | None = None  # the newest file, if the next one replaces it
 

@@ -30,9 +30,9 @@ RUNS = {method.__code__ for method in (Runner.train, Runner.val, Runner.test)}
 class WatchdogHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     """End a run in which nothing has happened for some time, with exit code 70.
 
-    Signs of life are the begin and the end of each iteration of training, validation and test,
-    and the begin of a checkpoint. A thread tells them to the other ranks through the store of
-    the process group, so that a rank that waits in a collective can name the one that is
+    Signs of life are the beginning and the end of each iteration of training, validation and
+    test, and the beginning of a checkpoint. A thread tells them to the other ranks through the
+    store of the process group, so that a rank that waits in a collective can name the one that is
     missing there. The log gets that name, and what each thread of the process is doing. Time
     during which all ranks were stopped, as by ``scontrol suspend``, does not count.
 
@@ -56,7 +56,7 @@ class WatchdogHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         self._ended = threading.Event()
 
     def before_run(self, runner: Runner) -> None:
-        """Start to watch."""
+        """Start watching."""
         if self.timeout is not None:
             self._ended = threading.Event()
             run = threading.get_ident(), weakref.ref(runner)
@@ -64,7 +64,7 @@ class WatchdogHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             threading.Thread(target=self._watch, args=arguments, daemon=True).start()
 
     def after_run(self, runner: Runner) -> None:
-        """Stop to watch."""
+        """Stop watching."""
         self._ended.set()
 
     def _before_iter(

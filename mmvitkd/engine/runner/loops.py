@@ -24,7 +24,7 @@ def view_sampler(loader: DataLoader[Any]) -> ViewSampler | None:
 
 
 def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
-    """Start to iterate over a loader at one of its batches; those before it are not loaded.
+    """Start iterating over a loader at one of its batches; those before it are not loaded.
 
     Args:
         loader: The loader.
@@ -96,7 +96,7 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
             sampler.sampler.seed = self.runner.seed
 
     def _start_batches(self, start: int) -> Iterator[Any]:
-        """Start to iterate at a batch, with the random state of the uninterrupted run."""
+        """Start iterating at a batch, with the random state of the uninterrupted run."""
         # A loader draws a number when its workers start: before the state of a checkpoint from
         # the middle of an epoch, after that of one from its end, unless they had not ended.
         draws_later = start == 0 and not self.dataloader.persistent_workers

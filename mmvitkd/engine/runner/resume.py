@@ -174,7 +174,8 @@ def _schedulers(runner: Runner) -> list[_ParamScheduler]:
 def _groups(runner: Runner) -> list[dict[str, Any]]:
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    return [group for each in wrappers for group in each.optimizer.param_groups]
+    # With MMEngine's own settings, which it logs as base_lr.
+    return [group for each in wrappers for group in each.param_groups]
 
 
 def _settings(group: dict[str, Any]) -> dict[str, Any]:

@@ -113,6 +113,11 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
         super().resume(filename, *args, **kwargs)
         if fresh is not None:
             adapt_to_layout(self, fresh)
+        if self.iter >= self.max_iters:
+            self.logger.info(
+                f'{filename}: this training is finished, after {self.iter} of '
+                f'{self.max_iters} iterations.'
+            )
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Load a checkpoint; note whether its validation is still due."""

@@ -505,6 +505,20 @@ def test_other_times_are_refused(text):
         CheckpointHook(every=text)
 
 
+def test_an_unknown_key_is_refused_before_training():
+    with pytest.raises(ValueError, match=r"default_hooks\.checkpoint: .*'intervall'"):
+        CheckpointHook(intervall=3)
+
+
+def test_a_finished_training_says_so(make_runner):
+    runner = make_runner(epochs=1)
+    runner.train()
+    again = make_runner(epochs=1, resume=True, log_level='INFO')
+    with logged() as lines:
+        again.train()
+    assert 'this training is finished, after 4 of 4' in '\n'.join(lines)
+
+
 def test_accumulated_gradients_that_are_not_saved_are_said(make_runner):
     wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
     runner = make_runner(optim_wrapper=wrapper)

@@ -52,10 +52,13 @@ def stop(runner, *args, **kwargs):
 @pytest.fixture(autouse=True)
 def handlers():
     """Every test must leave the handlers as they were."""
+    # A command that a script starts in the background ignores Ctrl-C, and so would the hook.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
     names = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = [signal.getsignal(name) for name in names]
     yield
     assert [signal.getsignal(name) for name in names] == before
+    signal.signal(signal.SIGINT, ignored)
 
 
 @pytest.mark.parametrize('name', ['SIGTERM', 'SIGUSR1', 'SIGINT'])

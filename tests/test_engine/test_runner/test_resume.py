@@ -17,11 +17,13 @@ SCHEDULE = [
 
 
 def run(make_runner, folder, batch_size, **kwargs):
-    """Train for four epochs of eight images; return the learning rate at every iteration."""
+    """Train for four epochs of eight images; return the learning rates at every iteration."""
     runner = make_runner(folder, epochs=4, param_scheduler=SCHEDULE, **kwargs)
     runner._train_dataloader['batch_size'] = batch_size
     runner.train()
-    return runner, runner.message_hub.get_scalar('train/lr').data[0].tolist()
+    hub = runner.message_hub
+    names = [name for name in ('train/lr', 'train/base_lr') if name in hub.log_scalars]
+    return runner, list(zip(*(hub.get_scalar(name).data[0] for name in names), strict=True))
 
 
 class Stops(Hook):
@@ -38,9 +40,14 @@ class Stops(Hook):
 
 @pytest.mark.parametrize(('before', 'after'), [(2, 4), (4, 2), (2, 1), (2, 3)])
 @pytest.mark.parametrize('scaled', [False, True])
-def test_the_schedule_is_that_of_the_present_batch_size(make_runner, before, after, scaled):
+@pytest.mark.parametrize('paramwise', [None, dict(bias_decay_mult=0.0)])
+def test_the_schedule_is_that_of_the_present_batch_size(
+    make_runner, before, after, scaled, paramwise
+):
     """The rates are those of a run with the new batch size from the beginning."""
     scale = dict(auto_scale_lr=dict(enable=scaled, base_batch_size=2))
+    optimizer = dict(type='AdamW', lr=0.1, weight_decay=0.05)
+    scale['optim_wrapper'] = dict(optimizer=optimizer, paramwise_cfg=paramwise)
     _, wanted = run(make_runner, 'wanted', after, **scale)
     old, _ = run(make_runner, 'old', before, **scale)
     runner, rates = run(
