@@ -32,8 +32,8 @@ class WatchdogHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     Signs of life are the beginning and the end of each iteration of training, validation and
     test, and the beginning of a checkpoint. A thread tells them to the other ranks through the
-    store of the process group, so that a rank that waits in a collective can name the one that is
-    missing there. The log gets that name, and what each thread of the process is doing. Time
+    store of the process group, so that a rank that waits in a collective can name the one that
+    is missing there. The log gets that name, and what each thread of the process is doing. Time
     during which all ranks were stopped, as by ``scontrol suspend``, does not count.
 
     ``env_cfg.dist_cfg.timeout`` should be longer, or the collectives fail first.
