@@ -43,6 +43,11 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
     rank r of W has the positions r, r + W, and so on. (A sampler that draws an index several
     times by chance gets the same view of it.)
 
+    Attributes:
+        sampler: The other sampler.
+        num_images: The length of the data set.
+        views: How many different views an image has; None for one per epoch.
+
     Args:
         sampler: The sampler, or its config.
         dataset: The data set.
@@ -50,7 +55,7 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
         views: How many different views an image has; None for one per epoch.
 
     Raises:
-        ValueError: If ``views`` is below 1.
+        ValueError: If ``views`` is no integer of 1 or more.
     """
 
     def __init__(
@@ -60,12 +65,16 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
         seed: int | None = None,
         views: int | None = None,
     ) -> None:
-        if views is not None and views < 1:
-            raise ValueError(f'sample_views={views}: wanted 1 or more.')
+        if views is not None and (type(views) is not int or views < 1):
+            raise ValueError(
+                f'sample_views={views!r}: wanted an integer of 1 or more, or None for one view '
+                'per epoch.'
+            )
         if isinstance(sampler, dict):
             arguments = dict(dataset=dataset, seed=seed)
             sampler = MMENGINE_SAMPLERS.build(sampler, default_args=arguments)
         self.sampler = sampler
+        self.num_images = len(dataset)
         self.views = views
         self.epoch = 0
         self._rank, self._world_size = get_dist_info()

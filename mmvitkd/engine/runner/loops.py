@@ -1,5 +1,6 @@
 """Train from any batch on: loops that resume in the middle of an epoch."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from itertools import islice
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from ...datasets import SeededSamples, ViewSampler
 from ...registry import LOOPS
+from .resume import images_per_step
 
 
 def view_sampler(loader: DataLoader[Any]) -> ViewSampler | None:
@@ -75,8 +77,15 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
     def _end(self) -> int:
         """The number of epochs, or of iterations, of the whole run."""
 
+    @property
+    @abstractmethod
+    def num_passes(self) -> int:
+        """The passes of the whole run over the data, of which the last need not be complete."""
+
     def _prepare_data(self) -> None:
         """Give the data the seed of the run, which a resumed one reads from the checkpoint.
+
+        With ``sample_seed`` in the config, the views keep that one.
 
         Raises:
             ValueError: If an epoch is empty.
@@ -89,7 +98,8 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
                 f'drop_last={self.dataloader.drop_last}.'
             )
         dataset = getattr(dataset, '_dataset', dataset)  # with num_batch_per_epoch
-        if isinstance(dataset, SeededSamples):
+        has_own_seed = self.runner.cfg.get('sample_seed') is not None
+        if isinstance(dataset, SeededSamples) and not has_own_seed:
             dataset.seed = self.runner.seed
         sampler = view_sampler(self.dataloader)
         if sampler is not None and hasattr(sampler.sampler, 'seed'):
@@ -135,6 +145,11 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
     @property
     def _end(self) -> int:
         return int(self._max_epochs)
+
+    @property
+    def num_passes(self) -> int:
+        """The number of epochs."""
+        return self._end
 
     def run(self) -> torch.nn.Module:
         """Train."""
@@ -198,6 +213,19 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def _end(self) -> int:
         return self._max_iters
 
+    @property
+    def num_passes(self) -> int:
+        """The passes over the data; a sampler without end does not begin one with a batch."""
+        if self._is_infinite:
+            images = self._max_iters * images_per_step(self.runner)
+            return math.ceil(images / len(self.dataloader.dataset))
+        return math.ceil(self._max_iters / len(self.dataloader))
+
+    @property
+    def _is_infinite(self) -> bool:
+        sampler = view_sampler(self.dataloader)
+        return sampler is not None and isinstance(sampler.sampler, InfiniteSampler)
+
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
@@ -219,9 +247,8 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def _batches(self) -> Generator[Any, None, None]:
         """Iterate over the data again and again, from the current iteration on."""
         sampler = view_sampler(self.dataloader)
-        is_infinite = sampler is not None and isinstance(sampler.sampler, InfiniteSampler)
         passes, start = (
-            (0, self._iter) if is_infinite else divmod(self._iter, len(self.dataloader))
+            (0, self._iter) if self._is_infinite else divmod(self._iter, len(self.dataloader))
         )
         while True:
             for owner in filter(None, (self.dataloader.sampler, sampler)):

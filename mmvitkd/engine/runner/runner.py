@@ -26,8 +26,11 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
 
     Every training sample is augmented from a seed of its own; see
     :class:`~mmvitkd.datasets.seeded_samples.SeededSamples`. Keys of the config:
-    ``sample_seeds=False`` turns this off, and ``sample_views=M`` gives every image M views in
-    turn instead of another one in each epoch.
+
+    - ``sample_views=M`` gives every image M views in turn instead of another one in each epoch.
+    - ``sample_seed=S`` draws the views from S instead of the seed of the run, so that runs with
+      other seeds, of weights and order, see the same views.
+    - ``sample_seeds=False`` turns this off.
 
     One training at a time writes to a work dir.
 
@@ -47,6 +50,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             self._train_dataloader = seed_samples(
                 self._train_dataloader,
                 self.seed,
+                self.cfg.get('sample_seed'),
                 self.cfg.get('sample_views'),
                 self.cfg.get('sample_seeds', True),
             )
