@@ -46,6 +46,7 @@ class RepeatAugSampler(_RepeatAugSampler):  # type: ignore[misc]  # MMPretrain i
         length: str = 'full',
     ) -> None:
         super().__init__(dataset, shuffle, num_repeats, seed)
+        self.length = length
         if length == 'released':  # until the next release
             print_log("sampler.length='released' is now called 'deit'.", 'current', WARNING)
             length = 'deit'

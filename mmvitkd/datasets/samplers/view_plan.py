@@ -1,0 +1,92 @@
+"""List the views that a whole training asks for, whatever its number of ranks."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from mmpretrain.datasets import RepeatAugSampler
+from numpy.typing import NDArray
+
+from .repeat_aug_sampler import MULTIPLE
+from .view_sampler import ViewSampler
+
+MAX_RANKS = 128
+
+
+def visited_views(
+    sampler: ViewSampler, num_epochs: int, max_ranks: int = MAX_RANKS
+) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """List the views of all images that a training may ask for, without repetitions.
+
+    Repeated augmentation visits a part of the images in each epoch, which depends on the
+    sampler's seed and a little on the ranks, among which an epoch is divided. Other samplers
+    may ask for every image.
+
+    Args:
+        sampler: The sampler of a training.
+        num_epochs: Its epochs. For a sampler without end, the passes over the data:
+            iterations x batch size x ranks / images, rounded up.
+        max_ranks: The most ranks that the training may have.
+
+    Yields:
+        The number of a view, that of a repeat, and the sorted indices of its images (K,).
+    """
+    period = sampler.views or num_epochs
+    for view in range(min(period, num_epochs)):
+        if isinstance(sampler.sampler, RepeatAugSampler):
+            epochs = range(view, num_epochs, period)
+            yield from _repeated(sampler.sampler, view, epochs, max_ranks)
+        else:
+            yield view, 0, np.arange(sampler.num_images)
+
+
+def num_visited(sampler: ViewSampler, num_epochs: int, max_ranks: int = MAX_RANKS) -> int:
+    """Return how many views :func:`visited_views` lists.
+
+    Where several shuffled epochs of repeated augmentation share a view, this draws them all:
+    a few seconds for ImageNet.
+    """
+    views, inner = min(sampler.views or num_epochs, num_epochs), sampler.sampler
+    if not isinstance(inner, RepeatAugSampler):
+        return views * sampler.num_images
+    if views == num_epochs or not inner.shuffle:
+        return views * _epoch_length(inner, max_ranks)
+    return sum(len(found) for *_, found in visited_views(sampler, num_epochs, max_ranks))
+
+
+def _repeated(
+    sampler: RepeatAugSampler, view: int, epochs: range, max_ranks: int
+) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    """List what the epochs that share a view visit, copy by copy."""
+    num_repeats, length = sampler.num_repeats, _epoch_length(sampler, max_ranks)
+    seen = np.zeros((num_repeats, len(sampler.dataset)), bool)
+    for epoch in epochs:
+        order = _order(sampler, epoch)
+        for repeat in range(num_repeats):
+            # Its places in the stream of all ranks are repeat, repeat + num_repeats, ...
+            seen[repeat, order[: math.ceil((length - repeat) / num_repeats)]] = True
+    for repeat in range(num_repeats):
+        yield view, repeat, np.flatnonzero(seen[repeat])
+
+
+def _order(sampler: RepeatAugSampler, epoch: int) -> NDArray[np.int64]:
+    """Return the images in the order in which an epoch repeats them, (N,)."""
+    size = len(sampler.dataset)
+    if not sampler.shuffle:
+        return np.arange(size)
+    generator = torch.Generator().manual_seed(sampler.seed + epoch)
+    order: NDArray[np.int64] = torch.randperm(size, generator=generator).numpy()
+    return order
+
+
+def _epoch_length(sampler: RepeatAugSampler, max_ranks: int) -> int:
+    """Return the length of an epoch on all ranks: the longest of any number of ranks.
+
+    What is longer than all repeated images starts again with the first ones.
+    """
+    size = len(sampler.dataset)
+    if getattr(sampler, 'length', 'full') == 'deit':
+        return size // MULTIPLE * MULTIPLE
+    longest = max(math.ceil(size / ranks) * ranks for ranks in range(1, max_ranks + 1))
+    return min(longest, size * int(sampler.num_repeats))
