@@ -12,6 +12,7 @@ default_hooks = dict(
     random_state=dict(type='mmvitkd.RandomStateHook'),
     finite_loss=dict(type='mmvitkd.FiniteLossHook'),
     preemption=dict(type='mmvitkd.PreemptionHook'),
+    teacher_cache=dict(type='mmvitkd.TeacherCacheHook'),
     teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
     unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),
     disk_full=dict(type='mmvitkd.DiskFullHook'),

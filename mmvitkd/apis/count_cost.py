@@ -36,7 +36,8 @@ def count_cost(path: str) -> dict[str, Any]:
     Returns:
         ``config``, ``student``, ``teacher``, ``losses`` (parameters and MACs for one image) and
         ``added_share``, what distillation adds to a training step of the student. The last
-        three are None if nothing is distilled; the teacher's numbers are None if unknown.
+        three are None if nothing is distilled; the teacher's numbers are None if unknown. With
+        a ``teacher_cache`` the teacher costs nothing: this is the cost once that is filled.
 
     Raises:
         FileNotFoundError: If there is no such config.
@@ -47,6 +48,7 @@ def count_cost(path: str) -> dict[str, Any]:
     if not cfg.get('model'):
         raise ValueError('this config has no model.')
     model = cfg.to_dict()['model']
+    cached = model.pop('teacher_cache', None) is not None
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpretrain'):
         built = _build(model)
         teacher = losses = share = None
@@ -58,10 +60,11 @@ def count_cost(path: str) -> dict[str, Any]:
             student = cost_of(built, size)
         if getattr(built, 'teacher', None) is not None:
             cost = distillation_cost_of(built, size)
+            if cached:
+                cost = cost._replace(teacher=Cost(0, 0))
             numbers = cost.teacher._asdict() if cost.teacher else dict.fromkeys(Cost._fields)
-            teacher = dict(
-                name=provenance_of(model).teacher, image_size=cost.teacher_size, **numbers
-            )
+            name = f'{provenance_of(model).teacher}{" (cached)" if cached else ""}'
+            teacher = dict(name=name, image_size=cost.teacher_size, **numbers)
             losses, share = cost.losses._asdict(), cost.share
     return dict(
         config=path,

@@ -7,22 +7,25 @@ from mmengine.config import Config
 
 from .fast import apply_fast
 from .student_config import student_config
+from .teacher_cache import apply_teacher_cache
 
 
 def apply_shortcuts(cfg: Config) -> None:
-    """Copy ``num_classes``, ``data_root`` and ``fast`` of a config to where they apply.
+    """Copy the shortcuts of a config to where they apply.
 
     ``num_classes``: the student's head, the data preprocessors, and the losses and metrics that
     have such a key. The teacher keeps the number that its weights were trained with.
     ``data_root``: the data sets of training, validation and test. ``fast``: see
-    :func:`~mmvitkd.config.fast.apply_fast`. A config without these keys does not change.
+    :func:`~mmvitkd.config.fast.apply_fast`. ``teacher_cache``: see
+    :func:`~mmvitkd.config.teacher_cache.apply_teacher_cache`. A config without these keys does
+    not change.
 
     Args:
         cfg: The config of a run, changed in place.
 
     Raises:
-        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path, or
-            ``fast`` not a bool.
+        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path,
+            ``fast`` not a bool, or ``teacher_cache`` does not fit the config.
     """
     if 'num_classes' in cfg:
         number = cfg.num_classes
@@ -35,6 +38,7 @@ def apply_shortcuts(cfg: Config) -> None:
         for dataset in _datasets(cfg):
             dataset['data_root'] = cfg.data_root
     apply_fast(cfg)
+    apply_teacher_cache(cfg)
 
 
 def _set_num_classes(cfg: Config, number: int) -> None:

@@ -10,6 +10,7 @@ from .hooks import (
     SEPHook,
     StudentEMAHook,
     TeacherAccuracyHook,
+    TeacherCacheHook,
     UnreadableImagesHook,
     WatchdogHook,
 )
@@ -41,6 +42,7 @@ __all__ = [
     'SEPHook',
     'StudentEMAHook',
     'TeacherAccuracyHook',
+    'TeacherCacheHook',
     'UnreadableImagesHook',
     'WatchdogHook',
 ]

@@ -22,8 +22,8 @@ def parse_size(text: str) -> int:
 
 def size_text(size: float) -> str:
     """Format bytes in the largest unit that fits, such as '1.5 GiB'."""
-    for unit in ('B', 'KiB', 'MiB'):
+    for unit in ('B', 'KiB', 'MiB', 'GiB'):
         if size < 1024:
             return f'{size:.3g} {unit}'
         size /= 1024
-    return f'{size:.3g} GiB'
+    return f'{size:.3g} TiB'

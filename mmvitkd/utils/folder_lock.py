@@ -21,7 +21,16 @@ _held: set[TextIO] = set()
 
 
 class FolderInUseError(OSError):
-    """Another process writes to the folder."""
+    """Another process writes to the folder.
+
+    Args:
+        message: The text.
+        holder: What the other process wrote about itself: ``user``, ``host``, ``pid``, ...
+    """
+
+    def __init__(self, message: str, holder: dict[str, object]) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def _lock(file: TextIO, path: Path) -> None:
         hint = f' If it has ended, remove {path}.'
     else:
         return
-    raise FolderInUseError(_message(path.parent, holder) + hint)
+    raise FolderInUseError(_message(path.parent, holder) + hint, holder)
 
 
 def _is_open_at(file: TextIO, path: Path) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from ...models.algorithms.layer_pairs import LayerPair, layer_pairs
-from ...models.teachers import BaseTeacher
+from ...models.teachers import BaseTeacher, CachedTeacher
 from .extractor import FeatureExtractor, find_blocks
 from .patch_tokens import patch_features
 
@@ -27,7 +27,7 @@ class DistilledLayers:
 
     Attributes:
         modules: The names of the student's modules, by the names of the layers.
-        left_out: The reason why a pair is left out, by its name.
+        left_out: The reason why a pair, or the teacher, is left out, by its name.
 
     Raises:
         ValueError: If a layer does not exist, or does not return patch tokens.
@@ -42,10 +42,12 @@ class DistilledLayers:
         self._records: dict[str, str] = {}  # names of the teacher's outputs, by layer
         pairs = [] if layers is not None else self._pairs(model, images)
         self.modules = {pair.name: pair.student for pair in pairs}
-        if pairs:
+        if pairs and isinstance(model.teacher, CachedTeacher) and model.teacher.live is None:
+            self.left_out['teacher'] = 'it is read from a cache, which has no validation images'
+        elif pairs:
             self._teacher = model.teacher
             self._records = {pair.name: pair.teacher for pair in pairs}
-        else:
+        if not pairs:
             found = find_blocks(self._student, 'last' if layers is None else layers)
             self.modules = {
                 f'block_{key}' if isinstance(key, int) else key: name

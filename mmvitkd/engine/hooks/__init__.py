@@ -9,6 +9,7 @@ from .runtime_info_hook import RuntimeInfoHook
 from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
+from .teacher_cache_hook import TeacherCacheHook
 from .unreadable_images_hook import UnreadableImagesHook
 from .watchdog_hook import WatchdogHook
 
@@ -22,6 +23,7 @@ __all__ = [
     'SEPHook',
     'StudentEMAHook',
     'TeacherAccuracyHook',
+    'TeacherCacheHook',
     'UnreadableImagesHook',
     'WatchdogHook',
 ]

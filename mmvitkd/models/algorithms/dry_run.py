@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ...utils.errors import KeyedError, KeyedValueError
 from ..connectors import ProjectorConnector
-from ..teachers import BaseTeacher
+from ..teachers import BaseTeacher, CachedTeacher
 from ..utils.adapters import input_size_of
 from ..utils.distiller_checks import PAIR
 from ..utils.features import Features
+from .teacher_reads import teacher_reads
 
 # The image size to try if neither model states its own.
 ANY_SIZE = (224, 224)
@@ -48,6 +49,8 @@ def dry_run(algorithm: Any) -> None:
     distiller = algorithm.distiller
     records = algorithm.records(blank, [DataSample().set_gt_label(0)], dry_run=True)
     with torch.no_grad(), records:
+        if isinstance(algorithm.teacher, CachedTeacher):
+            algorithm.teacher.plan(teacher_reads(distiller), distiller.teacher_tensors)
         for name, mapping in distiller.loss_forward_mappings.items():
             try:
                 arguments = {k: _record(distiller, r) for k, r in mapping.items()}

@@ -17,7 +17,7 @@ from ...registry import MODELS
 from ...suggestions import did_you_mean
 from ...utils.errors import KeyedValueError
 from ..students import Initialization, narrow_start
-from ..teachers import BaseTeacher, make_teacher
+from ..teachers import BaseTeacher, CachedTeacher, make_teacher
 from ..teachers.base_teacher import check_names
 from ..teachers.options import check_options
 from ..utils.adapters import adapter_for
@@ -70,6 +70,9 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             :func:`~mmvitkd.models.utils.compilation.compile_student`.
         channels_last: Whether both models and their images are laid out in memory with their
             channels last.
+        teacher_cache: The arguments ``dir`` and ``storage`` of a
+            :class:`~mmvitkd.models.teachers.CachedTeacher`, which takes the teacher's place;
+            ``teacher_cache`` at the top of a config sets it.
         unknown: Refused, each by its name.
 
     Raises:
@@ -94,6 +97,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         teacher_options: dict[str, Any] | None = None,
         compile_student: bool = False,
         channels_last: bool = False,
+        teacher_cache: dict[str, Any] | None = None,
         **unknown: Any,
     ) -> None:
         _refuse_unknown(unknown)
@@ -115,7 +119,12 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         _check_pair_arguments(pairs, pair_loss, pair_projector)
         check_is_dict(distiller)
         options = options_with_deliveries(distiller, options)
-        made = make_teacher(teacher, teacher_ckpt, allow_random_teacher, options)
+        given = (teacher, teacher_ckpt, allow_random_teacher, options)
+        made = (
+            make_teacher(*given)
+            if teacher_cache is None
+            else CachedTeacher(*given, **teacher_cache)
+        )
         if pairs and pair_loss:
             layers = adapter_for(self.student)
             distiller = expand_pairs(distiller, pairs, pair_loss, layers, made, pair_projector)

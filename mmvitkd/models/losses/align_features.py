@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...utils.dtypes import at_least_float32
-from ..utils.features import Features, features_of_map
+from ..utils.features import Features, Grid, features_of_map
 
 # What a loss takes: features, or a map (B, C, H, W).
 FeaturesOrMap: TypeAlias = Features | Tensor
@@ -48,8 +48,16 @@ def align(preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> tuple[Features, Fea
         )
     s, t = at_least_float32(student.tokens), at_least_float32(teacher.tokens.detach())
     channels = min(s.shape[2], t.shape[2])
-    teacher = _resize(Features(_pool(t, channels), teacher.grid), student.grid)
+    teacher = fit_to(Features(t, teacher.grid), student.grid, channels)
     return Features(_pool(s, channels), student.grid), teacher
+
+
+def fit_to(features: Features, grid: Grid, channels: int) -> Features:
+    """Pool features (B, N, C) to ``channels``, and interpolate them to a grid (H, W).
+
+    What :func:`align` does to a teacher's: doing it twice changes nothing.
+    """
+    return _resize(Features(_pool(features.tokens, channels), features.grid), grid)
 
 
 def _features(preds: FeaturesOrMap) -> Features | None:
@@ -71,7 +79,7 @@ def _pool(tokens: Tensor, channels: int) -> Tensor:
     return F.adaptive_avg_pool1d(tokens, channels)
 
 
-def _resize(features: Features, grid: tuple[int, int]) -> Features:
+def _resize(features: Features, grid: Grid) -> Features:
     if features.grid == grid:
         return features
     resized = F.interpolate(features.to_map(), grid, mode='bilinear', antialias=True)

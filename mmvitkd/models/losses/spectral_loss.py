@@ -27,6 +27,7 @@ class SpectralLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     """
 
     takes_features = True  # from `pairs`, instead of maps
+    aligns_features = True  # by `align`, before anything else
 
     def __init__(self, loss_weight: float = 1.0) -> None:
         super().__init__()

@@ -145,6 +145,10 @@ class BaseTeacher:
         """Return the parameters and multiply-accumulates for a batch, or None if unknown."""
         return None
 
+    def fingerprint(self) -> str | None:
+        """Return a digest of the weights, which tells teachers apart; None if unknown."""
+        return None
+
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Apply a function, such as that of ``nn.Module.to``, to the teacher's tensors."""
 
@@ -185,7 +189,7 @@ def check_teacher(teacher: Any) -> BaseTeacher:
         )
     lacking = [
         name
-        for name in ('prepare', 'start', 'dry_run', 'logits', 'cost', 'apply')
+        for name in ('prepare', 'start', 'dry_run', 'logits', 'cost', 'fingerprint', 'apply')
         if not callable(getattr(teacher, name, None))
     ]
     if kind.forward is BaseTeacher.forward and kind.start is BaseTeacher.start:

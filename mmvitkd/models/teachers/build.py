@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import torch
 from mmengine.registry import MODELS
 from torch import nn
 
+from ...utils import random_state
 from ...utils.errors import KeyedValueError
 from ..utils.config_checks import check_config
 from .base_teacher import BaseTeacher, check_teacher
@@ -13,6 +15,7 @@ from .checkpoint import load_file, load_teacher
 from .config import teacher_config
 from .teacher import Teacher
 
+OWN_STREAM = 0x7EAC  # tells a teacher's random numbers from those of samples
 Given: TypeAlias = str | Mapping[str, Any] | nn.Module | BaseTeacher
 
 
@@ -93,7 +96,9 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
         config['pretrained'] = False  # timm would download it first
     check_config(config, 'teacher')
     try:
-        built = MODELS.build(config)
+        # Not from the student's random numbers: it starts alike with any teacher, and without.
+        with random_state.seeded(torch.initial_seed() % 2**32, OWN_STREAM):
+            built = MODELS.build(config)
     except Exception as error:
         if not config.get('pretrained'):
             raise

@@ -22,6 +22,7 @@ from .cuda_stream import CudaStream
 from .early_stop import Stop, find_stop, recorded_modules, stop_after
 from .options import check_options
 from .precision import autocast_to, in_float32
+from .teacher_identity import weights_sha256
 
 
 class Teacher(BaseTeacher):
@@ -165,6 +166,10 @@ class Teacher(BaseTeacher):
     def cost(self, images: Tensor) -> Cost:
         """Count the model's parameters, and the work of a pass that may stop early."""
         return Cost(num_parameters(self.model), macs_of(self, images))
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the model's weights."""
+        return weights_sha256(self.model)
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Apply a function, such as that of ``nn.Module.to``, to all parameters and buffers."""

@@ -1,0 +1,51 @@
+"""Open the teacher cache of a training, and close it."""
+
+from contextlib import ExitStack
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ...models.teachers import CachedTeacher
+from ...registry import HOOKS
+from ...utils.unwrap import unwrap_model
+from ..runner.loops import view_sampler
+from ..runner.teacher_cache import epochs_of, open_teacher_cache
+
+
+@HOOKS.register_module()
+class TeacherCacheHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
+    """Open the cache of a :class:`~mmvitkd.models.teachers.CachedTeacher` before training.
+
+    Without one, it does nothing.
+    """
+
+    priority = 'HIGH'  # before hooks that use the teacher
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def before_train(self, runner: Runner) -> None:
+        """Open the cache and check it."""
+        model = unwrap_model(runner.model)
+        teacher = getattr(model, 'teacher', None)
+        if not isinstance(teacher, CachedTeacher):
+            return
+        loader = runner.train_loop.dataloader
+        self._stack.enter_context(
+            open_teacher_cache(
+                teacher,
+                model.data_preprocessor,
+                loader,
+                view_sampler(loader),
+                epochs_of(runner.train_loop, loader),
+                runner.cfg,
+            )
+        )
+
+    def after_train(self, runner: Runner) -> None:
+        """Close the cache."""
+        self._stack.close()
+
+    def close(self, runner: Runner) -> None:
+        """Close the cache of a run that was interrupted."""
+        self._stack.close()

@@ -1,0 +1,207 @@
+"""Open a teacher cache for a training: on every rank, for one writer, with what is missing."""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from math import ceil
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
+from mmengine.logging import print_log
+from torch.utils.data import DataLoader
+
+from ...cache.view_set import View, ViewSet
+from ...datasets import SeededSamples, ViewSampler
+from ...datasets.data_identity import file_list, pixel_checksums, pixel_versions
+from ...datasets.samplers.view_plan import visited_views
+from ...datasets.samplers.view_sampler import ViewIndex
+from ...models.teachers import CachedTeacher
+from ...utils.errors import KeyedValueError
+from ...utils.folder_lock import FolderInUseError, folder_lock
+
+KEY = 'teacher_cache'
+COMPARED = 8  # stored rows that the teacher computes again when it is at hand
+
+
+@contextmanager
+def open_teacher_cache(
+    teacher: CachedTeacher,
+    preprocessor: torch.nn.Module,
+    loader: DataLoader[Any],
+    sampler: ViewSampler | None,
+    num_epochs: int,
+    cfg: Config,
+) -> Iterator[None]:
+    """Open the cache of a training, check it, and let one run at a time write to it.
+
+    Call it on all ranks.
+
+    Args:
+        teacher: The cached teacher.
+        preprocessor: The data preprocessor of the student.
+        loader: The training's data loader.
+        sampler: The sampler that numbers the views.
+        num_epochs: The epochs of the training.
+        cfg: The config of the run.
+
+    Raises:
+        ValueError: If the cache is not one for this training; the message says what differs.
+        DamagedCacheError: If a shard is missing or truncated.
+    """
+    _check_mixing(preprocessor)
+    views = view_set(loader, sampler, num_epochs, cfg)
+    is_first = int(os.environ.get('LOCAL_RANK', 0)) == 0  # on its machine
+    if is_first:
+        _together(partial(teacher.open, views))
+    else:
+        _together(lambda: None)
+        teacher.open(views, check=False)
+    with ExitStack() as stack:
+        stack.callback(teacher.close)
+        missing = len(teacher.missing_rows()) if is_first else 0
+        reason = _lock(stack, teacher, is_first and missing > 0)
+        ranks = all_gather_object((socket.gethostname(), missing, reason))
+        mine = [rank for rank in ranks if rank[0] == socket.gethostname()]
+        missing = max(count for _, count, _ in mine)
+        reason = next((why for *_, why in mine if why), '')
+        if missing:
+            teacher.build_live()
+            if not reason:
+                teacher.store_new_rows()
+        if teacher.live is not None and is_first:
+            _together(partial(_compare, teacher, preprocessor, loader, views))
+        elif get_world_size() > 1:
+            _together(lambda: None)
+        _log(teacher, views, missing, reason)
+        yield
+
+
+def view_set(
+    loader: DataLoader[Any], sampler: ViewSampler | None, num_epochs: int, cfg: Config
+) -> ViewSet:
+    """Describe the views that a training asks for.
+
+    Args:
+        loader: The training's data loader.
+        sampler: The sampler that numbers the views.
+        num_epochs: The epochs of the training.
+        cfg: The config of the run.
+
+    Raises:
+        ValueError: If the samples have no seeds of their own.
+    """
+    dataset: Any = loader.dataset
+    if not isinstance(dataset, SeededSamples) or sampler is None:
+        raise KeyedValueError(
+            f'{{{KEY}}}: found a {type(dataset).__name__} as training data, wanted samples '
+            'with seeds of their own: sample_seeds=True, and no num_batch_per_epoch.',
+            KEY,
+        )
+    pipeline = cfg.train_dataloader.dataset
+    while 'pipeline' not in pipeline and isinstance(pipeline.get('dataset'), dict):
+        pipeline = pipeline['dataset']
+    data = dict(
+        train_pipeline=pipeline.get('pipeline'),
+        data_preprocessor=cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor'),
+    )
+    return ViewSet(
+        num_images=len(dataset),
+        views=sampler.views or num_epochs,
+        repeats=getattr(sampler.sampler, 'num_repeats', 1),
+        seed=dataset.seed,
+        data=json.loads(json.dumps(data, default=str)),
+        versions=pixel_versions(),
+        files=partial(file_list, dataset),
+        checksums=lambda views: pixel_checksums(dataset, _indices(views)),
+        planned=partial(visited_views, sampler, num_epochs),
+    )
+
+
+def epochs_of(loop: Any, loader: DataLoader[Any]) -> int:
+    """Return the epochs of a training, or the passes over the data of one by iterations."""
+    if (hasattr(loop, 'max_epochs') and loop.max_epochs > 1) or not hasattr(loop, '_max_iters'):
+        return int(loop.max_epochs)
+    images: int = loop.max_iters * (loader.batch_size or 1) * get_world_size()
+    return ceil(images / len(loader.dataset))
+
+
+def _indices(views: Sequence[View]) -> list[ViewIndex]:
+    return [ViewIndex(*view) for view in views]
+
+
+def _check_mixing(preprocessor: Any) -> None:
+    """Refuse mixup and cutmix, whose images are not those of a view."""
+    mixing = getattr(preprocessor, 'batch_augments', None)
+    if mixing is not None:
+        raise KeyedValueError(
+            f'{{{KEY}}}: data_preprocessor.batch_augments mixes images of a batch, and what '
+            'the teacher makes of a mixture cannot be stored; wanted no mixup and no cutmix '
+            '(batch_augments=None).',
+            KEY,
+        )
+
+
+def _together(check: Any) -> None:
+    """Run a check on this rank, and raise the first error of any rank on all."""
+    error: Exception | None = None
+    try:
+        check()
+    except Exception as caught:
+        error = caught
+    errors = all_gather_object(None if error is None else f'{type(error).__name__}: {error}')
+    if error is not None:
+        raise error
+    if found := [text for text in errors if text]:
+        raise RuntimeError(f'{KEY}: another rank stopped: {found[0]}')
+
+
+def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
+    """Become the run that writes; return the reason if that is not possible."""
+    token = [secrets.token_hex(4)]
+    broadcast_object_list(token)
+    if not wanted:
+        return ''
+    user = f'a training that fills it (run {token[0]})'
+    try:
+        stack.enter_context(folder_lock(teacher.folder, user))
+    except FolderInUseError as error:
+        # Another machine of this run may hold it.
+        return '' if error.holder.get('user') == user else str(error)
+    except OSError as error:
+        return f'it cannot be written to ({error})'
+    return ''
+
+
+def _compare(
+    teacher: CachedTeacher, preprocessor: Any, loader: DataLoader[Any], views: ViewSet
+) -> None:
+    """Compare a few stored rows with what the teacher computes."""
+    rows = teacher.some_stored_rows(COMPARED)
+    if not len(rows):
+        return
+    samples = [loader.dataset[index] for index in _indices([views.view(int(r)) for r in rows])]
+    batch = preprocessor(loader.collate_fn(samples), False)
+    teacher.compare_with_live(batch['inputs'], batch['data_samples'])
+
+
+def _log(teacher: CachedTeacher, views: ViewSet, missing: int, reason: str) -> None:
+    planned = sum(map(len, views.planned_rows())) if missing else 0
+    text = 'complete: the teacher is not built'
+    if missing:
+        stored = 'and stores them' if not reason else f'and does not store them: {reason}'
+        text = (
+            f'{missing:,} of {planned:,} views are missing: the teacher computes them, {stored}'
+        )
+    elif teacher.live is not None:
+        text = 'complete'
+    print_log(
+        f'{KEY}: {teacher.folder}: {views.views} views of {views.num_images:,} images, '
+        f'{teacher.row_bytes:,} bytes each; {text}.',
+        'current',
+    )
