@@ -148,7 +148,7 @@ def test_other_errors_keep_their_traceback(error):
             "No space left: 'w/epoch_1.pth'",
         ),
         (OSError(errno.EDQUOT, 'Quota exceeded'), "Quota exceeded: 'work_dir'"),
-        (FolderInUseError('work_dir is in use'), 'work_dir is in use'),
+        (FolderInUseError('work_dir is in use', {}), 'work_dir is in use'),
     ],
 )
 def test_a_folder_that_is_full_or_in_use_ends_a_tool_in_a_line(error, line):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from math import ceil
 from typing import Any
 
@@ -26,6 +27,7 @@ from ...datasets.samplers.view_sampler import ViewIndex
 from ...datasets.seeded_samples import seed_samples
 from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
+from ...utils.errors import KeyedValueError
 from .teacher_cache import KEY, open_teacher_cache
 
 
@@ -47,11 +49,22 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         ValueError: See :func:`~mmvitkd.engine.runner.teacher_cache.open_teacher_cache`.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpretrain'):
-        seed = cfg.get('sample_seed')
-        seed = cfg.randomness.seed if seed is None else seed
-        seeded = seed_samples(cfg.train_dataloader.to_dict(), seed, cfg.sample_views)
+        seed = (cfg.get('randomness') or {}).get('seed')
+        if seed is None:
+            raise KeyedValueError(
+                '{randomness.seed}: found None; wanted that of the training, which says '
+                'which images it shows.',
+                'randomness.seed',
+            )
+        seeded = seed_samples(
+            cfg.train_dataloader.to_dict(), seed, cfg.get('sample_seed'), cfg.sample_views
+        )
         loader = Runner.build_dataloader(seeded, seed=seed)
-        model = MODELS.build(cfg.model).to(device).train()
+        preprocessor = cfg.get('data_preprocessor')
+        model_cfg = deepcopy(cfg.model)  # building changes it
+        if preprocessor is not None:  # as MMEngine's Runner does
+            model_cfg.setdefault('data_preprocessor', deepcopy(preprocessor))
+        model = MODELS.build(model_cfg).to(device).train()
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:

@@ -22,6 +22,7 @@ from ...datasets.data_identity import file_list, pixel_checksums, pixel_versions
 from ...datasets.samplers.view_plan import visited_views
 from ...datasets.samplers.view_sampler import ViewIndex
 from ...models.teachers import CachedTeacher
+from ...models.utils.normalization import normalization_by
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import FolderInUseError, folder_lock
 
@@ -55,7 +56,7 @@ def open_teacher_cache(
         DamagedCacheError: If a shard is missing or truncated.
     """
     _check_mixing(preprocessor)
-    views = view_set(loader, sampler, num_epochs, cfg)
+    views = view_set(loader, sampler, preprocessor, num_epochs, cfg)
     is_first = int(os.environ.get('LOCAL_RANK', 0)) == 0  # on its machine
     if is_first:
         _together(partial(teacher.open, views))
@@ -83,13 +84,18 @@ def open_teacher_cache(
 
 
 def view_set(
-    loader: DataLoader[Any], sampler: ViewSampler | None, num_epochs: int, cfg: Config
+    loader: DataLoader[Any],
+    sampler: ViewSampler | None,
+    preprocessor: torch.nn.Module,
+    num_epochs: int,
+    cfg: Config,
 ) -> ViewSet:
     """Describe the views that a training asks for.
 
     Args:
         loader: The training's data loader.
         sampler: The sampler that numbers the views.
+        preprocessor: The data preprocessor of the student.
         num_epochs: The epochs of the training.
         cfg: The config of the run.
 
@@ -106,9 +112,12 @@ def view_set(
     pipeline = cfg.train_dataloader.dataset
     while 'pipeline' not in pipeline and isinstance(pipeline.get('dataset'), dict):
         pipeline = pipeline['dataset']
+    normalization = normalization_by(preprocessor)
     data = dict(
         train_pipeline=pipeline.get('pipeline'),
-        data_preprocessor=cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor'),
+        data_preprocessor=cfg.get('data_preprocessor') or cfg.model.get('data_preprocessor'),
+        normalization=normalization
+        and [normalization.mean.tolist(), normalization.std.tolist(), normalization.to_rgb],
     )
     return ViewSet(
         num_images=len(dataset),

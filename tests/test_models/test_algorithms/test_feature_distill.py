@@ -177,14 +177,23 @@ def test_layer_depth_under_the_algorithm():
     assert model.get_layer_depth('distiller.connectors.x.weight') == (4, 5)
 
 
-def test_building_draws_no_random_number_beyond_the_models():
+def test_the_student_starts_alike_with_any_teacher():
     torch.manual_seed(0)
     MODELS.build(vit())
-    MODELS.build(vit(WIDE_ARCH))
     wanted = torch.rand(1)
     torch.manual_seed(0)
     distill()
     assert torch.equal(torch.rand(1), wanted)
+
+
+def test_a_random_teacher_is_not_drawn_from_the_students_numbers():
+    torch.manual_seed(0)
+    first = MODELS.build(vit(WIDE_ARCH)).state_dict()
+    torch.manual_seed(0)
+    teachers = [distill().teacher.model.state_dict() for _ in range(2)]
+    name = 'head.layers.head.weight'
+    assert torch.equal(teachers[0][name], teachers[1][name])  # of one seed
+    assert not torch.equal(teachers[0][name], first[name])
 
 
 def mapping(**changes):
