@@ -79,6 +79,25 @@ def test_a_checksum_of_0_counts_as_1(tmp_path):
     assert shard.checksums[0] == 1 and list(shard.damaged()) == []
 
 
+def test_rows_are_on_the_disk_before_their_marks(shard_format, data, monkeypatch):
+    calls, sync, pwrite = [], os.fdatasync, os.pwrite
+
+    def logged_pwrite(fd, data, at):
+        calls.append(f'write {len(data)}')
+        return pwrite(fd, data, at)
+
+    shard_format.create()
+    shard = Shard(shard_format, writable=True)
+    monkeypatch.setattr(os, 'pwrite', logged_pwrite)
+    monkeypatch.setattr(os, 'fdatasync', lambda fd: (calls.append('sync'), sync(fd)))
+    for row in (0, 1):
+        shard.write(row, data[row].data)
+    shard.mark([0, 1])
+    shard.forget([1])
+    marks = ['write 4', 'write 4']
+    assert calls == ['write 12', 'write 12', 'sync', *marks, 'write 4', 'sync']
+
+
 def test_creating_again_keeps_the_rows(filled):
     before = filled.path.read_bytes()
     filled.create()

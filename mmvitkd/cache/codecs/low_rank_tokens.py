@@ -53,8 +53,8 @@ class LowRankTokens(Codec):
     def _encode(self, x: Tensor) -> dict[str, Tensor]:
         is_tall = self.shape[0] > self.shape[1]
         wide = x.mT if is_tall else x
-        # 1.7 ms for 196 x 384, torch.linalg.svd takes 4.7. Singular values that are lost in the squares are
-        # below 1e-3 of the largest, less than the rounding to int8.
+        # 1.7 ms for 196 x 384 on a core, where torch.linalg.svd takes 4.7. Singular values that
+        # the squares lose are below 1e-3 of the largest, less than the rounding to int8.
         vectors = torch.linalg.eigh(wide @ wide.mT).eigenvectors[..., -self.rank :].mT
         _, short = quantize(vectors)
         # The best partner of the rounded vectors, which makes up for most of their rounding.

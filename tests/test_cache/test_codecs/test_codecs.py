@@ -72,6 +72,11 @@ def test_rows_are_encoded_on_their_own(codec):
         assert torch.equal(part, whole[name][2:])
 
 
+def test_an_empty_batch(codec):
+    decoded = codec.decode(codec.encode(torch.randn(0, *codec.shape)))
+    assert decoded.shape == (0, *codec.shape)
+
+
 def test_memory_layout_and_gradients_do_not_matter(codec):
     x = torch.randn(3, *codec.shape)
     strided = torch.empty(prod(codec.shape), 3).T.reshape(3, *codec.shape).copy_(x)
