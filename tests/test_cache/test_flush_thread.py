@@ -1,6 +1,7 @@
 """Items reach the function once, in order, also after errors and forks."""
 
 import os
+import signal
 import threading
 import time
 
@@ -103,6 +104,7 @@ def test_a_forked_process_starts_empty_while_the_thread_works(calls):
     thread.add(2)
     child = os.fork()
     if child == 0:  # its copy of the lock is held, by no one
+        signal.alarm(10)
         calls.clear()
         go_on.set()
         thread.flush()
