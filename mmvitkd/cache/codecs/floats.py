@@ -41,10 +41,9 @@ class Floats(Codec):
         return (Field('values', DTYPES[self.stored], self.shape),)
 
     def _encode(self, x: Tensor) -> dict[str, Tensor]:
-        if self.stored == 'float16' and x.abs().amax() > MAX_FLOAT16:
+        if self.stored == 'float16' and (x.abs() > MAX_FLOAT16).any():
             raise ValueError(
-                f'found {x.abs().amax():.6g}, but float16 ends at {MAX_FLOAT16:.0f}: store '
-                'float32.'
+                f'found {x.abs().max():.6g}, but float16 ends at 65504: store float32.'
             )
         return {'values': x.to(DTYPES[self.stored])}
 

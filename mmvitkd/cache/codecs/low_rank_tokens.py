@@ -15,8 +15,8 @@ from .int8_tokens import quantize
 class LowRankTokens(Codec):
     """Store the best approximation of rank r of each image's tokens, which are not centred.
 
-    Its r components are pairs of singular vectors, both rounded to int8, with one scale for the
-    two (a scale for each would tell no more, as only their product counts). See
+    Its r components are pairs of vectors in int8, with one scale for the two (a scale for each
+    would tell no more, as only their product counts). See
     :func:`relative_error` for what is lost.
 
     Args:
@@ -53,14 +53,17 @@ class LowRankTokens(Codec):
     def _encode(self, x: Tensor) -> dict[str, Tensor]:
         is_tall = self.shape[0] > self.shape[1]
         wide = x.mT if is_tall else x
-        # 3 times as fast as torch.linalg.svd. Singular values that are lost in the squares are
-        # below 1e-3 of the largest, less than the rounding to int8.
+        # 1.7 ms for 196 x 384 on a core, where torch.linalg.svd takes 4.7. Singular values that
+        # the squares lose are below 1e-3 of the largest, less than the rounding to int8.
         vectors = torch.linalg.eigh(wide @ wide.mT).eigenvectors[..., -self.rank :].mT
-        factors = vectors, vectors @ wide
-        (scale, tokens), (other, channels) = map(
-            quantize, factors[::-1] if is_tall else factors
-        )
-        return {'scale': scale * other, 'tokens': tokens, 'channels': channels}
+        _, short = quantize(vectors)
+        # The best partner of the rounded vectors, which makes up for most of their rounding.
+        # Small entries next to a massive activation would be lost otherwise.
+        rounded = short.float()
+        partner = torch.linalg.solve(rounded @ rounded.mT, rounded @ wide)
+        scale, long = quantize(partner)
+        tokens, channels = (long, short) if is_tall else (short, long)
+        return {'scale': scale, 'tokens': tokens, 'channels': channels}
 
     def _decode(self, parts: Mapping[str, Tensor]) -> Tensor:
         scaled = parts['channels'].float() * parts['scale'].unsqueeze(-1)
