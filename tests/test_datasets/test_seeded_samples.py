@@ -4,7 +4,7 @@ import random
 
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets.samplers.view_sampler import ViewIndex
-from mmvitkd.datasets.seeded_samples import seed_samples
+from mmvitkd.datasets.seeded_samples import SeededSamples, seed_samples
 from mmvitkd.utils import random_state
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
+from mmpretrain.structures import DataSample
 from PIL import Image
 from torch.utils.data import SequentialSampler
 
@@ -122,6 +123,24 @@ def test_an_index_without_a_view_is_that_of_the_first_epoch(dataset):
     assert dataset[3] == dataset[ViewIndex(3, 0)]
 
 
+def test_a_sample_says_which_view_it_is():
+    dataset = [dict(inputs=index, data_samples=DataSample()) for index in range(4)]
+    sample = SeededSamples(dataset, 0)[ViewIndex(2, 5, 1)]['data_samples']
+    assert sample.sample_view == (2, 5, 1)
+    assert 'sample_view' in sample.metainfo_keys()
+
+
+def test_so_does_each_of_several_crops():
+    dataset = [dict(inputs=[0, 1], data_samples=[DataSample(), DataSample()])]
+    samples = SeededSamples(dataset, 0)[0]['data_samples']
+    assert [sample.sample_view for sample in samples] == [(0, 0, 0)] * 2
+
+
+@pytest.mark.parametrize('item', [(1, 2), dict(inputs=1), dict(data_samples=[1])], ids=str)
+def test_other_items_are_unchanged(item):
+    assert SeededSamples([item], 0)[0] is item
+
+
 def test_what_a_data_set_knows_can_be_read(dataset):
     assert dataset.CLASSES == ('a', 'b')
     assert not hasattr(dataset, 'full_init')
@@ -139,3 +158,28 @@ def test_built_data_sets_and_samplers_are_taken():
     loader = Runner.build_dataloader(seed_samples(loader, 3), seed=3)
     assert [index for (index,) in loader.dataset] == list(range(6))
     assert len(list(loader)) == 3
+
+
+LOADER = dict(dataset=dict(), sampler=dict())
+
+
+def test_the_views_have_the_seed_of_the_run_or_their_own():
+    assert seed_samples(LOADER, 3)['dataset']['seed'] == 3
+    assert seed_samples(LOADER, 3, seed=0)['dataset']['seed'] == 0
+
+
+@pytest.mark.parametrize('seed', [-1, 2.5, True, '3'])
+def test_what_is_no_seed_is_refused(seed):
+    with pytest.raises(ValueError, match=f'sample_seed={seed!r}: wanted an integer of 0'):
+        seed_samples(LOADER, 3, seed=seed)
+
+
+@pytest.mark.parametrize('enable', [3, None, 'False'])
+def test_a_seed_in_the_place_of_the_switch_is_refused(enable):
+    with pytest.raises(ValueError, match=f'sample_seeds={enable!r}: .* sample_seed'):
+        seed_samples(LOADER, 3, enable=enable)
+
+
+def test_a_seed_that_nothing_uses_is_refused():
+    with pytest.raises(ValueError, match='sample_seed=7 .*sample_seeds=False'):
+        seed_samples(LOADER, 3, seed=7, enable=False)
