@@ -94,7 +94,7 @@ def _size(path: str) -> int:
 
 def _tsv(files: Sequence[tuple[str, int]]) -> bytes:
     text = io.StringIO(newline='')
-    writer = csv.writer(text, delimiter='\t', lineterminator='\n')
+    writer = csv.writer(text, 'excel-tab')
     writer.writerow(COLUMNS)
     writer.writerows(files)
     # A file name need not be valid text.
@@ -119,7 +119,7 @@ def read_file_list(path: str | Path) -> Files:
         ValueError: If it is no such table; names the line.
     """
     text = Path(path).read_bytes().decode('utf-8', 'surrogateescape')
-    rows = csv.reader(io.StringIO(text, newline=''), delimiter='\t', strict=True)
+    rows = csv.reader(io.StringIO(text, newline=''), 'excel-tab', strict=True)
     files: Files = []
     try:
         if next(rows, None) != COLUMNS:

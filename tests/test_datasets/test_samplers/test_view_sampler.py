@@ -4,31 +4,11 @@ import pickle
 from itertools import islice
 
 import mmvitkd  # noqa: F401
-from mmvitkd.datasets.samplers import view_sampler
 from mmvitkd.datasets.samplers.view_sampler import ViewIndex
-from mmvitkd.registry import DATA_SAMPLERS
 
 import pytest
-from mmengine.dataset import sampler as mmengine_samplers
-from mmpretrain.datasets.samplers import repeat_aug
 
 KINDS = ['DefaultSampler', 'mmvitkd.RepeatAugSampler', 'InfiniteSampler']
-
-
-@pytest.fixture
-def build(monkeypatch):
-    """Build the sampler of one rank."""
-
-    def build(kind='DefaultSampler', rank=0, world=1, num_images=24, **kwargs):
-        for module in (mmengine_samplers, repeat_aug, view_sampler):
-            monkeypatch.setattr(module, 'get_dist_info', lambda: (rank, world))
-        sampler = dict(type=kind, shuffle=True)
-        return DATA_SAMPLERS.build(
-            dict(type='mmvitkd.ViewSampler', sampler=sampler, **kwargs),
-            default_args=dict(dataset=range(num_images), seed=5),
-        )
-
-    return build
 
 
 def views(sampler, count=24):
@@ -75,9 +55,10 @@ def test_a_limited_number_of_views_comes_in_turn(build):
     assert found == [0, 1, 0, 1, 0]
 
 
-def test_no_views_are_refused(build):
-    with pytest.raises(ValueError, match='sample_views=0'):
-        build(views=0)
+@pytest.mark.parametrize('views', [0, -1, 2.5, True, '3'])
+def test_what_is_no_number_of_views_is_refused(build, views):
+    with pytest.raises(ValueError, match=f'sample_views={views!r}: wanted an integer of 1'):
+        build(views=views)
 
 
 def test_an_index_is_a_number_and_survives_pickling():

@@ -63,3 +63,21 @@ def test_a_loader_of_the_users_own_is_shuffled_in_every_pass(make_runner):
     runner.register_hook(sees := Sees())
     runner.train()
     assert sees.labels[:8] != sees.labels[8:]
+
+
+@pytest.mark.parametrize(
+    ('sampler', 'loop', 'batch_size', 'passes'),
+    [
+        ('DefaultSampler', dict(epochs=3), 2, 3),
+        ('DefaultSampler', dict(iters=8), 2, 2),
+        ('DefaultSampler', dict(iters=9), 2, 3),
+        ('DefaultSampler', dict(iters=9), 3, 3),  # the last of three batches has two images
+        ('InfiniteSampler', dict(iters=8), 2, 2),
+        ('InfiniteSampler', dict(iters=9), 3, 4),  # 27 of eight images
+    ],
+)
+def test_the_passes_over_the_data_are_known(make_runner, sampler, loop, batch_size, passes):
+    runner = make_runner(validate=False, **loop)
+    runner._train_dataloader |= dict(batch_size=batch_size, sampler=dict(type=sampler))
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    assert runner.train_loop.num_passes == passes
