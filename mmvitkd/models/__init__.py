@@ -5,6 +5,7 @@ from .backbones import VisionTransformer, WideLast
 from .connectors import PatchTokens, ProjectorConnector, TokensToMap
 from .losses import FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
+from .students import ImageEncoder
 from .teachers import BaseTeacher, Teacher
 from .utils.data_preprocessor import ClsDataPreprocessor
 
@@ -13,6 +14,7 @@ __all__ = [
     'ClsDataPreprocessor',
     'FeatureDistill',
     'FeatureMSELoss',
+    'ImageEncoder',
     'LabelSmoothLoss',
     'LiftProjector',
     'PatchTokens',

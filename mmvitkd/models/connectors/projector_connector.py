@@ -46,6 +46,7 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
         norm_first: Whether the norm comes before the Linear, at the width C; 'LN' only.
         grid: See :class:`~mmvitkd.models.connectors.TokensToMap`.
         num_extra_tokens: The same.
+        pool: The same.
         init_cfg: MMEngine's initialisation config; None keeps PyTorch's.
 
     Raises:
@@ -64,13 +65,14 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
         norm_first: bool = False,
         grid: int | tuple[int, int] | None = None,
         num_extra_tokens: int | None = None,
+        pool: str | None = None,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
         _check(out_channels, norm, bias, norm_first)
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.to_map = TokensToMap(grid, num_extra_tokens)
+        self.to_map = TokensToMap(grid, num_extra_tokens, pool)
         self.norm_first = norm_first
         self.proj: nn.Module = nn.Identity()
         if out_channels is not None:

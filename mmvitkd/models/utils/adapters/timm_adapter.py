@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ....checkpoint.load_strict import load_strict
 from ....utils.errors import KeyedValueError
-from ..features import Grid
+from ..features import Grid, NamedFeature
 from ..normalization import Normalization
 from .adapter import Adapter, as_size
 
@@ -118,6 +118,25 @@ class TimmAdapter(Adapter):
     def final_norms(self) -> list[str]:
         """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
+
+    @property
+    def _embedding(self) -> NamedFeature | None:
+        """What the classifier is given, pooled as timm pools it.
+
+        Without classes (``num_classes=0``) the classifier is an identity.
+        """
+        if not hasattr(self.trunk, 'get_classifier'):
+            return None
+        classifier = self.trunk.get_classifier()
+        names = [name for name, part in self.model.named_modules() if part is classifier]
+        return NamedFeature(names[0], pool='mean', is_input=True) if names else None
+
+    @property
+    def _tokens(self) -> NamedFeature | None:
+        """As of other models; CaiT's and XCiT's final norm sees the class token too."""
+        found = super()._tokens
+        joined = any(hasattr(self.trunk, name) for name in CLASS_ATTENTION)
+        return found._replace(num_extra_tokens=None) if found and joined else found
 
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
