@@ -126,8 +126,8 @@ class StoredTensor:
             kinds = 'the whole output', 'patch tokens'
             return f'found {kinds[self.grid is not None]}, wanted {kinds[read.is_tokens]}'
         if self.pool != read.pool:
-            kinds = {None: 'patch tokens', 'cls': 'the class token', 'mean': 'their mean'}
-            return f'found {kinds[self.pool]}, wanted {kinds[read.pool]}'
+            named = {None: 'patch tokens', 'cls': 'the class token', 'mean': 'their mean'}
+            return f'found {named[self.pool]}, wanted {named[read.pool]}'
         if self.grid is None or self.whole is None:
             return ''
         stored, wanted = (self.grid, self.codec.shape[1]), self.whole

@@ -125,9 +125,9 @@ class TimmAdapter(Adapter):
 
         Without classes (``num_classes=0``) the classifier is an identity.
         """
-        if not hasattr(self.trunk, 'get_classifier'):
+        if not hasattr(self.model.model, 'get_classifier'):
             return None
-        classifier = self.trunk.get_classifier()
+        classifier = self.model.model.get_classifier()
         names = [name for name, part in self.model.named_modules() if part is classifier]
         return NamedFeature(names[0], pool='mean', is_input=True) if names else None
 
