@@ -111,8 +111,8 @@ class TimmAdapter(Adapter):
 
     @property
     def num_classes(self) -> int | None:
-        """The model's ``num_classes``."""
-        return getattr(self.trunk, 'num_classes', None)
+        """The model's ``num_classes``, unless it has no classifier."""
+        return getattr(self.trunk, 'num_classes', None) or None
 
     @property
     def final_norms(self) -> list[str]:
@@ -137,6 +137,10 @@ class TimmAdapter(Adapter):
         found = super()._tokens
         joined = any(hasattr(self.trunk, name) for name in CLASS_ATTENTION)
         return found._replace(num_extra_tokens=None) if found and joined else found
+
+    def logits(self, output: Any) -> Tensor | None:
+        """Return what the classifier returns; a model without one returns its embedding."""
+        return super().logits(output) if self.num_classes else None
 
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
