@@ -56,7 +56,7 @@ class BaseTeacher:
         """Prepare for what is to be computed; called once, before the first batch.
 
         This one checks the names in ``pairs``: where the teacher states ``blocks``, they must
-        be among them. A teacher that overrides it may accept other names.
+        be among them or in ``features``. A teacher that overrides it may accept other names.
 
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
@@ -66,10 +66,11 @@ class BaseTeacher:
             data_preprocessor: The student's preprocessor, which normalises the images.
 
         Raises:
-            ValueError: If a pair names something that is not in ``blocks``.
+            ValueError: If a pair names something else.
         """
+        known = {*self.blocks, *(feature.source for feature in self.features.values())}
         for name, recorder in recorders.recorders.items():
-            if not name.startswith(PAIR) or not self.blocks or recorder.source in self.blocks:
+            if not name.startswith(PAIR) or not self.blocks or recorder.source in known:
                 continue
             key = f'pairs[{name.removeprefix(PAIR)}][1]'
             close = close_names(recorder.source, self.blocks) or self.blocks
