@@ -1,5 +1,6 @@
 """The logged errors: the right numbers, the warning, and no effect on the training."""
 
+import copy
 from itertools import count
 
 import mmvitkd  # noqa: F401
@@ -249,3 +250,32 @@ def test_no_warning_during_the_warmup(tmp_path, said):
 def test_an_interval_below_1_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r'FeatureErrorHook\.interval=0'):
         runner(tmp_path, dict(type='mmvitkd.FeatureErrorHook', interval=0))
+
+
+def test_two_processes_log_the_errors_of_all_images(run_twice, distributed, tmp_path):
+    """Their 9 validation images are divided 5 to 4, and one is repeated; nothing is learnt."""
+    projector = dict(in_channels=16, out_channels=32, norm='LN')
+    kwargs = dict(
+        model=distillation(architecture=vit(), pair_projector=projector),
+        val_dataloader=loader(9, seed=7, batch_size=2),
+        train_dataloader=loader(24, batch_size=24),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.0)),
+        epochs=1,
+    )
+
+    def train(rank):
+        kwargs['train_dataloader']['batch_size'] = 12
+        run = runner(tmp_path, **copy.deepcopy(kwargs), **distributed)
+        run.train()
+        torch.save(logged(run), tmp_path / f'{rank}.pth')
+
+    assert run_twice(train) == [0, 0]
+    alone = runner(tmp_path, **copy.deepcopy(kwargs))
+    alone.train()
+    expected = logged(alone)
+    assert len(expected) == 6
+    for rank in range(2):
+        found = torch.load(tmp_path / f'{rank}.pth')
+        assert found.keys() == expected.keys()
+        for name, values in expected.items():
+            assert found[name] == pytest.approx(values, rel=1e-5), name
