@@ -108,12 +108,35 @@ def test_two_processes(run_distributed, options, tmp_path):
     assert all(history.isfinite().all() for history in losses_of(read(out)).values())
 
 
-def test_two_processes_name_a_layer_that_nothing_trains(run_distributed, options, tmp_path):
+PATCHES = """
+_base_ = '{config}'
+model = dict(
+    pairs=[(11, 1)],
+    architecture=dict(
+        type='mmvitkd.ImageEncoder', head=None, backbone=dict(out_type='raw')
+    ),
+)
+"""
+
+
+@pytest.fixture
+def patches(tmp_path):
+    """A config whose student has a final norm that no loss reads."""
     config = tmp_path / 'patches.py'
-    config.write_text(f"_base_ = '{CONFIG}'\nmodel = dict(pairs=[(11, 11)])\n")
-    arguments = ['--work-dir', tmp_path / 'run', '--cfg-options', *options]
-    options = [*arguments, 'model.architecture.type=mmvitkd.ImageEncoder']
-    options += ['model.architecture.head=None', 'model.architecture.backbone.out_type=raw']
-    options += ['model.teacher.depth=12']
-    with pytest.raises(AssertionError, match=r'no loss depends on backbone\.ln1, so'):
-        run_distributed('dist_train.sh', config, 2, *options, pythonpath=ROOT)
+    config.write_text(PATCHES.format(config=CONFIG))
+    return config
+
+
+def test_two_processes_refuse_a_layer_that_nothing_trains(
+    run_distributed, patches, options, tmp_path
+):
+    arguments = ('--work-dir', tmp_path / 'run', '--cfg-options', *options)
+    with pytest.raises(AssertionError, match=r'train: architecture: no loss depends on backb'):
+        run_distributed('dist_train.sh', patches, 2, *arguments, pythonpath=ROOT)
+
+
+def test_one_process_warns_of_it(run_tool, patches, options, tmp_path):
+    run_tool('train', patches, '--work-dir', tmp_path / 'run', options=options)
+    log = next((tmp_path / 'run').glob('*/*.log')).read_text()
+    assert 'WARNING - architecture: no loss depends on backbone.ln1, so' in log
+    assert 'own validation top-1' not in log
