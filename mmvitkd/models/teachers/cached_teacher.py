@@ -97,6 +97,11 @@ class CachedTeacher(BaseTeacher):
         """The name of the teacher itself."""
         return self._name
 
+    def _sources(self) -> Sequence[str]:
+        """Return also the names of the modules whose outputs are stored."""
+        stored = self.header.tensors.values() if self.header is not None else ()
+        return [*super()._sources(), *(tensor['source'] for tensor in stored)]
+
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
     ) -> None:
