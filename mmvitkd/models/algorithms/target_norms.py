@@ -7,6 +7,7 @@ from torch import nn
 
 from ...utils.errors import KeyedValueError
 from ..connectors import ProjectorConnector, TargetTokens
+from ..necks import LiftProjector
 from ..utils.distiller_checks import PAIR
 
 KEY = 'norm_from_target'
@@ -51,6 +52,8 @@ def target_norms(distiller: Any, student: nn.Module) -> list[TargetNorm]:
         connector = distiller.connectors[mapping['preds_S']['connector']]
         source = distiller.student_recorders.recorders[f'{PAIR}{pair}'].source
         norm = modules[source]
+        if isinstance(norm, LiftProjector):  # which returns its norm's output
+            norm = norm.norm
         if isinstance(connector, ProjectorConnector):
             norm = nn.Identity() if connector.norm_first else connector.norm
         width = len(target.mean)
@@ -58,7 +61,7 @@ def target_norms(distiller: Any, student: nn.Module) -> list[TargetNorm]:
             raise KeyedValueError(
                 f'{{{KEY}}}=True: pairs[{pair}] compares the output of {source!r}'
                 f'{", projected" if isinstance(connector, ProjectorConnector) else ""}, which '
-                f'is no LayerNorm of {width} channels. Wanted neck.norm, of Lift, or '
+                f'is no LayerNorm of {width} channels. Wanted Lift (neck.norm), or '
                 "pair_projector with norm='LN'.",
                 KEY,
             )

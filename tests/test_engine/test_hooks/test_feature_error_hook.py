@@ -13,6 +13,7 @@ import torch
 from mmengine.registry import DATASETS
 from toy import vit
 from toy_distillation import distillation, logits_and, loss_arguments, noise
+from toy_runs import ToyScript  # noqa: F401
 
 RUNS = count()
 
@@ -279,3 +280,20 @@ def test_two_processes_log_the_errors_of_all_images(run_twice, distributed, tmp_
         assert found.keys() == expected.keys()
         for name, values in expected.items():
             assert found[name] == pytest.approx(values, rel=1e-5), name
+
+
+def test_embeddings_and_tokens_without_labels(tmp_path):
+    student = vit(out_type='raw')
+    student = dict(type='mmvitkd.ImageEncoder', **{k: student[k] for k in ('backbone',)})
+    model = distillation(
+        architecture=dict(student, data_preprocessor=vit()['data_preprocessor']),
+        pairs=[('embedding', 'embedding'), ('tokens', 'tokens')],
+        pair_projector=dict(in_channels=16, out_channels=32, norm=None, bias=True),
+    )
+    evaluator = dict(type='ToyScript', values=[1.0] * 2)
+    run = runner(tmp_path, model=model, val_evaluator=evaluator)
+    run.train()
+    found = logged(run)
+    for pair in ('pair_0', 'pair_1'):
+        assert 0 < found[f'feature/{pair}/val_mean_token'][0] <= 1
+        assert len(found[f'feature/{pair}/r2']) == 6

@@ -111,7 +111,12 @@ def test_refusals(kwargs, message):
 
 
 @pytest.mark.parametrize(
-    'kwargs', [LIFT, dict(pair_projector=dict(in_channels=16, out_channels=32, norm='LN'))]
+    'kwargs',
+    [
+        LIFT,
+        dict(LIFT, pairs=[('tokens', 3)]),
+        dict(pair_projector=dict(in_channels=16, out_channels=32, norm='LN')),
+    ],
 )
 def test_a_layernorm_starts_at_the_targets_statistics(kwargs):
     """Its first tokens have the target's norm."""
