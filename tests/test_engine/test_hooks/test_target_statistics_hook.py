@@ -202,3 +202,12 @@ def test_numbers_out_of_range(wrong):
     [key] = wrong
     with pytest.raises(ValueError, match=rf'TargetStatisticsHook\.{key}'):
         mmvitkd.engine.hooks.TargetStatisticsHook(**wrong)
+
+
+@pytest.mark.parametrize('target', ['raw', 'centred'])
+def test_a_cache_serves_other_targets(tmp_path, target):
+    cache = dict(dir=str(tmp_path / 'cache'))
+    for kind in ('standardised', target):
+        run = runner(tmp_path, lift(teacher_cache=cache, pair_target=kind), cached=True)
+        run.train()
+    assert run.model.teacher.live is None
