@@ -42,7 +42,8 @@ def file_list(dataset: Any) -> Files:
         dataset: The data set, also in wrappers such as :class:`SeededSamples`.
 
     Returns:
-        The path of each image, relative to the folder that all share, and its size in bytes.
+        The path of each image, relative to the folder that all share, and its size in bytes,
+        or -1 if it is not on this file system (``s3://...``).
         A data set that does not name a file for each image, such as CIFAR: its type and its
         length, as the only entry.
 
@@ -85,6 +86,8 @@ def _sizes(paths: Sequence[str]) -> Iterator[int]:
 
 
 def _size(path: str) -> int:
+    if '://' in path:
+        return -1
     try:
         return os.stat(path).st_size
     except FileNotFoundError:

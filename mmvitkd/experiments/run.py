@@ -73,7 +73,9 @@ class Run:
     def config(self) -> Config:
         """Its config with the seed and the options, without the checkpoints it needs."""
         config = Config.fromfile(self.entry.config)
-        config.merge_from_dict(_parse_options([*self._seed, *self.options]))
+        config.merge_from_dict(
+            _parse_options([*self._seed, *self.entry.options, *self.options])
+        )
         return config
 
     @cached_property
@@ -89,7 +91,7 @@ class Run:
     def command(self, script: Path) -> list[str]:
         """Return the script and its arguments, with paths relative to the working folder."""
         needed = [f'{key}={_short(run.checkpoint)}' for key, run in self.needs.items()]
-        options = [*self._seed, *needed, *self.options]
+        options = [*self._seed, *needed, *self.entry.options, *self.options]
         arguments = [_short(self.entry.config), '--work-dir', _short(self.folder)]
         return [_short(script), *arguments, *(['--cfg-options', *options] if options else [])]
 

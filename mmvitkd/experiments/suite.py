@@ -13,7 +13,7 @@ from ..suggestions import did_you_mean
 from ..utils.bounded_yaml import load_yaml
 
 KEYS = ('metric', 'reference', 'once', 'runs')
-ENTRY_KEYS = ('config', 'needs')
+ENTRY_KEYS = ('config', 'needs', 'options')
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Entry:
         config: The config file.
         needs: The names of the entries whose last checkpoints it starts from, by config key.
         once: Whether to train it once, with its config's seed, and not to compare it.
+        options: Settings that override the config's, ``key=value``.
     """
 
     name: str
     config: Path
     needs: Mapping[str, str]
     once: bool
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
     Args:
         file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for entries
             that are trained once for all seeds, ``once``. An entry is ``name: CONFIG`` or
-            ``name: {config: CONFIG, needs: {KEY: NAME}}``; CONFIG is relative to the suite, or
-            a packaged config such as ``mmvitkd::mnist5k/vit_32.py``.
+            ``name: {config: CONFIG, needs: {KEY: NAME}, options: {KEY: VALUE}}``; CONFIG is
+            relative to the suite, or a packaged config such as ``mmvitkd::mnist5k/vit_32.py``.
         reference: Overrides the suite's.
 
     Raises:
@@ -119,7 +121,7 @@ def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) ->
     content = {'config': value} if isinstance(value, str) else _mapping(value, key)
     for found in content:
         if found not in ENTRY_KEYS:
-            raise ValueError(f'{key}: unknown key {found!r}; wanted config or needs.')
+            raise ValueError(f'{key}: unknown key {found!r}; wanted {", ".join(ENTRY_KEYS)}.')
     config = _config(_text(content.get('config'), f'{key}.config'), f'{key}.config', file)
     needs = _mapping(content.get('needs', {}), f'{key}.needs')
     usable = [entry.name for entry in known if entry.once or group == 'runs']
@@ -129,7 +131,19 @@ def _entry(name: str, value: Any, group: str, file: Path, known: list[Entry]) ->
                 f'{key}.needs: {option}: {needed!r} is not an entry above this one'
                 f'{did_you_mean(str(needed), usable)}; found {", ".join(usable) or "none"}.'
             )
-    return Entry(name, config, needs, group == 'once')
+    return Entry(name, config, needs, group == 'once', _options(content, key))
+
+
+def _options(content: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Return the settings of an entry as arguments of ``--cfg-options``."""
+    options = _mapping(content.get('options', {}), f'{key}.options')
+    for option, value in options.items():
+        if not isinstance(value, str | int | float):  # bool is an int
+            raise ValueError(
+                f'{key}.options: {option}: found {value!r}, wanted a text, a number, true or '
+                'false.'
+            )
+    return tuple(f'{option}={value}' for option, value in options.items())
 
 
 def _config(name: str, key: str, file: Path) -> Path:

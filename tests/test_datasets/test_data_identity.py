@@ -92,6 +92,17 @@ def test_a_missing_image_is_named(folder):
         file_list(dataset)
 
 
+def test_the_size_of_a_remote_image_is_not_known():
+    class Remote:
+        def __len__(self):
+            return 2
+
+        def get_data_info(self, index):
+            return dict(img_path=f's3://bucket/train/{index}/image.jpg')
+
+    assert file_list(Remote()) == [('0/image.jpg', -1), ('1/image.jpg', -1)]
+
+
 def test_names_of_any_characters_survive_the_table(tmp_path):
     names = [
         'plain',

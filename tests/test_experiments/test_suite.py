@@ -61,6 +61,17 @@ def test_a_suite_names_its_own_configs_and_packaged_ones(suite, tmp_path):
     assert found.entries[2].config == tmp_path / 'small.py'
 
 
+def test_options_override_the_config_of_their_entry_alone(suite):
+    found = read_suite(suite('needs:', 'options: {a: 2, b.c: x, d: true}, needs:'))
+    runs = {run.name: run for run in runs_of(found, [0], Path('out'), ['e=5'])}
+    taught, plain = runs['taught, seed 0'], runs['plain, seed 0']
+    assert taught.config.to_dict() == dict(
+        a=2, b=dict(c='x'), d=True, e=5, randomness=dict(seed=0)
+    )
+    assert plain.config.to_dict() == dict(a=1, e=5, randomness=dict(seed=0))
+    assert taught.fingerprint != plain.fingerprint
+
+
 def test_needs_within_a_seed_are_of_that_seed(suite):
     found = read_suite(suite('ckpt: teacher', 'ckpt: plain'))
     runs = {run.name: run for run in runs_of(found, [0, 1], Path('out'))}
@@ -86,6 +97,7 @@ def test_needs_within_a_seed_are_of_that_seed(suite):
         ('teacher: big.py', '../a: big.py', 'wanted a name of letters'),
         ('teacher: big.py', '1: big.py', 'wanted a name of letters'),
         ('plain: small.py', 'plain: [small.py]', 'runs.plain: found .* wanted names'),
+        ('needs:', 'options: {fast: [1]}, needs:', r'runs.taught.options: fast: found \[1\]'),
         (GOOD, '- a', 'invalid suite'),
         (GOOD, 'a: {', 'invalid suite'),
         (GOOD, 'metric: a\nreference: b\n', 'runs: found none'),

@@ -43,16 +43,16 @@ class ViewSampler(Sampler[int]):  # type: ignore[misc]  # torch is not followed
     rank r of W has the positions r, r + W, and so on. (A sampler that draws an index several
     times by chance gets the same view of it.)
 
-    Attributes:
-        sampler: The other sampler.
-        num_images: The length of the data set.
-        views: How many different views an image has; None for one per epoch.
-
     Args:
         sampler: The sampler, or its config.
         dataset: The data set.
         seed: The sampler's seed, if its config has none.
         views: How many different views an image has; None for one per epoch.
+
+    Attributes:
+        sampler: The other sampler.
+        num_images: The length of the data set.
+        views: The number of views, or None.
 
     Raises:
         ValueError: If ``views`` is no integer of 1 or more.

@@ -25,6 +25,12 @@ def view_sampler(loader: DataLoader[Any]) -> ViewSampler | None:
     return sampler if isinstance(sampler, ViewSampler) else None
 
 
+def seeded_samples(loader: DataLoader[Any]) -> SeededSamples | None:
+    """Return the data set that seeds a loader's samples, if it has one."""
+    dataset = getattr(loader.dataset, '_dataset', loader.dataset)  # with num_batch_per_epoch
+    return dataset if isinstance(dataset, SeededSamples) else None
+
+
 def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
     """Start iterating over a loader at one of its batches; those before it are not loaded.
 
@@ -90,16 +96,14 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
         Raises:
             ValueError: If an epoch is empty.
         """
-        dataset = self.dataloader.dataset
         if not len(self.dataloader):
             raise ValueError(
-                f'train_dataloader: found {len(dataset)} images, wanted at least one batch: '
-                f'batch_size={self.dataloader.batch_size}, '
+                f'train_dataloader: found {len(self.dataloader.dataset)} images, wanted at '
+                f'least one batch: batch_size={self.dataloader.batch_size}, '
                 f'drop_last={self.dataloader.drop_last}.'
             )
-        dataset = getattr(dataset, '_dataset', dataset)  # with num_batch_per_epoch
-        has_own_seed = self.runner.cfg.get('sample_seed') is not None
-        if isinstance(dataset, SeededSamples) and not has_own_seed:
+        dataset = seeded_samples(self.dataloader)
+        if dataset is not None and self.runner.cfg.get('sample_seed') is None:
             dataset.seed = self.runner.seed
         sampler = view_sampler(self.dataloader)
         if sampler is not None and hasattr(sampler.sampler, 'seed'):

@@ -30,6 +30,7 @@ from .teacher_identity import description_of, identity_of_config
 # The largest relative error of what is stored against the live teacher: other devices and
 # kernels differ by less, another teacher or image by more.
 TOLERANCE = 0.05
+CHECKPOINT = 'checkpoint_sha256'
 
 
 @MODELS.register_module()
@@ -446,14 +447,17 @@ class CachedTeacher(BaseTeacher):
         self.num_classes = description['num_classes']
 
     def _check_identity(self) -> None:
-        """Compare the config of the teacher with that of the cache."""
+        """Compare the config of the teacher with that of the cache; build it if in doubt."""
         assert self.header is not None
-        keys = self._identity.keys() & self.header.teacher.keys()
+        keys = {'config', 'precision'}
         stored, found = (
             {key: teacher[key] for key in keys}
             for teacher in (self.header.teacher, self._identity)
         )
         refuse_differences(self.folder, differences(stored, found, 'teacher'))
+        files = (self.header.teacher, self._identity)
+        if len({teacher.get(CHECKPOINT) for teacher in files if CHECKPOINT in teacher}) > 1:
+            self._build()  # a converted file has the same weights by other names
 
 
 def _tensor_of(output: Any) -> Tensor:

@@ -169,7 +169,7 @@ class Teacher(BaseTeacher):
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the model's weights."""
-        return weights_sha256(self.model)
+        return weights_sha256(self.model.state_dict())
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Apply a function, such as that of ``nn.Module.to``, to all parameters and buffers."""

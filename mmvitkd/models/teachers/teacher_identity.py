@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
-from ...checkpoint.checksums import sha256_of
+from ...checkpoint.read import student_weights
 from .base_teacher import BaseTeacher
 from .config import teacher_config
 
@@ -24,7 +24,7 @@ def identity_of_config(
 
     Args:
         teacher: See :func:`~mmvitkd.models.teachers.make_teacher`.
-        checkpoint: The file of its weights, whose content counts if it exists.
+        checkpoint: The file of its weights, which count if it exists.
         options: The options of a live teacher, of which the precision counts.
     """
     identity: dict[str, Any] = dict(precision=(options or {}).get('precision'))
@@ -36,7 +36,9 @@ def identity_of_config(
     else:
         identity['config'] = dict(type=type(teacher).__name__)
     if checkpoint and osp.isfile(path := osp.expanduser(checkpoint)):
-        identity['checkpoint_sha256'] = sha256_of(path)
+        identity['checkpoint_sha256'] = weights_sha256(
+            student_weights(path, key='teacher_ckpt')
+        )
     return _as_json(identity)
 
 
@@ -47,10 +49,10 @@ def description_of(teacher: BaseTeacher) -> dict[str, Any]:
     )
 
 
-def weights_sha256(model: nn.Module) -> str:
-    """Return the SHA-256 of a model's parameters and buffers, with their names and shapes."""
+def weights_sha256(weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of a state dict: of names, types, shapes and numbers."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(weights.items()):
         digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}\n'.encode())
         plain = tensor.detach().cpu().contiguous().flatten()
         digest.update(memoryview(plain.view(torch.uint8).numpy()))
