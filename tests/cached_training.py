@@ -1,6 +1,5 @@
 """A small distillation with a teacher cache: its images, its config and its runs."""
 
-from contextlib import suppress
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import MODELS
-from toy import PREPROCESSOR, WIDE_ARCH, vit
+from toy import WIDE_ARCH, vit
 from toy_students import write_images
 
 RUNS = count()
@@ -131,8 +130,10 @@ def train(cfg: Config, work_dir: Path) -> tuple[Runner, list[dict]]:
 def same(one, other):
     """Whether two runs had the same losses, to the bit."""
     assert len(one) == len(other) > 0
-    return all(a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
-               for a, b in zip(one, other, strict=True))
+    return all(
+        a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def stored(folder: Path) -> dict[int, bytes]:
