@@ -27,8 +27,6 @@ from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import FolderInUseError, folder_lock
 
 KEY = 'teacher_cache'
-# Hooks that replace the training's pipeline.
-SWITCHING = ('PipelineSwitchHook', 'SwitchRecipeHook')
 COMPARED = 8  # stored rows that the teacher computes again when it is at hand
 
 
@@ -179,7 +177,7 @@ def _check_mixing(preprocessor: Any, cfg: Config) -> None:
     hooks = [*(cfg.get('custom_hooks') or ()), *(cfg.get('default_hooks') or {}).values()]
     for hook in hooks:
         kind = str((hook or {}).get('type')).split('.')[-1]
-        if kind in SWITCHING:
+        if kind == 'SwitchRecipeHook':
             raise KeyedValueError(
                 f'{{{KEY}}}: {kind} changes the images of a view during the training; wanted '
                 'one pipeline for all epochs.',

@@ -51,7 +51,9 @@ def test_one_rank_asks_for_what_is_planned_for_it(build, sampler, views):
 @pytest.mark.parametrize('views', [None, 3])
 def test_the_plan_is_all_that_up_to_eight_ranks_ask_for(build, sampler, views):
     asked = [asked_for(build, ranks, 4, views=views, **sampler) for ranks in range(1, 9)]
-    assert planned(build(views=views, **sampler), 4, ranks=range(1, 9)) == sorted(set.union(*asked))
+    assert planned(build(views=views, **sampler), 4, ranks=range(1, 9)) == sorted(
+        set.union(*asked)
+    )
 
 
 @pytest.mark.parametrize('world', [1, 2, 8])
