@@ -36,6 +36,7 @@ SLOW = (
     'test_engine/test_hooks/test_random_state_hook.py',
     'test_engine/test_hooks/test_preemption_hook.py',
     'test_engine/test_hooks/test_sep_hook.py',
+    'test_engine/test_hooks/test_teacher_cache_hook.py',
     'test_engine/test_hooks/test_watchdog_hook.py',
     'test_export/test_onnx_file.py',
     'test_export/test_snippets.py',
