@@ -50,6 +50,7 @@ def save_teacher(path: Path, seed=1) -> Path:
 
 def make_data(root: Path, per_class=2) -> Path:
     """Write 5 x `per_class` images into `train` and `val`, and the teacher's weights."""
+    root.mkdir(exist_ok=True)
     save_teacher(root / 'teacher.pth')
     return write_images(root, per_class)
 

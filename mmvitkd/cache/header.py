@@ -84,8 +84,8 @@ def read_header(folder: str | Path) -> CacheHeader:
     except ValueError as error:
         raise DamagedCacheError(path, f'invalid JSON ({error})', fix=FIX) from None
     if not isinstance(values, dict):
-        found = f'found a {type(values).__name__}, wanted an object'
-        raise DamagedCacheError(path, found, fix=FIX)
+        text = f'found a {type(values).__name__}, wanted an object'
+        raise DamagedCacheError(path, text, fix=FIX)
     found = values.get('format')
     if isinstance(found, int) and found > FORMAT:
         raise ValueError(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.cache.header import NAME, read_header
+from mmvitkd.utils.folder_lock import folder_lock
 
 import cached_training as toy
 import pytest
@@ -130,3 +131,128 @@ def test_the_headline_config(headline):
     assert 'complete: the teacher is not built' in output
     for name, losses in live.items():
         torch.testing.assert_close(cached[name], losses, rtol=1e-6, atol=1e-6)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The folder, and the file, of a small training with a cache."""
+    root = toy.make_data(tmp_path / 'data')
+    cfg = toy.config(root, dict(dir=str(tmp_path / 'cache')))
+    cfg.env_cfg = dict(dist_cfg=dict(backend='gloo'))
+    cfg.dump(tmp_path / 'config.py')
+    return tmp_path
+
+
+def exit_line(run_tool, folder, *arguments, options=()):
+    """The line with which the tool exits; a line means exit code 1."""
+    with pytest.raises(SystemExit) as found:
+        run_tool('cache_teacher', folder / 'config.py', *arguments, options=options)
+    line = found.value.code
+    assert isinstance(line, str) and line.startswith('cache_teacher: ') and '\n' not in line
+    return line
+
+
+def test_a_training_reads_what_the_tool_filled(run_tool, small, capsys):
+    run_tool('cache_teacher', small / 'config.py')
+    assert 'is complete; this process stored 30 views' in capsys.readouterr().out
+    (small / 'data' / 'teacher.pth').unlink()
+    cfg = toy.config(small / 'data', str(small / 'cache'))
+    runner, losses = toy.train(cfg, small / 'work')
+    assert runner.model.teacher.live is None and len(losses) == 9
+    run_tool('cache_teacher', small / 'config.py')
+    assert 'is complete; this process stored 0 views' in capsys.readouterr().out
+
+
+def test_the_tool_stores_what_a_training_would(run_tool, small):
+    run_tool('cache_teacher', small / 'config.py')
+    toy.train(toy.config(small / 'data', str(small / 'through')), small / 'work')
+    tool, training = toy.stored(small / 'cache'), toy.stored(small / 'through')
+    assert tool.keys() == training.keys()
+
+
+@pytest.mark.parametrize('stated', ['a folder', 'options', 'nothing'])
+def test_another_folder(run_tool, small, stated):
+    given = dict(options=dict(dir='of the config', views=2), nothing=None).get(stated, 'folder')
+    toy.config(small / 'data', given).dump(small / 'config.py')
+    run_tool('cache_teacher', small / 'config.py', '--dir', small / 'named')
+    assert len(toy.stored(small / 'named')) == (20 if stated == 'options' else 30)
+
+
+def test_no_folder(run_tool, small):
+    toy.config(small / 'data').dump(small / 'config.py')
+    assert 'teacher_cache' in exit_line(run_tool, small)
+
+
+def test_no_seed(run_tool, small):
+    line = exit_line(run_tool, small, options=['randomness.seed=None'])
+    assert 'randomness.seed' in line
+
+
+def test_a_full_disk(run_tool, small, monkeypatch):
+    from mmvitkd.cache.shard_file import Shard
+
+    write, written = Shard.write, []
+
+    def full(self, row, data):
+        if len(written) == 12:
+            raise OSError(28, 'No space left on device', str(self.path))
+        written.append(row)
+        write(self, row, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shard, 'write', full)
+        line = exit_line(run_tool, small)
+    assert str(small / 'cache') in line and 'No space left on device' in line
+    assert 'same command' in line and '--resume' not in line
+    before = toy.stored(small / 'cache')
+    assert len(before) == 12
+    run_tool('cache_teacher', small / 'config.py')
+    after = toy.stored(small / 'cache')
+    assert len(after) == 30
+    assert {row: after[row] for row in before} == before
+
+
+def test_a_training_that_fills_it_at_the_same_time(run_tool, small):
+    run_tool('cache_teacher', small / 'config.py')
+    forget(small / 'cache', 3)
+    with folder_lock(small / 'cache', 'a training that fills it (run 1234)'):
+        line = exit_line(run_tool, small)
+        assert 'run 1234' in line and 'process' in line
+        assert 'in use' in exit_line(run_tool, small, '--repair')
+    assert len(toy.stored(small / 'cache')) == 29
+
+
+def test_a_folder_that_cannot_be_created(run_tool, small):
+    folder = small / 'config.py' / 'cache'
+    line = exit_line(run_tool, small, '--dir', folder)
+    assert 'Not a directory' in line and str(folder) in line
+
+
+def test_a_cache_of_another_training(run_tool, small):
+    run_tool('cache_teacher', small / 'config.py')
+    line = exit_line(run_tool, small, options=['randomness.seed=7'])
+    assert 'seed 0' in line and 'sample_seed=0' in line
+
+
+def forget(folder, row):
+    header = read_header(folder)
+    numbers = header.num_rows, header.row_bytes
+    with toy.RowStore.open(folder, *numbers, writable=True) as store:
+        store.forget(toy.np.array([row]))
+
+
+def test_repair(run_tool, small, capsys):
+    run_tool('cache_teacher', small / 'config.py')
+    before = toy.stored(small / 'cache')
+    (path,) = (small / 'cache').glob('shard-*')
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the last row
+    path.write_bytes(content)
+    run_tool('cache_teacher', small / 'config.py', '--repair')
+    assert 'this process stored 1 views' in capsys.readouterr().out
+    after = toy.stored(small / 'cache')
+    assert after.keys() == before.keys()
+    assert [row for row in before if before[row] != after[row]] in ([], [29])
+    path.unlink()
+    run_tool('cache_teacher', small / 'config.py', '--repair')
+    assert toy.stored(small / 'cache').keys() == before.keys()

@@ -150,10 +150,10 @@ def _finish(teacher: CachedTeacher) -> None:
     if teacher.live is None:  # it was complete
         return
     teacher.flush()
-    if not teacher.stores:
+    if error := teacher.storing_error:
         raise OSError(
-            f'{KEY}: {teacher.folder} cannot be filled further: see the warning above. With '
-            'more space, the same command goes on.'
+            f'{KEY}: {teacher.folder} cannot be filled further: {error}. What is stored stays '
+            'usable; with more space, the same command goes on.'
         )
 
 

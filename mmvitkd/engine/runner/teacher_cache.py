@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
@@ -85,7 +85,8 @@ def open_teacher_cache(
         is_compared = teacher.live is not None and is_first
         compare = partial(_compare, teacher, preprocessor, loader, views)
         together(compare if is_compared else lambda: None)
-        _log(teacher, views, missing, reason)
+        if get_rank() == 0:
+            _log(teacher, views, missing, reason)
         yield reason
 
 

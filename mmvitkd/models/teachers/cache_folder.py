@@ -119,6 +119,9 @@ def create_cache(
                     write_header(folder, header)
         except FolderInUseError:
             time.sleep(0.1)
+        except OSError as error:
+            reason = f'{KEY}: {folder} cannot be created: {error.strerror or error}'
+            raise OSError(error.errno, reason, error.filename) from error
     return first
 
 

@@ -54,6 +54,7 @@ class CachedTeacher(BaseTeacher):
     Attributes:
         live: The teacher itself, or None if it is not built.
         header: What the cache says of itself; None as long as it is new.
+        storing_error: Why it stores no more; None if nothing went wrong.
 
     Raises:
         ValueError: If an option is wrong, the folder is not a cache, or one of another teacher.
@@ -85,6 +86,7 @@ class CachedTeacher(BaseTeacher):
         self._store: RowStore | None = None
         self._views: ViewSet | None = None
         self._is_stored = False  # whether what is computed is stored
+        self.storing_error: OSError | None = None
         self.live: BaseTeacher | None = None
         self.header: CacheHeader | None = find_header(self.folder)
         if self.header is None:
@@ -401,6 +403,7 @@ class CachedTeacher(BaseTeacher):
         except OSError as error:
             was_stored, self._is_stored = self._is_stored, False
             if was_stored:
+                self.storing_error = error
                 print_log(self._stops_storing(error), 'current', logging.WARNING)
 
     def _stops_storing(self, error: OSError) -> str:
