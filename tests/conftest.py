@@ -42,6 +42,7 @@ SLOW = (
     'test_export/test_snippets.py',
     'test_models/test_algorithms/test_fast_path.py',
     'test_models/test_algorithms/test_projector.py',
+    'test_models/test_teachers/test_cached_teacher.py',
     'test_models/test_utils/test_compilation.py',
 )
 

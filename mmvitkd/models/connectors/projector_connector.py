@@ -97,6 +97,8 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
                 f'in_channels={self.in_channels}, but the feature {tuple(feature_map.shape)} '
                 f'is {feature_map.shape[1]} wide'
             )
-        projected = self.proj(feature_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        # One layout in memory, in whatever the tokens come: sums are rounded alike.
+        tokens = feature_map.permute(0, 2, 3, 1).contiguous()
+        projected = self.proj(tokens).permute(0, 3, 1, 2)
         normalised: Tensor = self.norm(at_least_float32(projected))
         return normalised
