@@ -32,6 +32,7 @@ SLOW = (
     'test_benchmarks',
     'test_analysis/test_measures/test_one_more_measure.py',
     'faults',
+    'test_engine/test_runner/test_fill_cache.py',
     'test_engine/test_runner/test_teacher_cache.py',
     'test_engine/test_hooks/test_random_state_hook.py',
     'test_engine/test_hooks/test_preemption_hook.py',
