@@ -1,7 +1,7 @@
 """Check a run's folders, schedule and checkpoint before anything is built."""
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pickle import UnpicklingError
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmpretrain.datasets import ImageNet
 from ...checkpoint.read import read_checkpoint
 from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
+from ...datasets.dataset_names import check_num_names, names_of
 from ...datasets.folder_layout import find_files
 from ...utils.deprecation import rename_keys
 
@@ -20,28 +21,42 @@ IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
-    """Check the data folders of a config that hold one folder per class, and annotations.
+    """Check the data of a config: class folders, annotation files, and names of classes.
 
     Args:
-        cfg: The config of a run. MMPretrain checks data sets of other types, and those with
-            an annotation file.
+        cfg: The config of a run. MMPretrain checks data sets of other types.
         splits: The splits to check: 'train', 'val', 'test'.
 
     Raises:
-        FileNotFoundError: If a folder does not exist.
-        ValueError: If a folder has no images, or not as many classes as the head, or if
-            annotations are in a file that would be executed.
+        FileNotFoundError: If a folder, an annotation file or an image in it does not exist.
+        ValueError: If a folder has no images, if there are not as many classes as the head
+            has, or if an annotation file is not in its format, has a label beyond the head's,
+            or would be executed.
     """
+    num_classes = _head_classes(cfg)
     for split in splits:
-        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
-        while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
-            dataset = dataset['dataset']
-        check_annotation_file(dataset, f'{split}_dataloader.dataset')
-        kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
-        if kind == 'ImageFolder':
-            _check_image_folder(dataset, key, _head_classes(cfg))
-        elif kind in ('ImageNet', 'CustomDataset'):
-            _check_folder(dataset, kind, key, _head_classes(cfg))
+        loader = cfg.get(f'{split}_dataloader') or {}
+        for dataset, key in _innermost(
+            loader.get('dataset', {}), f'{split}_dataloader.dataset'
+        ):
+            kind = str(dataset.get('type')).split('.')[-1]
+            if kind == 'ImageFolder':
+                _check_image_folder(dataset, key, num_classes)
+            elif kind in ('ImageNet', 'CustomDataset'):
+                _check_folder(dataset, kind, key, num_classes)
+            check_annotation_file(dataset, key, num_classes)
+            check_num_names(names_of(dataset), f'{key}.metainfo.classes', num_classes)
+
+
+def _innermost(dataset: Any, key: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the data sets in those that wrap others, such as RepeatDataset, and their keys."""
+    if isinstance(dataset.get('dataset'), dict):
+        yield from _innermost(dataset['dataset'], f'{key}.dataset')
+    elif 'datasets' in dataset:
+        for index, inner in enumerate(dataset['datasets']):
+            yield from _innermost(inner, f'{key}.datasets.{index}')
+    else:
+        yield dataset, key
 
 
 def _head_classes(cfg: Config) -> int | None:
