@@ -10,12 +10,13 @@ from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
 from mmpretrain.datasets import ImageNet
 
-from ...checkpoint.read import read_checkpoint
+from ...checkpoint.read import read_checkpoint, weights_of
 from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
 from ...datasets.dataset_names import check_num_names, names_of
 from ...datasets.folder_layout import find_files
 from ...utils.deprecation import rename_keys
+from ...utils.errors import KeyedValueError
 
 IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
@@ -139,13 +140,28 @@ def check_checkpoint(cfg: Config) -> None:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as MMEngine's
-            own do: torch would refuse it late, with a long message.
+        ValueError: If it is truncated or no checkpoint; if it is to be resumed and holds
+            pickled objects, as MMEngine's own do: torch would refuse it late, with a long
+            message; or if ``load_from_new`` is not a list of names, or has no ``load_from``.
     """
-    path, key = cfg.get('load_from'), '--resume' if cfg.get('resume') is True else 'load_from'
+    path, resumes = cfg.get('load_from'), cfg.get('resume') is True
+    key = '--resume' if resumes else 'load_from'
     if path and '://' not in path:
-        read_checkpoint(path, key)
-        _check_plain(path, key)
+        checkpoint = read_checkpoint(path, key)
+        if resumes:
+            _check_plain(path, key)
+        else:
+            weights_of(checkpoint, path)
+    new = cfg.get('load_from_new') or []
+    if not isinstance(new, list | tuple) or not all(isinstance(x, str) and x for x in new):
+        raise KeyedValueError(
+            f"{{load_from_new}}={new!r}: wanted a list of parts, such as ['head'].",
+            'load_from_new',
+        )
+    if new and not path and not cfg.get('resume'):
+        raise KeyedValueError(
+            f'{{load_from_new}}={new!r}: there is no load_from to load.', 'load_from_new'
+        )
 
 
 def _check_plain(path: str, key: str) -> None:

@@ -270,13 +270,31 @@ def test_a_checkpoint_to_start_from(tmp_path, resume, key):
         check_checkpoint(cfg)
 
 
-def test_a_checkpoint_with_pickled_log_buffers_is_refused(tmp_path):
+def test_a_checkpoint_with_pickled_log_buffers_is_no_run(tmp_path):
     path = tmp_path / 'stock.pth'
     buffers = dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1])))
     torch.save(dict(state_dict=dict(a=torch.ones(1)), message_hub=buffers), path)
-    for resume, key in ((False, 'load_from'), (True, '--resume')):
-        with pytest.raises(ValueError, match=f'^{key}=.*stock.pth.*student_ckpt or teacher'):
-            check_checkpoint(_run(tmp_path, load_from=str(path), resume=resume))
+    with pytest.raises(ValueError, match=r'^--resume=.*stock.pth.*student_ckpt or teacher'):
+        check_checkpoint(_run(tmp_path, load_from=str(path), resume=True))
+    check_checkpoint(_run(tmp_path, load_from=str(path)))  # its weights are read
+
+
+def test_a_file_without_weights(tmp_path):
+    torch.save(dict(epoch=3), tmp_path / 'file.pth')
+    with pytest.raises(ValueError, match=r'file.pth.*holds no weights'):
+        check_checkpoint(_run(tmp_path, load_from=str(tmp_path / 'file.pth')))
+
+
+@pytest.mark.parametrize('new', ['head', [3], ['']], ids=str)
+def test_parts_that_may_be_new_are_a_list_of_names(tmp_path, new):
+    with pytest.raises(ValueError, match=r'load_from_new=.*wanted a list'):
+        check_checkpoint(_run(tmp_path, load_from='https://x.org/a.pth', load_from_new=new))
+
+
+def test_parts_that_may_be_new_need_a_file(tmp_path):
+    with pytest.raises(ValueError, match=r'load_from_new=.*no load_from'):
+        check_checkpoint(_run(tmp_path, load_from_new=['head']))
+    check_checkpoint(_run(tmp_path, load_from_new=['head'], resume='auto'))
 
 
 @pytest.mark.parametrize('epochs', [1, 5, 6])
