@@ -58,6 +58,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.student_config import student_config
     from mmvitkd.engine.runner import launch
+    from mmvitkd.engine.runner.hooks_in_test import runs_in_test
 
     import torch
 
@@ -82,11 +83,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)
-    # Testing needs neither the training's data nor its optimizer nor its EMA.
+    # Testing needs neither the training's data nor its optimizer nor its hooks.
     cfg.train_cfg = cfg.train_dataloader = cfg.optim_wrapper = None
     cfg.param_scheduler = None
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.custom_hooks = [h for h in cfg.get('custom_hooks', []) if 'EMAHook' not in str(h)]
+    cfg.custom_hooks = list(filter(runs_in_test, cfg.get('custom_hooks') or []))
+    hooks = cfg.get('default_hooks') or {}
+    cfg.default_hooks = {k: v for k, v in hooks.items() if v is None or runs_in_test(v)}
     cfg.load_from, cfg.resume = None, False
     return cfg
 

@@ -1,6 +1,7 @@
 """tools/test.py and dist_test.sh: MMPretrain's options on a student's checkpoint."""
 
 import json
+import os
 import pickle
 
 import mmvitkd  # noqa: F401
@@ -39,6 +40,16 @@ def test_out_writes_the_predictions(run_tool, checkpoint, options, tmp_path):
     predictions = pickle.loads(out.read_bytes())
     assert len(predictions) == 30
     assert predictions[0]['pred_score'].shape == (10,)
+
+
+def test_hooks_that_need_a_training_are_left_out(run_tool, checkpoint, options, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f'_base_ = {os.path.abspath(CONFIG)!r}\n'
+        'custom_hooks = [dict(type="EarlyStoppingHook", monitor="accuracy/top1")]\n'
+        'default_hooks = dict(profiler=dict(type="ProfilerHook"))\n'
+    )
+    run_tool('test', config, checkpoint, '--work-dir', tmp_path, options=options)
 
 
 @pytest.mark.parametrize('arguments', [['--tta'], ['--amp'], ['--no-pin-memory']])
