@@ -5,8 +5,13 @@ The config may be that of its distillation: the teacher is neither built nor dow
 
 import argparse
 from copy import deepcopy
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict, DictAction
+
+# The kinds of files that MMEngine writes.
+PICKLES = ('.pkl', '.pickle')
+WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out-item',
         choices=['metrics', 'pred'],
-        help='what to write to --out (default: pred)',
+        help='what to write to --out (default: metrics for .json, otherwise pred)',
     )
     parser.add_argument(
         '--cfg-options',
@@ -50,6 +55,12 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.out is None and args.out_item is not None:
         parser.error('--out-item: give --out FILE as well')
+    if args.out is not None:
+        suffix = Path(args.out).suffix
+        args.out_item = args.out_item or ('metrics' if suffix == '.json' else 'pred')
+        if suffix not in WRITTEN[args.out_item]:
+            wanted = ', '.join(WRITTEN[args.out_item])
+            parser.error(f'--out {args.out}: wanted {wanted} for --out-item {args.out_item}')
     return args
 
 
@@ -114,8 +125,10 @@ def main() -> None:
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
     from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
+    from mmvitkd.utils.plain_values import plain_values
 
     import mmengine
+    from mmengine.dist import is_main_process
     from mmengine.evaluator import DumpResults
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
@@ -129,11 +142,11 @@ def main() -> None:
     with exit_on_setting_error('test', {'ema': '--ema'}):
         runner = build(cfg)
         load_into_runner(runner, args.checkpoint, args.ema)
-        if args.out and args.out_item in ('pred', None):
+        if args.out_item == 'pred':
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
         metrics = runner.test()
-    if args.out and args.out_item == 'metrics':
-        mmengine.dump(metrics, args.out)
+    if args.out_item == 'metrics' and is_main_process():
+        mmengine.dump(plain_values(metrics), args.out)
     launch.cleanup()
 
 

@@ -3,9 +3,11 @@
 import json
 import os
 import pickle
+import re
 
 import mmvitkd  # noqa: F401
 
+import numpy as np
 import pytest
 import torch
 from image_folders import write_folder
@@ -58,6 +60,39 @@ def test_options_of_mmpretrain(run_tool, checkpoint, options, tmp_path, argument
     where = ['--work-dir', tmp_path, '--out', out, '--out-item', 'metrics']
     run_tool('test', CONFIG, checkpoint, *where, *arguments, options=options)
     assert 0 <= json.loads(out.read_text())['accuracy/top1'] <= 100
+
+
+def test_metrics_that_are_tables(run_tool, checkpoint, options, tmp_path):
+    config, out = tmp_path / 'config.py', tmp_path / 'metrics.json'
+    metrics = [
+        dict(type='SingleLabelMetric', average=None),
+        dict(type='ConfusionMatrix'),
+        dict(type='mmvitkd.Accuracy', topk=(1,)),
+    ]
+    base = os.path.abspath(CONFIG)
+    config.write_text(f'_base_ = {base!r}\ntest_evaluator = {metrics}\n')
+    where = ['--work-dir', tmp_path, '--out', out]
+    run_tool('test', config, checkpoint, *where, options=options)
+    found = json.loads(out.read_text())
+    matrix = np.array(found['confusion_matrix/result'])
+    assert matrix.shape == (10, 10) and matrix.sum() == 30
+    assert 100 * matrix.trace() / 30 == pytest.approx(found['accuracy/top1'])
+    recall = 100 * matrix.diagonal() / matrix.sum(1)
+    assert found['single-label/recall_classwise'] == pytest.approx(recall)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--out', 'm.txt'], r'm\.txt: wanted \.pkl, \.pickle for --out-item pred'),
+        (['--out', 'm.csv', '--out-item', 'metrics'], r'm\.csv: wanted \.json, \.yaml'),
+        (['--out', 'm.json', '--out-item', 'pred'], r'm\.json: wanted \.pkl'),
+    ],
+)
+def test_files_that_cannot_be_written(run_tool, checkpoint, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run_tool('test', CONFIG, checkpoint, *arguments)
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_show_dir_gets_pictures(run_tool, checkpoint, options, tmp_path):
