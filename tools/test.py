@@ -11,6 +11,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 
 # The kinds of files that MMEngine writes.
 PICKLES = ('.pkl', '.pickle')
+MOST_CLASSES = 20  # on the screen
 WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
 
@@ -26,6 +27,12 @@ def parse_args() -> argparse.Namespace:
         '--out-item',
         choices=['metrics', 'pred'],
         help='what to write to --out (default: metrics for .json, otherwise pred)',
+    )
+    parser.add_argument(
+        '--per-class',
+        action='store_true',
+        help='print the accuracy of each class; write it and the confusion matrix to the work '
+        'dir, as tables and as a picture',
     )
     parser.add_argument(
         '--cfg-options',
@@ -117,6 +124,20 @@ def add_tta(cfg: Config) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
+def print_classes(rows: list[list[str]]) -> None:
+    """Print the classes with the lowest accuracy."""
+    from mmvitkd.metrics.confusion_report import HEADER
+    from mmvitkd.utils.tables import screen_table
+
+    from rich.console import Console
+
+    worst = sorted((row for row in rows if row[3]), key=lambda row: float(row[3]))
+    console = Console()
+    console.print(screen_table(HEADER, worst[:MOST_CLASSES]))
+    if len(worst) > MOST_CLASSES:
+        console.print(f'... and {len(worst) - MOST_CLASSES} more classes, in the tables')
+
+
 def main() -> None:
     """Test."""
     args = parse_args()
@@ -124,6 +145,7 @@ def main() -> None:
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
+    from mmvitkd.metrics import PerClass
     from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
     from mmvitkd.utils.plain_values import plain_values
 
@@ -139,14 +161,20 @@ def main() -> None:
         check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    with exit_on_setting_error('test', {'ema': '--ema'}):
+    with exit_on_setting_error('test', {'ema': '--ema', 'per_class': '--per-class'}):
         runner = build(cfg)
         load_into_runner(runner, args.checkpoint, args.ema)
         if args.out_item == 'pred':
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        per_class = PerClass(runner.work_dir)
+        if args.per_class:
+            per_class.dataset_meta = runner.test_evaluator.dataset_meta
+            runner.test_evaluator.metrics.append(per_class)
         metrics = runner.test()
     if args.out_item == 'metrics' and is_main_process():
         mmengine.dump(plain_values(metrics), args.out)
+    if per_class.rows:
+        print_classes(per_class.rows)
     launch.cleanup()
 
 

@@ -1,5 +1,6 @@
 """tools/test.py and dist_test.sh: MMPretrain's options on a student's checkpoint."""
 
+import csv
 import json
 import os
 import pickle
@@ -79,6 +80,22 @@ def test_metrics_that_are_tables(run_tool, checkpoint, options, tmp_path):
     assert 100 * matrix.trace() / 30 == pytest.approx(found['accuracy/top1'])
     recall = 100 * matrix.diagonal() / matrix.sum(1)
     assert found['single-label/recall_classwise'] == pytest.approx(recall)
+
+
+def test_per_class(run_tool, checkpoint, options, folder, tmp_path, capsys):
+    out = tmp_path / 'metrics.json'
+    where = ['--work-dir', tmp_path, '--out', out, '--per-class']
+    run_tool('test', CONFIG, checkpoint, *where, options=options)
+    with open(tmp_path / 'per_class.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['class'] for row in rows] == sorted(os.listdir(folder / 'train'))
+    assert all(row['images'] == '3' for row in rows)
+    accuracies = [float(row['accuracy']) for row in rows]
+    metrics = json.loads(out.read_text())  # equally many images of each class
+    assert np.mean(accuracies) == pytest.approx(metrics['accuracy/top1'], abs=0.01)
+    assert metrics['per_class/mean_accuracy'] == pytest.approx(metrics['accuracy/top1'])
+    assert {'confusion_matrix.csv', 'confusion_matrix.png'} <= set(os.listdir(tmp_path))
+    assert 'most often taken for' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
