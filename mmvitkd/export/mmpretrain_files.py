@@ -20,7 +20,7 @@ HEADER = (
     '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
 OPENCV = (
-    '# OpenCV reads the images as mmvitkd.LoadImage did in training, but for GIF and TIFF\n'
+    '# OpenCV reads the images as mmvitkd.LoadImage does, but for GIF and TIFF\n'
     '# with transparency and turned AVIF. An image that cannot be read stops the test.\n'
 )
 SEEDED_SPLIT = (
