@@ -1,12 +1,28 @@
-"""Find the class names of a data set from its config, and compare their number."""
+"""Find the data sets in a config, their types and the names of their classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.fileio import list_from_file
 from mmpretrain.registry import DATASETS
 
 from ..utils.errors import KeyedValueError, listed
+
+
+def innermost(dataset: Mapping[str, Any], key: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield the configs of the data sets in those that wrap others, such as RepeatDataset.
+
+    Args:
+        dataset: The config of a data set.
+        key: Its place in the config of the run; the places of the others are yielded too.
+    """
+    if isinstance(dataset.get('dataset'), Mapping):
+        yield from innermost(dataset['dataset'], f'{key}.dataset')
+    elif 'datasets' in dataset:
+        for index, inner in enumerate(dataset['datasets']):
+            yield from innermost(inner, f'{key}.datasets.{index}')
+    else:
+        yield dataset, key
 
 
 def class_of(dataset: Mapping[str, Any]) -> Any:

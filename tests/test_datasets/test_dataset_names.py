@@ -1,7 +1,7 @@
-"""A data set must name as many classes as the head has."""
+"""A data set, however wrapped, must name as many classes as the head has."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.datasets.dataset_names import check_num_names, names_of
+from mmvitkd.datasets.dataset_names import check_num_names, innermost, names_of
 from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
@@ -45,3 +45,11 @@ def test_another_number_of_names():
 def test_a_blank_name():
     with pytest.raises(KeyedValueError, match='the class name 3 is blank'):
         check_num_names([*TWO, ''], 'x.classes', 3)
+
+
+def test_the_data_sets_within_others():
+    one, two = dict(type='ImageNet'), dict(type='CIFAR10')
+    repeated = dict(type='RepeatDataset', dataset=two, times=2)
+    both = dict(type='ConcatDataset', datasets=[one, repeated])
+    assert list(innermost(one, 'x')) == [(one, 'x')]
+    assert list(innermost(both, 'x')) == [(one, 'x.datasets.0'), (two, 'x.datasets.1.dataset')]

@@ -1,7 +1,7 @@
 """Check a run's folders, schedule and checkpoint before anything is built."""
 
 import os.path as osp
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any
 
@@ -13,7 +13,7 @@ from mmpretrain.datasets import ImageNet
 from ...checkpoint.read import read_checkpoint, weights_of
 from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
-from ...datasets.dataset_names import check_num_names, names_of
+from ...datasets.dataset_names import check_num_names, innermost, names_of
 from ...datasets.folder_layout import find_files
 from ...utils.deprecation import rename_keys
 from ...utils.errors import KeyedValueError
@@ -36,10 +36,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     """
     num_classes = _head_classes(cfg)
     for split in splits:
-        loader = cfg.get(f'{split}_dataloader') or {}
-        for dataset, key in _innermost(
-            loader.get('dataset', {}), f'{split}_dataloader.dataset'
-        ):
+        whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        for dataset, key in innermost(whole, f'{split}_dataloader.dataset'):
             kind = str(dataset.get('type')).split('.')[-1]
             if kind == 'ImageFolder':
                 _check_image_folder(dataset, key, num_classes)
@@ -49,28 +47,17 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             check_num_names(names_of(dataset), f'{key}.metainfo.classes', num_classes)
 
 
-def _innermost(dataset: Any, key: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the data sets in those that wrap others, such as RepeatDataset, and their keys."""
-    if isinstance(dataset.get('dataset'), dict):
-        yield from _innermost(dataset['dataset'], f'{key}.dataset')
-    elif 'datasets' in dataset:
-        for index, inner in enumerate(dataset['datasets']):
-            yield from _innermost(inner, f'{key}.datasets.{index}')
-    else:
-        yield dataset, key
-
-
 def _head_classes(cfg: Config) -> int | None:
     """Return the number of classes of the student's head, or of a timm student."""
     student = student_config(cfg.model)
     return (student.get('head') or student).get('num_classes')
 
 
-def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
-    dataset = rename_keys(dataset, {'val_share': 'val_ratio'}, key)
+def _check_image_folder(dataset: Mapping[str, Any], key: str, num_classes: int | None) -> None:
+    renamed = rename_keys(dict(dataset), {'val_share': 'val_ratio'}, key)
     names = ('split', 'val_ratio', 'split_seed', 'extensions')
-    arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
-    root = dataset.get('data_root') or ''
+    arguments = {'split': 'train'} | {k: renamed[k] for k in names if k in renamed}
+    root = renamed.get('data_root') or ''
     try:
         found = find_files(root, **arguments)
     except (FileNotFoundError, ValueError) as error:
@@ -88,7 +75,7 @@ def _check_num_classes(found: int, wanted: int | None, folder: str, what: str) -
 
 
 def _check_folder(
-    dataset: dict[str, Any], kind: str, key: str, num_classes: int | None
+    dataset: Mapping[str, Any], kind: str, key: str, num_classes: int | None
 ) -> None:
     root, split = dataset.get('data_root') or '', dataset.get('split') or ''
     prefix = dataset.get('data_prefix') or split
