@@ -494,7 +494,7 @@ class CachedTeacher(BaseTeacher):
             refuse_differences(self.folder, differences(stored, found, 'teacher'))
 
     def _check_identity(self) -> None:
-        """Compare the config of the teacher with that of the cache; build it if in doubt."""
+        """Compare the config of the teacher with that of the cache; its weights, if in doubt."""
         assert self.header is not None
         keys = {'config', 'precision'}
         stored, found = (
@@ -502,10 +502,8 @@ class CachedTeacher(BaseTeacher):
             for teacher in (self.header.teacher, self._identity)
         )
         refuse_differences(self.folder, differences(stored, found, 'teacher'))
-        if self.live is None and may_differ(self._identity, self.header.teacher):
-            self._build()
-        elif self.live is not None:
-            self._check_weights(self.live)
+        if self.live is not None or may_differ(self._identity, self.header.teacher):
+            self._check_weights(self.live or self._make())
 
 
 def _tensor_of(output: Any) -> Tensor:
