@@ -494,7 +494,7 @@ class CachedTeacher(BaseTeacher):
             refuse_differences(self.folder, differences(stored, found, 'teacher'))
 
     def _check_identity(self) -> None:
-        """Compare the config of the teacher with that of the cache; its weights, if in doubt."""
+        """Compare the teacher of the config with that of the cache, if in doubt by weights."""
         assert self.header is not None
         keys = {'config', 'precision'}
         stored, found = (
