@@ -14,7 +14,6 @@ from mmrazor.models.task_modules import RecorderManager
 from torch import Tensor, nn
 
 from ...cache.header import CacheHeader, differences
-from ...cache.row_layout import RowLayout
 from ...cache.row_store import RowStore
 from ...cache.view_set import Rows, View, ViewSet
 from ...registry import MODELS
@@ -24,8 +23,9 @@ from ..utils.cost import Cost
 from .base_teacher import BaseTeacher, Samples
 from .build import make_teacher
 from .cache_folder import KEY, check_views, create_cache, find_header, refuse_differences
-from .cache_options import STORAGE, cache_options
-from .stored_tensor import StoredTensor, TeacherRead
+from .cache_options import cache_options
+from .stored_outputs import StoredOutputs
+from .stored_tensor import TeacherRead
 from .teacher_identity import description_of, identity_of_config, may_differ
 
 # The largest relative error of what is stored against the live teacher: other devices and
@@ -80,15 +80,14 @@ class CachedTeacher(BaseTeacher):
         )
         self._prepared: tuple[RecorderManager, nn.Module | None] | None = None
         self._applied: list[Callable[[Tensor], Tensor]] = []
-        self._reads: Mapping[str, TeacherRead] = {}
-        self._stored: dict[str, StoredTensor] = {}
-        self._layout = RowLayout({})
         self._store: RowStore | None = None
         self._views: ViewSet | None = None
         self._is_stored = False  # whether what is computed is stored
         self.storing_error: OSError | None = None
         self.live: BaseTeacher | None = None
         self.header: CacheHeader | None = find_header(self.folder)
+        tensors = None if self.header is None else self.header.tensors
+        self._outputs = StoredOutputs(self.folder, self.options, tensors)
         if self.header is None:
             self._build()
         else:
@@ -109,45 +108,16 @@ class CachedTeacher(BaseTeacher):
             self.live.prepare(recorders, data_preprocessor)
             return
         super().prepare(recorders, data_preprocessor)
-        self._check_names(recorders.recorders)
+        self._outputs.check_names(recorders.recorders)
 
     def plan(self, reads: Mapping[str, TeacherRead], outputs: Mapping[str, Any]) -> None:
-        """Decide what is stored, or check that what is stored is what is read.
-
-        Args:
-            reads: What the losses read of each output.
-            outputs: An example of the outputs.
-
-        Raises:
-            ValueError: If an output cannot be stored, or another part of it is stored.
-        """
-        self._reads = reads
-        if self.header is not None:
-            self._check_names(reads)
-            tensors = self.header.tensors
-            self._stored = {name: StoredTensor.from_dict(tensors[name]) for name in tensors}
-        for name, read in reads.items():
-            try:
-                if self.header is None:
-                    self._stored[name] = StoredTensor.choose(
-                        read, outputs[name], self.options, self.num_classes
-                    )
-                elif reason := self._stored[name].refusal_reason(read, self.options):
-                    raise KeyedValueError(
-                        f'{{{KEY}}}: {self.folder}, {name!r}: {reason}.',
-                        KEY,
-                        *(f'{KEY}.{option}' for option in ('full_features', *STORAGE)),
-                    )
-            except KeyedValueError:
-                raise
-            except ValueError as error:
-                raise KeyedValueError(f'{{{KEY}}}: {name!r}: {error}.', KEY) from error
-        self._layout = RowLayout({name: stored.codec for name, stored in self._stored.items()})
+        """Decide what is stored; see :meth:`.StoredOutputs.plan`."""
+        self._outputs.plan(reads, outputs, self.num_classes)
 
     @property
     def row_bytes(self) -> int:
         """The bytes of an image's outputs."""
-        return self._layout.row_bytes
+        return self._outputs.row_bytes
 
     def open(self, views: ViewSet, check: bool = True) -> None:
         """Open the cache for the views of a training; create it if it is new.
@@ -177,12 +147,11 @@ class CachedTeacher(BaseTeacher):
         assert self.live is not None
         teacher = {**self._identity, 'description': description_of(self.live)}
         teacher['weights_sha256'] = self.live.fingerprint()
-        tensors = {name: stored.to_dict() for name, stored in self._stored.items()}
         self.header = find_header(self.folder) or create_cache(
-            self.folder, views, teacher, tensors, self.row_bytes
+            self.folder, views, teacher, self._outputs.to_dict(), self.row_bytes
         )
         self._check_identity()
-        self.plan(self._reads, {})
+        self._outputs.take(self.header.tensors)
 
     @property
     def stores(self) -> bool:
@@ -231,11 +200,8 @@ class CachedTeacher(BaseTeacher):
 
     def stored_logits(self, rows: Rows) -> Tensor | None:
         """Return the logits (B, ``num_classes``) of stored rows, or None if there are none."""
-        for name, stored in self._stored.items():
-            if stored.is_logits and name in self._reads:
-                logits: Tensor = self.read(rows, torch.device('cpu'))[name]
-                return logits
-        return None
+        name = self._outputs.logits_name
+        return None if name is None else self.read(rows, torch.device('cpu'))[name]
 
     def store_new_rows(self) -> None:
         """Store what is computed from now on; for one run at a time.
@@ -245,7 +211,7 @@ class CachedTeacher(BaseTeacher):
             ValueError: If the training does not compute all that is stored of a view.
         """
         assert self.header is not None
-        if unread := self._stored.keys() - self._reads.keys():
+        if unread := self._outputs.unread:
             names = listed(sorted(map(repr, unread)))
             raise ValueError(f'it also holds {names}, which this training does not read')
         store = RowStore.open(self.folder, self.header.num_rows, self.row_bytes, writable=True)
@@ -305,12 +271,7 @@ class CachedTeacher(BaseTeacher):
         """Return tensors of the right shapes: of the teacher itself, or zeros."""
         if self.live is not None:
             return self.live.dry_run(images)
-        assert self.header is not None
-        stored = map(StoredTensor.from_dict, self.header.tensors.values())
-        return {
-            name: tensor.restore(images.new_zeros(len(images), *tensor.codec.shape))
-            for name, tensor in zip(self.header.tensors, stored, strict=True)
-        }
+        return self._outputs.blank(images)
 
     def logits(self, images: Tensor, data_samples: Samples = None) -> Tensor | None:
         """Return the logits of the teacher itself, or None if it is not built."""
@@ -333,7 +294,7 @@ class CachedTeacher(BaseTeacher):
 
     def read(self, rows: Rows, device: torch.device) -> dict[str, Any]:
         """Return the outputs of stored rows by name."""
-        return self._decode(self._opened()[1].read(rows), device)
+        return self._outputs.decode(self._opened()[1].read(rows), device)
 
     def compare_with_live(self, images: Tensor, data_samples: Samples) -> None:
         """Compare stored rows with what the teacher itself computes.
@@ -344,8 +305,8 @@ class CachedTeacher(BaseTeacher):
         rows = self._rows_of(data_samples)
         assert rows is not None
         found = self.read(rows, images.device)
-        computed = self._encode(self._compute(images, data_samples, 'a comparison')())
-        for name, wanted in self._decode(computed, images.device).items():
+        computed = self._outputs.encode(self._compute(images, data_samples, 'a comparison')())
+        for name, wanted in self._outputs.decode(computed, images.device).items():
             a, b = (_tensor_of(output).double() for output in (found[name], wanted))
             error = float((a - b).norm() / b.norm().clamp_min(1e-12))
             if not error <= TOLERANCE:
@@ -385,15 +346,15 @@ class CachedTeacher(BaseTeacher):
         """Return a batch's outputs; store what was computed."""
         _, store = self._opened()
         if computed is None:
-            return self._decode(store.read(rows), device)
+            return self._outputs.decode(store.read(rows), device)
         buffer = torch.empty(len(rows), self.row_bytes, dtype=torch.uint8)
-        buffer[torch.from_numpy(~stored)] = packed = self._encode(computed())
+        buffer[torch.from_numpy(~stored)] = packed = self._outputs.encode(computed())
         if stored.any():
             buffer[torch.from_numpy(stored)] = store.read(rows[stored])
         if self._is_stored:
             with self._going_on():
                 store.write(rows[~stored], packed)
-        return self._decode(buffer, device)
+        return self._outputs.decode(buffer, device)
 
     @contextmanager
     def _going_on(self) -> Iterator[None]:
@@ -417,32 +378,6 @@ class CachedTeacher(BaseTeacher):
             'what is missing, and stores no more.'
         )
 
-    def _encode(self, outputs: Mapping[str, Any]) -> Tensor:
-        """Return a batch's outputs as rows of bytes (B, row_bytes), on the CPU."""
-        tensors = {}
-        for name, read in self._reads.items():
-            tensor = self._stored[name].reduce(read, outputs[name])
-            if tensor.shape[1:] != self._stored[name].codec.shape:
-                raise KeyedValueError(
-                    f'{{{KEY}}}: {name!r} is {tuple(tensor.shape[1:])} for these images, and '
-                    f'{self._stored[name].codec.shape} in the cache; wanted one image size.',
-                    KEY,
-                )
-            tensors[name] = tensor
-        for name in self._stored.keys() - tensors.keys():  # of another student; not stored
-            shape = self._stored[name].codec.shape
-            tensors[name] = tensor.new_zeros(len(tensor), *shape)
-        with torch.no_grad():
-            return self._layout.encode(tensors)
-
-    def _decode(self, buffer: Tensor, device: torch.device) -> dict[str, Any]:
-        """Return rows of bytes as what the losses read, on a device."""
-        if device.type == 'cuda':
-            buffer = buffer.pin_memory().to(device, non_blocking=True)
-        with torch.no_grad():
-            decoded = self._layout.unpack(buffer)
-        return {name: self._stored[name].restore(decoded[name]) for name in self._reads}
-
     def _opened(self) -> tuple[ViewSet, RowStore]:
         if self._views is None or self._store is None:
             raise KeyedValueError(
@@ -463,19 +398,6 @@ class CachedTeacher(BaseTeacher):
             live.apply(function)
         self.live = live
         self._describe(description_of(live))
-
-    def _check_names(self, names: Mapping[str, Any]) -> None:
-        """Check that what is read is stored."""
-        assert self.header is not None
-        if missing := names.keys() - self.header.tensors.keys():
-            lacking, known = (
-                listed(sorted(map(repr, x))) for x in (missing, self.header.tensors)
-            )
-            raise KeyedValueError(
-                f'{{{KEY}}}: {self.folder} has no {lacking}, which this training reads; it has '
-                f'{known}. Use another folder.',
-                KEY,
-            )
 
     def _describe(self, description: Mapping[str, Any]) -> None:
         """Set what the teacher is made for."""

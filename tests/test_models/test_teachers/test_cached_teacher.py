@@ -219,4 +219,4 @@ def test_other_image_sizes_are_refused(root, tmp_path):
     teacher = runner.model.teacher
     outputs = {**teacher.dry_run(torch.zeros(1, 3, 32, 32)), 'logits': torch.ones(1, 4)}
     with pytest.raises(ValueError, match='wanted one image size'):
-        teacher._encode(outputs)
+        teacher._outputs.encode(outputs)
