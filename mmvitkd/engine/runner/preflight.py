@@ -15,6 +15,7 @@ from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
 from ...datasets.dataset_names import check_num_names, innermost, names_of
 from ...datasets.folder_layout import find_files
+from ...datasets.unlabelled_files import find_unlabelled_files
 from ...utils.deprecation import rename_keys
 from ...utils.errors import KeyedValueError
 
@@ -31,8 +32,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
     Raises:
         FileNotFoundError: If a folder, an annotation file or an image in it does not exist.
         ValueError: If a folder has no images, if there are not as many classes as the head
-            has, or if an annotation file is not in its format, has a label beyond the head's,
-            or would be executed.
+            has, if labels are asked of images without, or if an annotation file is not in its
+            format, has a label beyond the head's, or would be executed.
     """
     num_classes = _head_classes(cfg)
     for split in splits:
@@ -40,6 +41,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         for dataset, key in innermost(whole, f'{split}_dataloader.dataset'):
             kind = str(dataset.get('type')).split('.')[-1]
             if kind == 'ImageFolder':
+                _check_labels(cfg, dataset, split, key)
                 _check_image_folder(dataset, key, num_classes)
             elif kind in ('ImageNet', 'CustomDataset'):
                 _check_folder(dataset, kind, key, num_classes)
@@ -53,12 +55,33 @@ def _head_classes(cfg: Config) -> int | None:
     return (student.get('head') or student).get('num_classes')
 
 
+def _check_labels(cfg: Config, dataset: Mapping[str, Any], split: str, key: str) -> None:
+    """Check that nothing asks for labels if a data set has none."""
+    if dataset.get('with_label', True):
+        return
+    metrics = cfg.get(f'{split}_evaluator') or []
+    kinds = [m.get('type') for m in (metrics if isinstance(metrics, list) else [metrics])]
+    asking = [f'{split}_evaluator: {kind}' for kind in kinds if 'Accuracy' in str(kind)]
+    if split == 'train' and student_config(cfg.model).get('head') is not None:
+        asking.append("the student's head, which has a loss of the labels")
+    if asking:
+        raise KeyedValueError(
+            f'{{{key}.with_label}}=False: these images have no labels for {asking[0]}; set '
+            'with_label=False at the top of the config, which trains a student without a head.',
+            f'{key}.with_label',
+        )
+
+
 def _check_image_folder(dataset: Mapping[str, Any], key: str, num_classes: int | None) -> None:
     renamed = rename_keys(dict(dataset), {'val_share': 'val_ratio'}, key)
     names = ('split', 'val_ratio', 'split_seed', 'extensions')
     arguments = {'split': 'train'} | {k: renamed[k] for k in names if k in renamed}
     root = renamed.get('data_root') or ''
+    with_label = renamed.get('with_label', True)
     try:
+        if not with_label:
+            find_unlabelled_files(root, **arguments)
+            return
         found = find_files(root, **arguments)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f'{key}: {error}') from None

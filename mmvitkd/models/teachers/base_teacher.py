@@ -11,7 +11,7 @@ from ...suggestions import close_names
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
 from ..utils.distiller_checks import PAIR
-from ..utils.features import Grid
+from ..utils.features import Grid, NamedFeature
 from ..utils.normalization import Normalization
 
 Samples = Sequence[DataSample] | None
@@ -37,6 +37,8 @@ class BaseTeacher:
         num_extra_tokens: How many tokens precede the patches in each block's output (class,
             distillation, registers), or None if unknown.
         num_classes: The number of classes, or None if it has none.
+        features: Where a model has what ``pairs`` call ``'embedding'`` and ``'tokens'``. Of a
+            teacher that states none, these are names of tensors like others.
     """
 
     input_size: Grid | None = None
@@ -46,6 +48,7 @@ class BaseTeacher:
     grids: Sequence[Grid | None] = ()
     num_extra_tokens: int | None = None
     num_classes: int | None = None
+    features: Mapping[str, NamedFeature] = {}
 
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
@@ -53,7 +56,8 @@ class BaseTeacher:
         """Prepare for what is to be computed; called once, before the first batch.
 
         This one checks the names in ``pairs``: where the teacher states ``blocks``, they must
-        be among them. A teacher that overrides it may accept other names.
+        be among them, or be where ``features`` are. A teacher that overrides it may accept
+        other names.
 
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
@@ -63,18 +67,23 @@ class BaseTeacher:
             data_preprocessor: The student's preprocessor, which normalises the images.
 
         Raises:
-            ValueError: If a pair names something that is not in ``blocks``.
+            ValueError: If a pair names something that is neither.
         """
+        sources = self._sources()
         for name, recorder in recorders.recorders.items():
-            if not name.startswith(PAIR) or not self.blocks or recorder.source in self.blocks:
+            if not name.startswith(PAIR) or not self.blocks or recorder.source in sources:
                 continue
             key = f'pairs[{name.removeprefix(PAIR)}][1]'
-            close = close_names(recorder.source, self.blocks) or self.blocks
+            close = close_names(recorder.source, sources) or sources
             raise KeyedValueError(
                 f'{{{key}}}: {recorder.source!r} is no block of {type(self).__name__}. '
                 f'Similar names: {listed(close)}.',
                 key,
             )
+
+    def _sources(self) -> Sequence[str]:
+        """Return the names that ``pairs`` may have: ``blocks``, and where ``features`` are."""
+        return [*self.blocks, *(feature.source for feature in self.features.values())]
 
     def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
         """Compute, or look up, the tensors of a batch.

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import torch
 from mmengine.registry import MODELS
+from mmpretrain.models.backbones.base_backbone import BaseBackbone
 from torch import nn
 
 from ...utils import random_state
@@ -104,6 +105,13 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
             raise
         stated = isinstance(teacher, Mapping) and 'pretrained' in teacher
         raise _no_download(config, stated, error) from error
+    if isinstance(built, BaseBackbone):
+        raise KeyedValueError(
+            f'{{teacher}}: a {type(built).__name__} is a backbone alone; wanted '
+            "dict(type='mmpretrain.ImageClassifier', backbone=dict(...), data_preprocessor="
+            'dict(mean=, std=, to_rgb=)), without a head if it has none.',
+            'teacher',
+        )
     if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
         load_teacher(built, config, checkpoint, allow_random)
     return built

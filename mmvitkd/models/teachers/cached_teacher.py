@@ -1,7 +1,7 @@
 """CachedTeacher: compute the outputs of a teacher once, and read them from disk afterwards."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from ...registry import MODELS
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
+from ..utils.features import NamedFeature
 from .base_teacher import BaseTeacher, Samples
 from .build import make_teacher
 from .cache_folder import KEY, check_views, create_cache, find_header, refuse_differences
@@ -98,6 +99,11 @@ class CachedTeacher(BaseTeacher):
     def name(self) -> str:
         """The name of the teacher itself."""
         return self._name
+
+    def _sources(self) -> Sequence[str]:
+        """Return also the names of the modules whose outputs are stored."""
+        stored = self.header.tensors.values() if self.header is not None else ()
+        return [*super()._sources(), *(tensor['source'] for tensor in stored)]
 
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
@@ -407,6 +413,8 @@ class CachedTeacher(BaseTeacher):
         self.grids = [_pair(grid) for grid in description['grids']]
         self.num_extra_tokens = description['num_extra_tokens']
         self.num_classes = description['num_classes']
+        features = description.get('features', {})  # caches of older versions have none
+        self.features = {name: NamedFeature(*feature) for name, feature in features.items()}
 
     def _check_weights(self, live: BaseTeacher) -> None:
         """Compare the weights of the teacher itself with those that filled the cache."""
