@@ -18,6 +18,7 @@ OPTIONS = {'model': 'MODEL'} | {
         *('layer', 'teacher_layer', 'val_ratio'),
     )
 }
+OPTIONS |= dict(teacher_ckpt='--teacher-checkpoint', allow_random_teacher='--allow-random')
 # The rows of the tables by the keys of the result.
 ROWS = {
     'rel_error': 'relative error',
@@ -47,7 +48,7 @@ def parse_args() -> argparse.Namespace:
         metavar='T',
         help="another teacher, given as MODEL; 'none' leaves out that of a distillation",
     )
-    parser.add_argument('--teacher-checkpoint', metavar='FILE', help='the weights of --teacher')
+    parser.add_argument('--teacher-checkpoint', metavar='FILE', help="the teacher's weights")
     parser.add_argument(
         '--allow-random', action='store_true', help='accept random weights, drawn with --seed'
     )
@@ -121,8 +122,8 @@ def check(args: argparse.Namespace) -> None:
             raise ValueError(f'--{key}: found {found}, wanted {lowest} or more.')
     if args.temperature <= 0:
         raise ValueError(f'--temperature: found {args.temperature:g}, wanted more than 0.')
-    if args.teacher_checkpoint and args.teacher in (None, 'none'):
-        raise ValueError('--teacher-checkpoint: wanted --teacher too.')
+    if args.teacher_checkpoint and args.teacher == 'none':
+        raise ValueError('--teacher-checkpoint: found --teacher none, wanted a teacher.')
     if args.out is not None and args.out.is_dir():
         raise ValueError(f'--out: {str(args.out)!r} is a folder, wanted a file.')
 

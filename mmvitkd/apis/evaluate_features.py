@@ -38,7 +38,7 @@ class FeatureModels:
         img_size: The same.
         allow_random: The same, for both models.
         teacher: Another teacher, as ``model``; for 'none', none.
-        teacher_checkpoint: Its weights.
+        teacher_checkpoint: The teacher's weights, also of the teacher of a distillation.
         layer: The student's layer to compare: 'last', an index of a block or the name of a
             module. Not for the teacher of a distillation.
         teacher_layer: That of the teacher.
@@ -73,7 +73,7 @@ class FeatureModels:
         self._compare: Compare | None = None
         cfg = _distillation(model) if teacher is None else None
         if cfg is not None and (checkpoint or allow_random):
-            loaded = load_distillation(cfg, checkpoint, ema, allow_random)
+            loaded = load_distillation(cfg, checkpoint, ema, allow_random, teacher_checkpoint)
             self.student = loaded.student
             self._take_distillation(loaded)
             return

@@ -36,7 +36,11 @@ class LoadedDistillation(NamedTuple):
 
 
 def load_distillation(
-    cfg: Config, checkpoint: str | None, ema: bool = False, allow_random: bool = False
+    cfg: Config,
+    checkpoint: str | None,
+    ema: bool = False,
+    allow_random: bool = False,
+    teacher_checkpoint: str | None = None,
 ) -> LoadedDistillation:
     """Build a distillation from its config, and load a checkpoint of its training, strictly.
 
@@ -46,6 +50,7 @@ def load_distillation(
             student random.
         ema: Whether to take the moving average of the student's weights.
         allow_random: Whether the teacher may be random, if no file is given for it.
+        teacher_checkpoint: The teacher's weights, instead of the config's ``teacher_ckpt``.
 
     Raises:
         FileNotFoundError: If a file does not exist.
@@ -57,6 +62,8 @@ def load_distillation(
         config.pop(key, None)
     config |= dict(architecture=bare_student(cfg), teacher_options=None)
     config['allow_random_teacher'] = allow_random or config.get('allow_random_teacher', False)
+    if teacher_checkpoint is not None:
+        config['teacher_ckpt'] = teacher_checkpoint
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         model = MODELS.build(config)
     has_connectors = True

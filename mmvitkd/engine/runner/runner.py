@@ -7,15 +7,18 @@ from typing import Any
 
 import torch
 from mmengine.dist import master_only
+from mmengine.evaluator import Evaluator
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
+from ...metrics import FeatureError
 from ...registry import LOOPS, RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.folder_lock import folder_lock
+from ...utils.unwrap import unwrap_model
 from .loops import ResumableLoop
 from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
 
@@ -62,6 +65,14 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
             default_args=dict(runner=self, dataloader=self._train_dataloader),
         )
+
+    def build_evaluator(self, evaluator: Any) -> Evaluator:
+        """Build an evaluator; a metric that runs the model itself gets it."""
+        built = super().build_evaluator(evaluator)
+        for metric in built.metrics:
+            if isinstance(metric, FeatureError):
+                metric.bind(unwrap_model(self.model))
+        return built
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
