@@ -1,6 +1,6 @@
 """Read the patch tokens at the output of a model's blocks in a forward pass."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,17 +81,11 @@ class FeatureExtractor:
         return features
 
     @contextmanager
-    def recorded(
-        self, images: Tensor, run: Callable[[Tensor], Any] | None = None
-    ) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def recorded(self, images: Tensor) -> Iterator[tuple[Any, dict[str, Any]]]:
         """Run the model in eval mode; the context restores its mode at the end.
 
-        Args:
-            images: (B, 3, H, W), normalised for the model.
-            run: What runs the model's modules, if not the model's own forward pass.
-
         Yields:
-            The output, and what the modules of the features returned, by name.
+            The model's output, and what the modules of the features returned, by name.
         """
         modules = dict(self.model.named_modules())
         modes = {module: module.training for module in modules.values()}
@@ -105,7 +99,7 @@ class FeatureExtractor:
                 module.training = False
             # Code that was compiled before would skip these hooks.
             with torch.compiler.set_stance('force_eager'):
-                output = (run or self.model)(images)
+                output = self.model(images)
             yield output, outputs
         finally:
             for hook in hooks:

@@ -92,23 +92,6 @@ class Adapter:
         """Return the logits (B, K) in what the model returns, or None if there are none."""
         return output if isinstance(output, Tensor) and output.dim() == 2 else None
 
-    def embedding(self, images: Tensor) -> Tensor:
-        """Run the model; return one vector for each image, what a head would classify.
-
-        It is the class token after the final norm where there is one, or what the model pools
-        in its place, and otherwise the mean of the patch tokens.
-
-        Args:
-            images: (B, 3, H, W), normalised for the model.
-
-        Returns:
-            (B, C).
-
-        Raises:
-            ValueError: If it is not known how the model pools.
-        """
-        raise ValueError(f'{self.name}: it is not known how it pools its tokens.')
-
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..features import Grid
 from .adapter import Adapter, as_size
@@ -98,31 +98,3 @@ class MMPretrainAdapter(Adapter):
     def final_norms(self) -> list[str]:
         """A ViT's ``ln1``, and Swin's norm of its last stage."""
         return ['backbone.ln1', f'backbone.norm{len(self.blocks) - 1}']
-
-    def embedding(self, images: Tensor) -> Tensor:
-        """Return what the head gets; of tokens the first, or without a class token the mean.
-
-        Raises:
-            ValueError: If the output is neither a vector, tokens nor a map for each image.
-        """
-        headless = getattr(self.model, 'head', None) is None
-        output = self.model(images) if headless else self.model.extract_feat(images)
-        return self._pooled(output)
-
-    def _pooled(self, output: Any) -> Tensor:
-        """Return the vectors (B, C) in what a backbone, a neck or an encoder returns."""
-        while isinstance(output, tuple | list) and output:
-            # An encoder returns vectors and tokens, and DeiT the class and another token.
-            first = getattr(output[0], 'ndim', 0) == 2
-            output = output[0] if first and len(output) == 2 else output[-1]
-        dims = output.dim() if isinstance(output, Tensor) else 0
-        if dims == 2:
-            return output
-        if dims == 3:
-            return output[:, 0] if self.num_extra_tokens else output.mean(1)
-        if dims == 4:
-            return output.mean((2, 3))
-        found = tuple(output.shape) if dims else type(output).__name__
-        raise ValueError(
-            f'{self.name}: found {found}, wanted (B, C), (B, L, C) or (B, C, H, W) to pool.'
-        )

@@ -119,13 +119,6 @@ class TimmAdapter(Adapter):
         """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
 
-    def embedding(self, images: Tensor) -> Tensor:
-        """Return what timm's head gets, pooled and normalised as the model does it."""
-        network: Any = self.trunk
-        features = network.forward_features(images)
-        pooled: Tensor = network.forward_head(features, pre_logits=True)
-        return pooled
-
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
 
