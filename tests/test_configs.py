@@ -42,6 +42,11 @@ TEACHERS = {
     'deit3_small_patch16_224.fb_in22k_ft_in1k': dict(embed_dim=48, num_heads=6),
     'vit_base_patch16_224.mae': dict(embed_dim=96, num_heads=12),
     'swin_small_patch4_window7_224.ms_in1k': dict(embed_dim=12, window_size=2),
+    'vit_small_patch14_dinov2.lvd142m': dict(embed_dim=48, num_heads=6),
+    'vit_base_patch14_dinov2.lvd142m': dict(embed_dim=96, num_heads=12),
+    'vit_small_patch16_dinov3.lvd1689m': dict(embed_dim=48, num_heads=6),
+    'vit_base_patch16_clip_224.openai': dict(embed_dim=96, num_heads=12),
+    'vit_base_patch16_siglip_224.webli': dict(embed_dim=96, num_heads=12),
 }
 SWIN_TINY = dict(_delete_=True, embed_dims=12, depths=[2, 2, 6, 2], num_heads=[3, 6, 12, 24])
 WIDTHS = ('embed_dims', 'feedforward_channels', 'in_channels', 'out_channels', 'width')
@@ -87,6 +92,31 @@ def build(config):
             part.pretrained = False
     model.data_preprocessor = config.data_preprocessor
     return MODELS.build(model)
+
+
+UNLABELLED = [
+    *sorted((ROOT / 'configs' / 'foundation').glob('*.py')),
+    *(p for p in CONFIGS if re.fullmatch('deit_small_deit_tiny(_lift|_widelast)?', p.stem)),
+]
+
+
+@pytest.mark.parametrize('path', UNLABELLED, ids=lambda p: p.stem)
+def test_it_trains_one_step_without_labels(path):
+    """Every parameter has a gradient, and every loss is one of features."""
+    config = Config.fromfile(path)
+    config.merge_from_dict(smaller(config) | dict(with_label=False))
+    apply_shortcuts(config)
+    model = build(config)
+    model.init_weights()
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    inputs = torch.randint(256, (2, 3, *input_size_of(model.student)), dtype=torch.uint8)
+    samples = [DataSample() for _ in inputs]
+    logged = model.train_step(dict(inputs=list(inputs), data_samples=samples), wrapper)
+    assert set(logged) - {'loss'} == {
+        f'distill.loss_pair_{i}' for i in range(len(config.model.pairs))
+    }
+    assert all(value.isfinite() for value in logged.values())
+    assert all(parameter in wrapper.optimizer.state for parameter in model.parameters())
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda p: p.stem)

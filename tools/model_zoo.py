@@ -27,6 +27,7 @@ the published recipe.
 | `controls/` | controls that separate a remedy from its pooling, parameters and projector |
 | `mnist5k/` | the demo's digits: minutes on a CPU |
 | `image_folder/` | a folder of your own images |
+| `foundation/` | students of DINOv2, DINOv3, CLIP and SigLIP, with and without labels |
 | `suites/` | configs to compare over seeds |
 | `_base_/` | what configs share: students, distillation, data, schedules, runtime |
 
@@ -56,7 +57,7 @@ HEADER = (
     *('config', 'student', 'teacher', 'distilled by', 'epochs', 'parameters', 'GFLOPs'),
     *('top-1 % in the paper', 'measured here'),
 )
-LISTED = ('mnist5k', 'image_folder', 'suites')
+LISTED = ('mnist5k', 'image_folder', 'foundation', 'suites')
 
 
 def parse_args() -> argparse.Namespace:

@@ -6,17 +6,23 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from torch import Tensor
 
 from ..analysis.features.extractor import Key
 from ..analysis.features.image_features import ImageFeatureReader
 from ..analysis.features.loaded_model import LoadedModel
-from ..analysis.runner.feature_evaluation import Compare, Evaluated, FeatureEvaluation
+from ..analysis.runner.feature_evaluation import (
+    EMBEDDING,
+    Compare,
+    Evaluated,
+    FeatureEvaluation,
+)
 from ..analysis.runner.measure_runner import Watch
 from ..config.load_config import load_config
 from ..datasets.image_batches import ImageBatches
 from ..datasets.image_list import ImageList
 from ..models.algorithms.compared_features import compared_features
-from ..models.algorithms.layer_pairs import layer_pairs
+from ..models.algorithms.layer_pairs import embedding_pairs, layer_pairs
 from ..models.teachers import Teacher
 from ..models.utils.adapters import adapter_for
 from ..models.utils.normalization import Renormalize
@@ -119,7 +125,7 @@ class FeatureModels:
             {pair.name: recorders[pair.teacher].source for pair in pairs},
         )
         if loaded.has_connectors:
-            self._compare = partial(compared_features, loaded.model)
+            self._compare = partial(_compare, loaded.model)
         self._whole = loaded.model
         self._check_layers()
 
@@ -203,6 +209,13 @@ def evaluate_features(
         **asdict(scores),
         'unreadable': batches[0].unreadable | batches[1].unreadable,
     }
+
+
+def _compare(model: Any, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return what the losses compare; the pair of embeddings by that name."""
+    names = dict.fromkeys(embedding_pairs(model.distiller), EMBEDDING)
+    compared = compared_features(model, images)
+    return {names.get(name, name): rows for name, rows in compared.items()}
 
 
 def _distillation(path: str) -> Config | None:

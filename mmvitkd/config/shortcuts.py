@@ -1,13 +1,13 @@
 """Expand a config's top-level shortcuts to every place that must agree with them."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from mmengine.config import Config
 
+from .data_config import datasets_of
 from .fast import apply_fast
+from .img_size import apply_img_size
 from .student_config import student_config
 from .teacher_cache import apply_teacher_cache
+from .with_label import apply_with_label
 
 
 def apply_shortcuts(cfg: Config) -> None:
@@ -15,7 +15,9 @@ def apply_shortcuts(cfg: Config) -> None:
 
     ``num_classes``: the student's head, the data preprocessors, and the losses and metrics that
     have such a key. The teacher keeps the number that its weights were trained with.
-    ``data_root``: the data sets of training, validation and test. ``fast``: see
+    ``data_root``: the data sets of training, validation and test. ``img_size``: see
+    :func:`~mmvitkd.config.img_size.apply_img_size`. ``with_label``: see
+    :func:`~mmvitkd.config.with_label.apply_with_label`. ``fast``: see
     :func:`~mmvitkd.config.fast.apply_fast`. ``teacher_cache``: see
     :func:`~mmvitkd.config.teacher_cache.apply_teacher_cache`. A config without these keys does
     not change.
@@ -24,8 +26,9 @@ def apply_shortcuts(cfg: Config) -> None:
         cfg: The config of a run, changed in place.
 
     Raises:
-        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path,
-            ``fast`` not a bool, or ``teacher_cache`` does not fit the config.
+        ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path, ``fast``
+            not a bool, or ``img_size``, ``with_label`` or ``teacher_cache`` do not fit the
+            config.
     """
     if 'num_classes' in cfg:
         number = cfg.num_classes
@@ -35,8 +38,10 @@ def apply_shortcuts(cfg: Config) -> None:
     if 'data_root' in cfg:
         if not isinstance(cfg.data_root, str) or not cfg.data_root:
             raise ValueError(f'data_root={cfg.data_root!r}: wanted the path of a folder.')
-        for dataset in _datasets(cfg):
+        for _, dataset in datasets_of(cfg):
             dataset['data_root'] = cfg.data_root
+    apply_img_size(cfg)
+    apply_with_label(cfg)
     apply_fast(cfg)
     apply_teacher_cache(cfg)
 
@@ -58,16 +63,3 @@ def _set_num_classes(cfg: Config, number: int) -> None:
     for part in parts:
         if part is not None and 'num_classes' in part:
             part['num_classes'] = number
-
-
-def _datasets(cfg: Config) -> Iterator[dict[str, Any]]:
-    """Yield the data sets of a config that have a root: the innermost of wrapped ones."""
-    loaders = (cfg.get(f'{split}_dataloader') or {} for split in ('train', 'val', 'test'))
-    pending = [loader['dataset'] for loader in loaders if 'dataset' in loader]
-    while pending:
-        dataset = pending.pop()
-        inner = [dataset['dataset']] if 'dataset' in dataset else dataset.get('datasets')
-        if inner:
-            pending += inner
-        else:
-            yield dataset

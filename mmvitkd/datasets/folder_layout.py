@@ -58,13 +58,11 @@ def find_files(
         ValueError: If an argument is wrong, or the folders are not laid out as above; the
             message lists them.
     """
-    if split not in SPLITS:
-        raise ValueError(f'split={split!r}: wanted {named(SPLITS)}.')
-    if not 0 < val_ratio < 1:
-        raise ValueError(f'val_ratio={val_ratio}: wanted more than 0 and less than 1.')
+    check_split(split, val_ratio)
     extensions = tuple(extension.lower() for extension in extensions)
     try:
-        train, own = _split_folders(osp.expanduser(root), split)
+        wanted = 'one with train/<class>/ or <class>/'
+        train, own = split_folders(osp.expanduser(root), split, wanted)
         if own is not None and own != train:
             return _own_files(own, _subfolders(train), extensions)
         files, ignored = scan(train, extensions)
@@ -83,12 +81,28 @@ def named(names: Iterable[str], limit: int = 10) -> str:
     return listed([repr(name) for name in names], limit)
 
 
-def _split_folders(root: str, split: str) -> tuple[str, str | None]:
-    """Return the training folder and that of the split; None for a seeded part."""
+def check_split(split: str, val_ratio: float) -> None:
+    """Raise ValueError if the name of a split or the share to hold out is wrong."""
+    if split not in SPLITS:
+        raise ValueError(f'split={split!r}: wanted {named(SPLITS)}.')
+    if not 0 < val_ratio < 1:
+        raise ValueError(f'val_ratio={val_ratio}: wanted more than 0 and less than 1.')
+
+
+def split_folders(root: str, split: str, wanted: str) -> tuple[str, str | None]:
+    """Return the training folder and that of the split; None for a seeded part.
+
+    Args:
+        root: The folder, which may hold a folder for each split.
+        split: The name of the split.
+        wanted: What `root` should be, for the message.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the folders of splits have other names.
+    """
     if not osp.isdir(root):
-        raise FileNotFoundError(
-            'there is no such folder; set data_root to one with train/<class>/ or <class>/.'
-        )
+        raise FileNotFoundError(f'there is no such folder; set data_root to {wanted}.')
     folders = _subfolders(root)
     if 'train' not in folders:
         if found := [name for name in folders if name.lower() in SPLIT_NAMES]:
@@ -120,13 +134,19 @@ def _check_images(
     """Raise ValueError without images, or with fewer than two classes."""
     wanted = 'wanted one folder of images per class'
     if not files:
-        raise ValueError(f'there is no class folder in {folder!r}; {wanted}.')
+        raise ValueError(
+            f'there is no class folder in {folder!r}; {wanted}, or with_label=False for images '
+            'without labels.'
+        )
     if not any(files.values()):
         raise ValueError(
             f'there is no image ({", ".join(extensions)}) in {folder!r}; {wanted}.'
         )
     if len(classes := list(classes)) < 2:
-        raise ValueError(f'found one class, {named(classes)}; wanted two or more.')
+        raise ValueError(
+            f'found one class, {named(classes)}; wanted two or more, or with_label=False for '
+            'images without labels.'
+        )
 
 
 def _part_of(files: Files, split: str, val_ratio: float, seed: int) -> Files:
@@ -150,10 +170,10 @@ def scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
     """
     top = [entry.name for entry in os.scandir(folder) if not entry.is_dir()]
     files: Files = {}
-    ignored = list(filter(_is_visible, top))
+    ignored = list(filter(is_visible, top))
     for name in _subfolders(folder):
         files[name] = []
-        for parent, _, names in walk_once(osp.join(folder, name), _is_visible):
+        for parent, _, names in walk_once(osp.join(folder, name), is_visible):
             below = Path(parent).relative_to(folder).as_posix()
             for path in (f'{below}/{file}' for file in names):
                 is_image = path.lower().endswith(extensions)
@@ -162,8 +182,9 @@ def scan(folder: str, extensions: tuple[str, ...]) -> tuple[Files, list[str]]:
 
 
 def _subfolders(folder: str) -> list[str]:
-    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and _is_visible(e.name))
+    return sorted(e.name for e in os.scandir(folder) if e.is_dir() and is_visible(e.name))
 
 
-def _is_visible(name: str) -> bool:
+def is_visible(name: str) -> bool:
+    """Return whether a file or folder is looked at."""
     return not name.startswith('.') and name != '__MACOSX'

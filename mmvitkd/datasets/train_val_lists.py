@@ -3,10 +3,10 @@
 import os.path as osp
 from dataclasses import replace
 
-from ..utils.errors import KeyedValueError
-from .folder_layout import VAL_NAMES, named
+from .folder_layout import check_split, named, split_folders
 from .hash_split import hash_split
 from .image_list import ImageList, find_images, without_classes
+from .unlabelled_files import UnlabelledFiles, find_unlabelled_files
 
 
 def find_train_val(
@@ -15,11 +15,11 @@ def find_train_val(
     """List the images to fit something on, and those to test it on.
 
     They are those of `root/train` and `root/val`; or, where there is no `val`, a seeded share
-    of each class is held out, the same as that of ``mmvitkd.ImageFolder``; without classes, a
-    share of all images.
+    is held out, the same as by ``mmvitkd.ImageFolder``: of each class, or without classes of
+    all images.
 
     Args:
-        root: The folder.
+        root: The folder; without classes also a text file with one path a line.
         val_ratio: The share to hold out.
         split_seed: Decides which images are held out.
         classes: Whether the folders in it are classes, if no image lies next to them.
@@ -29,15 +29,21 @@ def find_train_val(
         ValueError: If there are fewer than two images, or the held-out ones have a class that
             the training ones lack.
     """
-    if not 0 < val_ratio < 1:
-        message = f'{{val_ratio}}={val_ratio}: wanted more than 0 and less than 1.'
-        raise KeyedValueError(message, 'val_ratio')
     root = osp.expanduser(root)
-    folder = osp.join(root, 'train')
-    train = _images(folder if osp.isdir(folder) else root, classes)
-    held_out = next(filter(osp.isdir, (osp.join(root, name) for name in sorted(VAL_NAMES))), '')
-    if osp.isdir(folder) and held_out:
-        return train, with_classes_of(_images(held_out, classes), train)
+    train = None
+    if classes and osp.isdir(root):
+        folder = osp.join(root, 'train')
+        train = find_images(folder if osp.isdir(folder) else root)
+    if train is None or train.classes is None:
+        first, second = (
+            find_unlabelled_files(root, split, val_ratio, split_seed)
+            for split in ('train', 'val')
+        )
+        return _unlabelled(first), _unlabelled(second)
+    check_split('val', val_ratio)
+    _, own = split_folders(root, 'val', 'one with train/<class>/ or <class>/')
+    if own is not None:
+        return train, with_classes_of(find_images(own), train)
     return _split(train, val_ratio, split_seed)
 
 
@@ -67,16 +73,15 @@ def spread(images: ImageList, number: int | None) -> ImageList:
     return _part(images, [i * len(images) // number for i in range(number)])
 
 
-def _images(folder: str, classes: bool) -> ImageList:
-    images = find_images(folder)
-    return images if classes else without_classes(images)
+def _unlabelled(found: UnlabelledFiles) -> ImageList:
+    return ImageList(found.folder, tuple(found.paths), None, None)
 
 
 def _split(images: ImageList, val_ratio: float, seed: int) -> tuple[ImageList, ImageList]:
-    """Hold out a share of each class, or of all images; single images are trained on."""
-    labels = images.labels or (0,) * len(images)
+    """Hold out a share of each class; a class of a single image has none held out."""
+    assert images.labels is not None
     groups: dict[int, list[str]] = {}
-    for label, path in zip(labels, images.paths, strict=True):
+    for label, path in zip(images.labels, images.paths, strict=True):
         groups.setdefault(label, []).append(path)
     held_out = {
         path

@@ -3,16 +3,19 @@
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
 from .connectors import PatchTokens, ProjectorConnector, TokensToMap
-from .losses import FeatureMSELoss, LabelSmoothLoss, SpectralLoss
+from .losses import CosineSmoothL1Loss, FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
+from .students import ImageEncoder
 from .teachers import BaseTeacher, Teacher
 from .utils.data_preprocessor import ClsDataPreprocessor
 
 __all__ = [
     'BaseTeacher',
     'ClsDataPreprocessor',
+    'CosineSmoothL1Loss',
     'FeatureDistill',
     'FeatureMSELoss',
+    'ImageEncoder',
     'LabelSmoothLoss',
     'LiftProjector',
     'PatchTokens',

@@ -154,6 +154,47 @@ def test_a_class_that_val_lacks_is_a_warning(root, log):
     assert log[1:] == [f"WARNING val: '{root}/val' has no image of the classes 'dog'"]
 
 
+def test_images_without_labels(tmp_path, log):
+    """Flat, nested and listed; broken images are replaced as others are."""
+    write_noise(tmp_path / 'images', *(f'{i}.png' for i in range(9)), 'a/b.png')
+    parts = [build(tmp_path / 'images', split, with_label=False) for split in ('train', 'val')]
+    assert [len(part) for part in parts] == [9, 1]
+    assert log == [
+        f"INFO train: 9 images without labels in '{tmp_path}/images'; 10% are held out for "
+        'validation, seed 0',
+        f"INFO val: 1 images without labels in '{tmp_path}/images'; 10% are held out for "
+        'validation, seed 0',
+    ]
+    broken = parts[0].get_data_info(3)['img_path']
+    break_images(tmp_path, broken)
+    sample = parts[0][3]['data_samples']
+    assert sample.unreadable == {broken: 'the file is empty'}
+    assert 'gt_label' not in sample and sample.img_path != broken
+
+
+def test_a_list_of_paths(tmp_path):
+    write_noise(tmp_path / 'images', *(f'{i}.png' for i in range(4)))
+    names = ['images/0.png', str(tmp_path / 'images/1.png'), 'images/2.png', 'gone.png']
+    (tmp_path / 'list.txt').write_text('\n'.join(names))
+    dataset = build(tmp_path / 'list.txt', with_label=False, val_ratio=0.25)
+    paths = [info['img_path'] for info in data_of(dataset)]
+    assert len(paths) == 3
+    assert set(paths) < {str(tmp_path / name) for name in names}
+    marks = [sample['data_samples'].get('unreadable', {}) for sample in dataset]
+    if str(tmp_path / 'gone.png') in paths:
+        assert [list(mark) for mark in marks if mark] == [[str(tmp_path / 'gone.png')]]
+
+
+def test_labels_asked_of_images_without(tmp_path):
+    write_noise(tmp_path, '0.png', '1.png')
+    with pytest.raises(ValueError, match=r'no class folder in .* with_label=False'):
+        build(tmp_path)
+    with pytest.raises(ValueError, match=r"classes=\['a'\]: with_label=False"):
+        build(tmp_path, with_label=False, classes=['a'])
+    with pytest.raises(ValueError, match=r'with_label=False: these images have no labels'):
+        build(tmp_path, with_label=False).get_gt_labels()
+
+
 def test_lazy(tmp_path):
     dataset = build(tmp_path / 'gone', lazy_init=True)
     with pytest.raises(FileNotFoundError, match='no such folder'):

@@ -23,6 +23,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--max-pixels', type=int, help='skip images with more pixels (default: 64000000)'
     )
+    parser.add_argument(
+        '--no-labels',
+        action='store_true',
+        help='DATA_ROOT has no class folders, or is a list of paths, as with_label=False',
+    )
     return parser.parse_args()
 
 
@@ -33,13 +38,19 @@ def main() -> None:
     from mmvitkd.datasets.folder_layout import find_files
     from mmvitkd.datasets.mean_std import describe, measure_mean_std
     from mmvitkd.datasets.transforms.load_image import MAX_PIXELS, check_max_pixels
+    from mmvitkd.datasets.unlabelled_files import find_unlabelled_files
     from mmvitkd.utils.cli import exit_on_error
 
     max_pixels = MAX_PIXELS if args.max_pixels is None else args.max_pixels
     with exit_on_error('mean_std', {'max_pixels': '--max-pixels'}):
         check_max_pixels(max_pixels)
-        found = find_files(args.data_root, 'train', args.val_ratio, args.split_seed)
-        paths = [osp.join(found.folder, path) for part in found.files.values() for path in part]
+        which = args.data_root, 'train', args.val_ratio, args.split_seed
+        if args.no_labels:
+            folder, names, *_ = find_unlabelled_files(*which)
+        else:
+            folder, files, *_ = find_files(*which)
+            names = [path for part in files.values() for path in part]
+        paths = [osp.join(folder, path) for path in names]
         print(describe(measure_mean_std(paths, args.num_images, args.seed, max_pixels)))
 
 

@@ -154,8 +154,8 @@ class FeatureEvaluation:
         for name, pair in self._pairs.items():
             entry = scores.compared.setdefault(name, {})
             parts: dict[str, Callable[[], dict[str, Any]]] = pair.results()
-            if self._models.compare is not None and name != EMBEDDING:
-                parts['error'] = self._errors.get(name, RelativeError()).result
+            if name in self._errors:
+                parts['error'] = self._errors[name].result
             for part, result in parts.items():
                 _fill(entry, scores.left_out, f'{name}.{part}', result)
         for name in self._errors.keys() - self._pairs.keys():

@@ -14,7 +14,9 @@ from ...checkpoint.read import read_checkpoint
 from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
 from ...datasets.folder_layout import find_files
+from ...datasets.unlabelled_files import find_unlabelled_files
 from ...utils.deprecation import rename_keys
+from ...utils.errors import KeyedValueError
 
 IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
@@ -29,8 +31,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
 
     Raises:
         FileNotFoundError: If a folder does not exist.
-        ValueError: If a folder has no images, or not as many classes as the head, or if
-            annotations are in a file that would be executed.
+        ValueError: If a folder has no images, or not as many classes as the head, if labels are
+            asked of images without, or if annotations are in a file that would be executed.
     """
     for split in splits:
         dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -39,6 +41,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
         check_annotation_file(dataset, f'{split}_dataloader.dataset')
         kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
         if kind == 'ImageFolder':
+            _check_labels(cfg, dataset, split, key)
             _check_image_folder(dataset, key, _head_classes(cfg))
         elif kind in ('ImageNet', 'CustomDataset'):
             _check_folder(dataset, kind, key, _head_classes(cfg))
@@ -50,12 +53,33 @@ def _head_classes(cfg: Config) -> int | None:
     return (student.get('head') or student).get('num_classes')
 
 
+def _check_labels(cfg: Config, dataset: dict[str, Any], split: str, key: str) -> None:
+    """Check that nothing asks for labels if a data set has none."""
+    if dataset.get('with_label', True):
+        return
+    metrics = cfg.get(f'{split}_evaluator') or []
+    kinds = [m.get('type') for m in (metrics if isinstance(metrics, list) else [metrics])]
+    asking = [f'{split}_evaluator: {kind}' for kind in kinds if 'Accuracy' in str(kind)]
+    if split == 'train' and student_config(cfg.model).get('head') is not None:
+        asking.append("the student's head, which has a loss of the labels")
+    if asking:
+        raise KeyedValueError(
+            f'{{{key}.with_label}}=False: these images have no labels for {asking[0]}; set '
+            'with_label=False at the top of the config, which trains a student without a head.',
+            f'{key}.with_label',
+        )
+
+
 def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
     dataset = rename_keys(dataset, {'val_share': 'val_ratio'}, key)
     names = ('split', 'val_ratio', 'split_seed', 'extensions')
     arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
     root = dataset.get('data_root') or ''
+    with_label = dataset.get('with_label', True)
     try:
+        if not with_label:
+            find_unlabelled_files(root, **arguments)
+            return
         found = find_files(root, **arguments)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f'{key}: {error}') from None

@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
 from ...metrics import FeatureError
+from ...models.algorithms import FeatureDistill
+from ...models.algorithms.unused_parameters import unused_message, unused_parameters
 from ...registry import LOOPS, RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.folder_lock import folder_lock
@@ -82,13 +84,30 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             self.cfg.dump(temporary)
 
     def train(self) -> torch.nn.Module:
-        """Train, as the only run that does so in this work dir."""
+        """Train, as the only run that does so in this work dir.
+
+        Raises:
+            ValueError: If a layer would get no gradient, on which DDP fails.
+        """
+        self._check_gradients()
         with ExitStack() as stack:
             stack.callback(self.call_hook, 'close')
             for folder in self._folders() if self.rank == 0 else ():
                 stack.enter_context(folder_lock(folder, 'a training'))
                 remove_leftovers(folder)
             return super().train()
+
+    def _check_gradients(self) -> None:
+        """Check that every layer of a distillation is trained; with one process, warn."""
+        model = unwrap_model(self.model)
+        if not isinstance(model, FeatureDistill) or model.teacher is None:
+            return
+        if not (unused := unused_parameters(model)):
+            return
+        error = unused_message(unused)
+        if self.distributed and not getattr(self.model, 'find_unused_parameters', False):
+            raise error
+        self.logger.warning(str(error))
 
     def _folders(self) -> list[Path]:
         """Return the folders of checkpoints on this machine, the work dir first."""

@@ -33,7 +33,7 @@ def dry_run(algorithm: Any) -> None:
         ValueError: If something does not fit; the message names the teacher, the student or
             the loss mapping.
     """
-    size = input_size_of(algorithm.student) or algorithm.teacher.input_size
+    size = trial_size(algorithm)
     if size is None:
         size = ANY_SIZE
         print_log(
@@ -63,6 +63,11 @@ def dry_run(algorithm: Any) -> None:
                     f'{error}'
                 ) from error
     algorithm.train(training)
+
+
+def trial_size(algorithm: Any) -> tuple[int, int] | None:
+    """Return (H, W) of an image that both models take, or None if neither states it."""
+    return input_size_of(algorithm.student) or algorithm.teacher.input_size
 
 
 def _run_teacher(teacher: BaseTeacher, blank: Tensor) -> None:

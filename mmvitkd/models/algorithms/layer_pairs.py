@@ -25,6 +25,7 @@ def layer_pairs(distiller: Any) -> list[LayerPair]:
 
     A loss counts if it compares what one module of the student returned with one tensor of
     the teacher, with or without connectors; of losses that compare the same two, the first.
+    Embeddings do not count: they are no layers of tokens.
 
     Args:
         distiller: MMRazor's ``ConfigurableDistiller``, built.
@@ -36,11 +37,29 @@ def layer_pairs(distiller: Any) -> list[LayerPair]:
         if len(students) != 1 or len(teachers) != 1:
             continue
         recorder = distiller.student_recorders.recorders[students[0]['recorder']]
+        if _is_embedding(distiller, students[0]):
+            continue
         if isinstance(recorder, ModuleOutputsRecorder) and _is_first(students + teachers):
             name = loss.removeprefix('loss_')
             pair = LayerPair(name, recorder.source, teachers[0]['recorder'])
             pairs.setdefault(pair[1:], pair)
     return list(pairs.values())
+
+
+def embedding_pairs(distiller: Any) -> list[str]:
+    """Return the names of the losses, without 'loss_', that compare embeddings."""
+    return [
+        loss.removeprefix('loss_')
+        for loss, mapping in distiller.loss_forward_mappings.items()
+        if any(_is_embedding(distiller, record) for record in mapping.values())
+    ]
+
+
+def _is_embedding(distiller: Any, record: Mapping[str, Any]) -> bool:
+    name = record.get('connector')
+    connector = distiller.connectors[name] if name else None
+    connector = getattr(connector, 'to_map', connector)
+    return getattr(connector, 'pool', None) is not None
 
 
 def _is_first(records: list[Mapping[str, Any]]) -> bool:

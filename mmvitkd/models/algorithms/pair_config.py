@@ -10,7 +10,7 @@ from ...registry import MODELS
 from ...utils.errors import KeyedValueError
 from ..utils.config_checks import registered_type, takes_argument, type_name
 from ..utils.distiller_checks import PAIR, SCOPE
-from ..utils.features import Grid
+from ..utils.features import Grid, NamedFeature
 
 Pair = tuple[int | str, int | str]
 
@@ -28,6 +28,8 @@ class Layers(Protocol):
     def token_grid(self) -> Grid | None: ...  # noqa: D102
     @property
     def num_extra_tokens(self) -> int | None: ...  # noqa: D102
+    @property
+    def features(self) -> Mapping[str, NamedFeature]: ...  # noqa: D102
 
 
 def expand_pairs(
@@ -43,8 +45,10 @@ def expand_pairs(
     Args:
         distiller: The config of a ``ConfigurableDistiller`` to add to, or None.
         pairs: (student layer, teacher layer); each the index from 0 of a block, or of a
-            stage where the model has stages, or the name of a module whose output is
-            (B, N, C) or a map, such as ``'neck.norm'`` for Lift.
+            stage where the model has stages; or the name of a module whose output is
+            (B, N, C) or a map, such as ``'neck.norm'`` for Lift; or ``'tokens'``, the patch
+            tokens after the final norm, or those of a remedy; or ``'embedding'`` on both
+            sides, what a classifier reads: the class token, or what is pooled.
         loss: The config of the loss of every pair. The sum over the pairs is their mean
             times ``loss_weight`` (arXiv 2511.15572: several layers).
         student: The student's adapter, with its blocks and their layout.
@@ -73,16 +77,17 @@ def expand_pairs(
                 'index or the name of a module.'
             )
         pair_name, loss_name = f'{PAIR}{i}', f'loss_{PAIR}{i}'
-        sources = (
-            _source(pair[0], student, f'pairs[{i}][0]', 'student'),
-            _source(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
+        found = (
+            _feature(pair[0], student, f'pairs[{i}][0]', 'student'),
+            _feature(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
-        layouts = _layout(student, sources[0]), _layout(teacher, sources[1])
+        found = _both_pooled(pair, found, f'pairs[{i}]')
+        layouts = _layout(student, found[0]), _layout(teacher, found[1])
         connectors = _connectors(pair_name, layouts, takes_features, projector, scope)
         names = list(connectors)
         additions = dict(
-            student_recorders={pair_name: dict(type='ModuleOutputs', source=sources[0])},
-            teacher_recorders={pair_name: dict(type='ModuleOutputs', source=sources[1])},
+            student_recorders={pair_name: _recorder(found[0])},
+            teacher_recorders={pair_name: _recorder(found[1])},
             connectors=connectors,
             distill_losses={loss_name: dict(loss)},
             loss_forward_mappings={
@@ -118,12 +123,43 @@ def _loss_of_each(given: Mapping[str, Any], count: int, scope: str) -> dict[str,
     return dict(given)
 
 
-def _layout(model: Layers, source: str) -> dict[str, Any]:
+def _recorder(feature: NamedFeature) -> dict[str, Any]:
+    kind = 'ModuleInputs' if feature.is_input else 'ModuleOutputs'
+    return dict(type=kind, source=feature.source)
+
+
+def _both_pooled(
+    pair: Pair, found: tuple[NamedFeature, NamedFeature], key: str
+) -> tuple[NamedFeature, NamedFeature]:
+    """Return a pair of embeddings if one is: a module of unknown output counts as one too.
+
+    Raises:
+        ValueError: If an embedding is compared with patch tokens.
+    """
+    if found[0].pool is None and found[1].pool is None:
+        return found
+    for layer, feature in zip(pair, found, strict=True):
+        if feature.pool is None and (not isinstance(layer, str) or layer == 'tokens'):
+            raise KeyedValueError(
+                f'{{{key}}}={tuple(pair)!r}: an embedding is one vector, and {layer!r} is one '
+                "for each patch; wanted ('embedding', 'embedding').",
+                key,
+            )
+    student, teacher = (f if f.pool else f._replace(pool='mean') for f in found)
+    return student, teacher
+
+
+def _layout(model: Layers, feature: NamedFeature) -> dict[str, Any]:
     """Return the known layout of a module's tokens, as arguments of a connector.
 
     A square grid is left out: connectors find it from the number of tokens at any image size.
     """
     layout: dict[str, Any] = {}
+    if feature.num_extra_tokens is not None:
+        layout['num_extra_tokens'] = feature.num_extra_tokens
+    if feature.pool is not None:
+        return {**layout, 'pool': feature.pool}
+    source = feature.source
     grid = model.token_grid
     if source in model.blocks:
         grid = model.grids[list(model.blocks).index(source)] if model.grids else None
@@ -175,10 +211,10 @@ def _projector(given: Mapping[str, Any], scope: str) -> tuple[dict[str, Any], in
     return config, given['out_channels']
 
 
-def _source(layer: int | str, model: Layers, key: str, role: str) -> str:
-    """Return the module name of a layer given by name, or by index into a model's blocks."""
+def _feature(layer: int | str, model: Layers, key: str, role: str) -> NamedFeature:
+    """Return where a layer is, given by name or by index into a model's blocks."""
     if isinstance(layer, str):
-        return layer
+        return model.features.get(layer, NamedFeature(layer))
     if not isinstance(layer, int) or isinstance(layer, bool):
         raise ValueError(
             f'{key}={layer!r}: wanted a block index of the {role} or the name of a module.'
@@ -195,4 +231,4 @@ def _source(layer: int | str, model: Layers, key: str, role: str) -> str:
             f'{key}={layer}: the {role} ({kind}) has {len(blocks)} blocks or stages, '
             f'counted from 0 to {len(blocks) - 1}.'
         )
-    return blocks[layer]
+    return NamedFeature(blocks[layer])

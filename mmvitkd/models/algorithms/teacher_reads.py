@@ -69,10 +69,10 @@ def _read(distiller: Any, source: str, uses: Sequence[_Use]) -> TeacherRead:
     layouts = {_layout(distiller, use.record) for use in uses}
     if len(layouts) != 1 or None in layouts:
         return TeacherRead(source)
-    grid, num_extra_tokens = layouts.pop() or (None, None)
+    grid, num_extra_tokens, pool = layouts.pop() or (None, None, None)
     targets = {_target(distiller, use) for use in uses}
     target = targets.pop() if len(targets) == 1 else None
-    return TeacherRead(source, True, grid, num_extra_tokens, target)
+    return TeacherRead(source, True, grid, num_extra_tokens, target, pool)
 
 
 def _connector(distiller: Any, record: Mapping[str, Any]) -> nn.Module | None:
@@ -80,14 +80,16 @@ def _connector(distiller: Any, record: Mapping[str, Any]) -> nn.Module | None:
     return distiller.connectors[name] if name else None
 
 
-def _layout(distiller: Any, record: Mapping[str, Any]) -> tuple[Grid | None, int | None] | None:
+def _layout(
+    distiller: Any, record: Mapping[str, Any]
+) -> tuple[Grid | None, int | None, str | None] | None:
     """Return how a connector reads patch tokens; None if it reads something else."""
     connector = _connector(distiller, record)
     if isinstance(connector, ProjectorConnector):
         connector = connector.to_map
     if not isinstance(connector, PatchTokens) or record.get('data_idx') is not None:
         return None
-    return connector.grid, connector.num_extra_tokens
+    return connector.grid, connector.num_extra_tokens, connector.pool
 
 
 def _target(distiller: Any, use: _Use) -> tuple[Grid, int] | None:

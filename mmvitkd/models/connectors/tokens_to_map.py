@@ -22,9 +22,10 @@ class TokensToMap(PatchTokens):
     Args:
         grid: (H, W) of the token grid, or its side; None finds a square one.
         num_extra_tokens: E, exactly; None infers it from the grid.
+        pool: 'cls' or 'mean' for the image's embedding as a map of 1 x 1.
 
     Raises:
-        ValueError: If ``grid`` is not one or two positive ints.
+        ValueError: If ``grid`` is not one or two positive ints, or ``pool`` is unknown.
     """
 
     def forward_train(self, feature: Any) -> Tensor:

@@ -1,8 +1,9 @@
 """Feature losses, called by a distiller as ``loss(preds_S, preds_T)``; label smoothing."""
 
 from .align_features import align
+from .cosine_smooth_l1_loss import CosineSmoothL1Loss
 from .feature_mse_loss import FeatureMSELoss
 from .label_smooth_loss import LabelSmoothLoss
 from .spectral_loss import SpectralLoss
 
-__all__ = ['FeatureMSELoss', 'LabelSmoothLoss', 'SpectralLoss', 'align']
+__all__ = ['CosineSmoothL1Loss', 'FeatureMSELoss', 'LabelSmoothLoss', 'SpectralLoss', 'align']

@@ -11,7 +11,7 @@ from ...suggestions import close_names
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
 from ..utils.distiller_checks import PAIR
-from ..utils.features import Grid
+from ..utils.features import Grid, NamedFeature
 from ..utils.normalization import Normalization
 
 Samples = Sequence[DataSample] | None
@@ -37,6 +37,8 @@ class BaseTeacher:
         num_extra_tokens: How many tokens precede the patches in each block's output (class,
             distillation, registers), or None if unknown.
         num_classes: The number of classes, or None if it has none.
+        features: Where a model has what ``pairs`` call ``'embedding'`` and ``'tokens'``. Of a
+            teacher that states none, these are names of tensors like others.
     """
 
     input_size: Grid | None = None
@@ -46,6 +48,7 @@ class BaseTeacher:
     grids: Sequence[Grid | None] = ()
     num_extra_tokens: int | None = None
     num_classes: int | None = None
+    features: Mapping[str, NamedFeature] = {}
 
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None

@@ -20,6 +20,7 @@ from ...registry import MODELS
 from ...utils.disk_full import find_disk_full
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
+from ..utils.features import NamedFeature
 from .base_teacher import BaseTeacher, Samples
 from .build import make_teacher
 from .cache_folder import KEY, check_views, create_cache, find_header, refuse_differences
@@ -445,6 +446,8 @@ class CachedTeacher(BaseTeacher):
         self.grids = [_pair(grid) for grid in description['grids']]
         self.num_extra_tokens = description['num_extra_tokens']
         self.num_classes = description['num_classes']
+        features = description.get('features', {})  # caches of older versions have none
+        self.features = {name: NamedFeature(*feature) for name, feature in features.items()}
 
     def _check_identity(self) -> None:
         """Compare the config of the teacher with that of the cache; build it if in doubt."""

@@ -17,7 +17,7 @@ from ...cache.codecs import (
 from ...utils.dtypes import at_least_float32
 from ...utils.errors import KeyedValueError
 from ..losses.align_features import fit_to
-from ..utils.features import Features, Grid, to_features
+from ..utils.features import Features, Grid, to_embedding, to_features
 from .cache_options import DEFAULT_TOP_K, CacheOptions
 
 
@@ -32,6 +32,7 @@ class TeacherRead:
         num_extra_tokens: How many tokens precede the patches; None infers it from the grid.
         target: The student's grid and width, if every loss brings the teacher's tokens to them
             first (``align``).
+        pool: How the image's embedding is made, if every loss reads that instead of the tokens.
     """
 
     source: str
@@ -39,6 +40,7 @@ class TeacherRead:
     grid: Grid | None = None
     num_extra_tokens: int | None = None
     target: tuple[Grid, int] | None = None
+    pool: str | None = None
 
     def of(self, output: Any) -> Features | Tensor:
         """Return the part of an output that is read, in float32.
@@ -50,6 +52,9 @@ class TeacherRead:
             if not isinstance(output, Tensor):
                 raise ValueError(f'a {type(output).__name__} cannot be stored; wanted a tensor')
             return at_least_float32(output)
+        if self.pool is not None:
+            embedding = to_embedding(output, self.pool, self.num_extra_tokens)
+            return Features(at_least_float32(embedding).unsqueeze(1), (1, 1))
         features = to_features(output, self.grid, self.num_extra_tokens)
         return Features(at_least_float32(features.tokens), features.grid)
 
@@ -65,6 +70,7 @@ class StoredTensor:
         whole: (H, W) and the width of the teacher's own tokens, which are larger if the
             student's grid and width are stored.
         is_logits: Whether these are the scores of the classes.
+        pool: How a stored embedding was made; None if it is none.
     """
 
     source: str
@@ -72,6 +78,7 @@ class StoredTensor:
     grid: Grid | None = None
     whole: tuple[Grid, int] | None = None
     is_logits: bool = False
+    pool: str | None = None
 
     @classmethod
     def choose(
@@ -89,7 +96,7 @@ class StoredTensor:
                 grid, width = read.target
                 found = fit_to(found, grid, min(width, whole[1]))
             codec = _tokens_codec(tuple(found.tokens.shape[1:]), options)
-            return cls(read.source, codec, found.grid, whole)
+            return cls(read.source, codec, found.grid, whole, pool=read.pool)
         shape = tuple(found.shape[1:])
         if len(shape) == 1 and shape[0] == num_classes:
             return cls(read.source, _logits_codec(shape[0], options), is_logits=True)
@@ -118,6 +125,9 @@ class StoredTensor:
         if (self.grid is not None) != read.is_tokens:
             kinds = 'the whole output', 'patch tokens'
             return f'found {kinds[self.grid is not None]}, wanted {kinds[read.is_tokens]}'
+        if self.pool != read.pool:
+            named = {None: 'patch tokens', 'cls': 'the class token', 'mean': 'their mean'}
+            return f'found {named[self.pool]}, wanted {named[read.pool]}'
         if self.grid is None or self.whole is None:
             return ''
         stored, wanted = (self.grid, self.codec.shape[1]), self.whole
@@ -139,6 +149,7 @@ class StoredTensor:
             grid=self.grid,
             whole=self.whole,
             is_logits=self.is_logits,
+            pool=self.pool,
         )
 
     @classmethod
@@ -151,6 +162,7 @@ class StoredTensor:
             None if grid is None else (grid[0], grid[1]),
             None if whole is None else ((whole[0][0], whole[0][1]), whole[1]),
             content['is_logits'],
+            content.get('pool'),  # caches of older versions have none
         )
 
 

@@ -85,7 +85,7 @@ class Teacher(BaseTeacher):
         self.input_size, self.normalization = adapter.input_size, adapter.normalization
         self.blocks, self.widths, self.grids = adapter.blocks, adapter.widths, adapter.grids
         self.num_extra_tokens = adapter.num_extra_tokens
-        self.num_classes = adapter.num_classes
+        self.num_classes, self.features = adapter.num_classes, adapter.features
         self._compile, self._compiled = compile, list[str]()
         self._stop_early = stop_early
         self._stop: Stop | None = None

@@ -14,7 +14,10 @@ from .base_teacher import BaseTeacher
 from .config import teacher_config
 
 # What a teacher is made for, which a cache tells in its place.
-DESCRIPTION = ('input_size', 'blocks', 'widths', 'grids', 'num_extra_tokens', 'num_classes')
+DESCRIPTION = (
+    *('input_size', 'blocks', 'widths', 'grids', 'num_extra_tokens', 'num_classes'),
+    'features',
+)
 
 
 def identity_of_config(

@@ -1,4 +1,4 @@
-"""Read the output of any block or stage as patch tokens with their grid."""
+"""Read the output of any module as patch tokens with their grid, or as an embedding."""
 
 from math import isqrt
 from typing import Any, NamedTuple
@@ -11,6 +11,8 @@ MAX_GUESSED = 5
 MAX_EXTRA = 16
 
 Grid = tuple[int, int]
+# How an image's embedding is made of its tokens, where a module returns tokens.
+POOLING = ('cls', 'mean')
 
 
 class Features(NamedTuple):
@@ -35,6 +37,23 @@ def features_of_map(feature_map: Tensor) -> Features:
     return Features(feature_map.flatten(2).transpose(1, 2), (height, width))
 
 
+class NamedFeature(NamedTuple):
+    """Where a model has what ``pairs`` call ``'embedding'`` or ``'tokens'``.
+
+    Attributes:
+        source: The name of a module.
+        num_extra_tokens: How many tokens precede the patches; None infers it.
+        pool: Of an embedding, how it is made where the module returns tokens: 'cls', the first
+            one, or 'mean', of the patch tokens.
+        is_input: Whether it is the module's input instead of its output.
+    """
+
+    source: str
+    num_extra_tokens: int | None = None
+    pool: str | None = None
+    is_input: bool = False
+
+
 def to_features(
     output: Any, grid: Grid | None = None, num_extra_tokens: int | None = None
 ) -> Features:
@@ -42,7 +61,8 @@ def to_features(
 
     The E leading tokens (class, distillation, registers) are dropped. A stage may return
     tokens together with their (H, W) (MMPretrain's Swin), or a map with its channels last
-    (timm's Swin) or first (ConvNeXt); the two equal sides of a map are its grid.
+    (timm's Swin) or first (ConvNeXt); the two equal sides of a map are its grid. Of several
+    tensors, as a remedy's neck returns them, the first counts.
 
     Without ``grid`` and ``num_extra_tokens``, tokens must have exactly one reading as a
     square grid with at most 5 extra tokens in front. That covers the usual square inputs
@@ -51,8 +71,8 @@ def to_features(
     taken for it.
 
     Args:
-        output: Tokens (B, E + N, C), alone or with their (H, W); or a map (B, H, W, C) or
-            (B, C, H, W).
+        output: Tokens (B, E + N, C), alone or with their (H, W); a map (B, H, W, C) or
+            (B, C, H, W); or a tuple of tensors that begins with one of these.
         grid: (H, W) of the grid; None finds a square one.
         num_extra_tokens: E; None infers it from the grid.
 
@@ -63,6 +83,8 @@ def to_features(
         return output
     if isinstance(output, tuple) and len(output) == 2 and _is_grid(output[1]):
         output, grid = output[0], (int(output[1][0]), int(output[1][1]))
+    elif isinstance(output, tuple) and all(isinstance(part, Tensor) for part in output[:2]):
+        output = output[0] if output else output
     if not isinstance(output, Tensor) or output.dim() not in (3, 4):
         found = tuple(getattr(output, 'shape', ())) or type(output).__name__
         raise ValueError(
@@ -82,6 +104,37 @@ def to_features(
             f'token{"" if wanted == 1 else "s"} before the patches (num_extra_tokens)'
         )
     return Features(output[:, extra:], (height, width))
+
+
+def to_embedding(output: Any, pool: str, num_extra_tokens: int | None = None) -> Tensor:
+    """Read an image's embedding (B, C) from what a module returns.
+
+    Args:
+        output: (B, C); tokens (B, E + N, C); a map (B, C, H, W); or a tuple, of which the last
+            counts: a backbone's last output, what a remedy's neck pooled. If that is a tuple
+            again, as of DeiT's two classification tokens, its first counts.
+        pool: Of tokens, 'cls' is the first one, and 'mean' the mean of the patch tokens. The
+            embedding of a map is its mean.
+        num_extra_tokens: E; None means none.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(output, Features):  # of which the extra tokens are already dropped
+        return output.tokens.mean(1)
+    for index in (-1, 0):
+        if isinstance(output, tuple | list) and output:
+            output = output[index]
+    if not isinstance(output, Tensor) or output.dim() not in (2, 3, 4):
+        found = tuple(getattr(output, 'shape', ())) or type(output).__name__
+        raise ValueError(
+            f'wanted an embedding (B, C), tokens (B, L, C) or a map (B, C, H, W), found {found}'
+        )
+    if output.dim() == 2:
+        return output
+    if output.dim() == 4:
+        return output.flatten(2).mean(2)
+    return output[:, 0] if pool == 'cls' else output[:, num_extra_tokens or 0 :].mean(1)
 
 
 def check_grid(grid: Any) -> Grid | None:

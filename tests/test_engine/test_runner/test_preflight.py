@@ -73,6 +73,19 @@ def test_a_custom_dataset_passes(root):
     check_data(cfg, ['train'])
 
 
+def test_images_without_labels(root):
+    flat = dict(type='mmvitkd.ImageFolder', with_label=False, metainfo=None)
+    cfg = _cfg(root, **flat)
+    assert "no labels for the student's head" in _message(ValueError, cfg)
+    cfg.model.head = None
+    check_data(cfg, ['train', 'val'])
+    cfg.val_evaluator = dict(type='mmvitkd.Accuracy')
+    assert 'no labels for val_evaluator: mmvitkd.Accuracy' in _message(ValueError, cfg, 'val')
+    cfg = _cfg(root / 'no', **flat)
+    cfg.model.head = None
+    assert 'train_dataloader.dataset: data_root=' in _message(FileNotFoundError, cfg)
+
+
 def test_a_path_in_the_home_folder(root, monkeypatch):
     monkeypatch.setenv('HOME', str(root.parent))
     check_data(_cfg('~/imagenet'), ['train'])

@@ -51,6 +51,35 @@ def test_the_map_of_features_is_tokens_to_maps():
     assert torch.equal(features_of_map(wanted).tokens, found.tokens)
 
 
-def test_a_pair_of_tensors_is_not_tokens_with_their_grid():
-    with pytest.raises(ValueError, match='found tuple'):
-        PatchTokens()((TOKENS, TOKENS.mean(1)))
+def test_of_several_tensors_the_first_counts():
+    """A remedy's neck returns its tokens and their mean, which is no grid."""
+    found = PatchTokens((3, 4))((TOKENS, TOKENS.mean(1)))
+    assert torch.equal(found.tokens, TOKENS) and found.grid == (3, 4)
+
+
+EMBEDDING = TOKENS.mean(1)
+
+
+@pytest.mark.parametrize(
+    ('pool', 'output', 'wanted'),
+    [
+        ('cls', WITH_CLASS, WITH_CLASS[:, 0]),
+        ('mean', WITH_CLASS, EMBEDDING),
+        ('mean', TOKENS.transpose(1, 2).unflatten(2, (3, 4)), EMBEDDING),
+        ('cls', EMBEDDING, EMBEDDING),
+        ('mean', (TOKENS, EMBEDDING), EMBEDDING),  # a remedy's neck
+        ('cls', ((EMBEDDING, EMBEDDING + 1),), EMBEDDING),  # DeiT's two tokens
+    ],
+    ids=['class token', 'mean', 'map', 'given', 'last', 'two tokens'],
+)
+def test_an_embedding_is_one_token(pool, output, wanted):
+    found = PatchTokens(num_extra_tokens=1, pool=pool)(output)
+    assert found.grid == (1, 1)
+    torch.testing.assert_close(found.tokens, wanted.unsqueeze(1))
+
+
+def test_what_has_no_embedding():
+    with pytest.raises(ValueError, match=r'wanted an embedding .* found \(5,\)'):
+        PatchTokens(pool='cls')(torch.zeros(5))
+    with pytest.raises(ValueError, match=r"pool='max' is none of \[None, 'cls', 'mean'\]"):
+        PatchTokens(pool='max')

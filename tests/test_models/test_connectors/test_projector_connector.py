@@ -7,6 +7,7 @@ from mmvitkd.models.connectors import ProjectorConnector
 from mmvitkd.models.necks import LiftProjector
 from mmvitkd.registry import MODELS
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -212,5 +213,43 @@ def test_with_ln_it_is_lifts_projection(feature):
 def test_ln_on_the_target_and_an_unknown_norm_are_refused():
     with pytest.raises(ValueError, match="norm='LN' needs out_channels"):
         ProjectorConnector(3, norm='LN')
-    with pytest.raises(ValueError, match=r"norm='GN' is none of \['BN', 'LN'\]"):
+    with pytest.raises(ValueError, match=r"norm='GN' is none of \['BN', 'LN', None\]"):
         ProjectorConnector(3, 4, norm='GN')
+
+
+def test_without_a_norm_it_is_a_linear_layer(feature):
+    linear = student(norm=None, bias=True).double()
+    weight, bias = (p.detach().numpy() for p in (linear.proj.weight, linear.proj.bias))
+    wanted = np.einsum('bchw,dc->bdhw', feature.numpy(), weight) + bias[:, None, None]
+    np.testing.assert_allclose(linear(feature).detach().numpy(), wanted)
+    assert set(dict(linear.named_parameters())) == {'proj.weight', 'proj.bias'}
+
+
+def test_the_norm_may_come_first(feature):
+    """LayerNorm, then Linear, in numpy."""
+    projector = student(norm='LN', norm_first=True, bias=True).double()
+    torch.nn.init.normal_(projector.norm.weight)
+    torch.nn.init.normal_(projector.norm.bias)
+    scale, shift, weight, bias = (
+        p.detach().numpy()
+        for p in (*projector.norm.parameters(), projector.proj.weight, projector.proj.bias)
+    )
+    tokens = feature.flatten(2).transpose(1, 2).numpy()
+    centred = tokens - tokens.mean(-1, keepdims=True)
+    normed = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + shift
+    found = projector(feature).flatten(2).transpose(1, 2)
+    np.testing.assert_allclose(found.detach().numpy(), normed @ weight.T + bias)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(out_channels=4, bias=True), "bias=True has no effect with norm='BN'"),
+        (dict(out_channels=4, norm_first=True), "norm_first=True needs norm='LN'"),
+        (dict(norm=None), 'norm=None, bias=False need out_channels'),
+        (dict(bias=True), 'norm=BN, bias=True need out_channels'),
+    ],
+)
+def test_arguments_without_an_effect_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ProjectorConnector(3, **arguments)

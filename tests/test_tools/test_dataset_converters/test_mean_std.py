@@ -38,6 +38,11 @@ def test_it_measures_the_training_split(measure, tmp_path):
     assert measure(tmp_path, '--num-images', 2).startswith('# Measured on 2 images')
 
 
+def test_images_without_labels(measure, tmp_path):
+    write_noise(tmp_path, *(f'{i}.png' for i in range(10)))
+    assert measure(tmp_path, '--no-labels').startswith('# Measured on 9 images')
+
+
 def test_a_folder_that_is_not_there(measure, tmp_path):
     with pytest.raises(SystemExit, match=f"^mean_std: data_root='{tmp_path}/no'.*no such"):
         measure(tmp_path / 'no')

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ....checkpoint.load_strict import load_strict
-from ..features import Grid
+from ..features import Grid, NamedFeature
 from ..normalization import Normalization, normalization_by
 
 
@@ -87,6 +87,27 @@ class Adapter:
     def final_norms(self) -> list[str]:
         """The module names that the norm after the last block may have."""
         return []
+
+    @property
+    def features(self) -> dict[str, NamedFeature]:
+        """Where it has its ``embedding`` and its ``tokens``, those of them that it has.
+
+        The embedding is what a classifier reads, or would. The tokens are the patch tokens
+        after the final norm, or of a remedy that widens them.
+        """
+        found = dict(embedding=self._embedding, tokens=self._tokens)
+        return {name: feature for name, feature in found.items() if feature is not None}
+
+    @property
+    def _embedding(self) -> NamedFeature | None:
+        return None
+
+    @property
+    def _tokens(self) -> NamedFeature | None:
+        """The output of the final norm; without one, that of the last block."""
+        modules = dict(self.model.named_modules()) if isinstance(self.model, nn.Module) else {}
+        names = [name for name in self.final_norms if name in modules] or self.blocks[-1:]
+        return NamedFeature(names[0], self.num_extra_tokens) if names else None
 
     def logits(self, output: Any) -> Tensor | None:
         """Return the logits (B, K) in what the model returns, or None if there are none."""

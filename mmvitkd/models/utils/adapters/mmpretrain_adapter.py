@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from ..features import Grid
+from ..features import Grid, NamedFeature
+from ..remedy import distilled_features
 from .adapter import Adapter, as_size
 
 
@@ -98,3 +99,18 @@ class MMPretrainAdapter(Adapter):
     def final_norms(self) -> list[str]:
         """A ViT's ``ln1``, and Swin's norm of its last stage."""
         return ['backbone.ln1', f'backbone.norm{len(self.blocks) - 1}']
+
+    @property
+    def _embedding(self) -> NamedFeature | None:
+        """What the neck returns, or else the backbone."""
+        if getattr(self.model, 'neck', None) is not None:
+            return NamedFeature('neck', pool='mean')
+        extra = self.num_extra_tokens
+        has_class_token = getattr(self.model.backbone, 'cls_token', None) is not None
+        return NamedFeature('backbone', extra, 'cls' if has_class_token else 'mean')
+
+    @property
+    def _tokens(self) -> NamedFeature | None:
+        """Those that a remedy says are distilled, or else those after the final norm."""
+        widened = distilled_features(self.model)
+        return NamedFeature(widened[0], 0) if widened else super()._tokens

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ....checkpoint.load_strict import load_strict
 from ....utils.errors import KeyedValueError
-from ..features import Grid
+from ..features import Grid, NamedFeature
 from ..normalization import Normalization
 from .adapter import Adapter, as_size
 
@@ -111,13 +111,36 @@ class TimmAdapter(Adapter):
 
     @property
     def num_classes(self) -> int | None:
-        """The model's ``num_classes``."""
-        return getattr(self.trunk, 'num_classes', None)
+        """The model's ``num_classes``, unless it has no classifier."""
+        return getattr(self.trunk, 'num_classes', None) or None
 
     @property
     def final_norms(self) -> list[str]:
         """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
+
+    @property
+    def _embedding(self) -> NamedFeature | None:
+        """What the classifier is given, pooled as timm pools it.
+
+        Without classes (``num_classes=0``) the classifier is an identity.
+        """
+        if not hasattr(self.model.model, 'get_classifier'):
+            return None
+        classifier = self.model.model.get_classifier()
+        names = [name for name, part in self.model.named_modules() if part is classifier]
+        return NamedFeature(names[0], pool='mean', is_input=True) if names else None
+
+    @property
+    def _tokens(self) -> NamedFeature | None:
+        """As of other models; CaiT's and XCiT's final norm sees the class token too."""
+        found = super()._tokens
+        joined = any(hasattr(self.trunk, name) for name in CLASS_ATTENTION)
+        return found._replace(num_extra_tokens=None) if found and joined else found
+
+    def logits(self, output: Any) -> Tensor | None:
+        """Return what the classifier returns; a model without one returns its embedding."""
+        return super().logits(output) if self.num_classes else None
 
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.

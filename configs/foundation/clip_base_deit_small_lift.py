@@ -1,0 +1,6 @@
+# CLIP-B/16 -> DeiT-Small with Lift, without labels.
+_base_ = './dinov2_base_deit_small_lift.py'
+
+model = dict(
+    teacher=dict(_delete_=True, type='timm:vit_base_patch16_clip_224.openai', num_classes=0),
+)

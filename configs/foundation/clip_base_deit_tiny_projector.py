@@ -1,0 +1,7 @@
+# CLIP-B/16 -> DeiT-Tiny with a projector that is discarded, without labels.
+_base_ = './dinov2_small_deit_tiny_projector.py'
+
+model = dict(
+    teacher=dict(_delete_=True, type='timm:vit_base_patch16_clip_224.openai', num_classes=0),
+    pair_projector=dict(out_channels=768),
+)

@@ -1,0 +1,7 @@
+# DINOv2-B/14 -> DeiT-Tiny with WideLast, without labels.
+_base_ = './dinov2_small_deit_tiny_widelast.py'
+
+model = dict(
+    teacher=dict(_delete_=True, type='timm:vit_base_patch14_dinov2.lvd142m', img_size=224),
+    architecture=dict(backbone=dict(width=768), head=dict(in_channels=768)),
+)

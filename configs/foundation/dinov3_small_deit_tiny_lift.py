@@ -1,0 +1,8 @@
+# DINOv3-S/16 -> DeiT-Tiny with Lift, without labels.
+_base_ = './dinov2_small_deit_tiny_lift.py'
+
+model = dict(
+    teacher=dict(
+        _delete_=True, type='timm:vit_small_patch16_dinov3.lvd1689m', global_pool='token'
+    ),
+)

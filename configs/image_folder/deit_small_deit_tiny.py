@@ -1,0 +1,16 @@
+# DeiT-Small -> DeiT-Tiny on your folder, without a remedy: the teacher's channels are pooled to
+# the student's width.
+_base_ = [
+    '../_base_/students/deit_tiny_patch16.py',
+    '../_base_/datasets/image_folder.py',
+    '../_base_/schedules/image_folder_bs128_100e.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    type='mmvitkd.FeatureDistill',
+    architecture=_base_.pop('student'),
+    teacher=dict(type='timm:deit_small_patch16_224'),
+    pairs=[(11, 11)],
+    pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2),
+)
