@@ -25,7 +25,8 @@ def compared_features(
         model: A ``FeatureDistill`` with a teacher, in eval mode. A teacher that is read from a
             cache is built, as it has not stored images other than those of the training.
         images: (B, 3, H, W), normalised for the student.
-        data_samples: Those of the images, if the student's own loss or the teacher needs them.
+        data_samples: Those of the images, if the teacher needs them. No label is needed: the
+            student's own loss, computed on the way, does not count.
 
     Returns:
         The student's and the teacher's rows (B, N, C), or (B, C), by the names of the losses
@@ -33,14 +34,19 @@ def compared_features(
     """
     if isinstance(model.teacher, CachedTeacher):
         model.teacher.build_live()
-    samples = data_samples or [DataSample().set_gt_label(0) for _ in images]
+    samples = [_labelled(sample) for sample in data_samples or [DataSample() for _ in images]]
     found = {}
-    with torch.no_grad(), model.records(images, list(samples)):
+    with torch.no_grad(), model.records(images, samples):
         for loss, mapping in model.distiller.loss_forward_mappings.items():
             rows = _rows(model.distiller, mapping, loss.startswith(f'loss_{PAIR}'))
             if rows is not None:
                 found[loss.removeprefix('loss_')] = rows
     return found
+
+
+def _labelled(sample: DataSample) -> DataSample:
+    """Return a sample with a label, any if it has none."""
+    return sample if 'gt_label' in sample else sample.clone().set_gt_label(0)
 
 
 def _rows(
