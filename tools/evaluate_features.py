@@ -15,7 +15,7 @@ OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
         *('checkpoint', 'ema', 'img_size', 'allow_random', 'teacher', 'teacher_checkpoint'),
-        *('layer', 'teacher_layer', 'val_ratio'),
+        *('teacher_img_size', 'layer', 'teacher_layer', 'val_ratio'),
     )
 }
 OPTIONS |= dict(teacher_ckpt='--teacher-checkpoint', allow_random_teacher='--allow-random')
@@ -89,6 +89,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--img-size', type=int, metavar='SIDE', help='build a timm model for this size'
+    )
+    parser.add_argument(
+        '--teacher-img-size', type=int, metavar='SIDE', help='the same of --teacher'
     )
     parser.add_argument('--k', type=int, default=20, help='neighbours; default: 20')
     parser.add_argument(
@@ -171,6 +174,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         allow_random=args.allow_random,
         teacher=args.teacher,
         teacher_checkpoint=args.teacher_checkpoint,
+        teacher_img_size=args.teacher_img_size,
         layer=block_of(args.layer),
         teacher_layer=block_of(args.teacher_layer),
     )

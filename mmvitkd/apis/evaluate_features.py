@@ -45,6 +45,7 @@ class FeatureModels:
         allow_random: The same, for both models.
         teacher: Another teacher, as ``model``; for 'none', none.
         teacher_checkpoint: The teacher's weights, also of the teacher of a distillation.
+        teacher_img_size: Image side in pixels that a teacher ``timm:NAME`` is built for.
         layer: The student's layer to compare: 'last', an index of a block or the name of a
             module. Not for the teacher of a distillation.
         teacher_layer: That of the teacher.
@@ -70,6 +71,7 @@ class FeatureModels:
         allow_random: bool = False,
         teacher: str | None = None,
         teacher_checkpoint: str | None = None,
+        teacher_img_size: int | None = None,
         layer: Key = LAST,
         teacher_layer: Key = LAST,
     ) -> None:
@@ -89,7 +91,8 @@ class FeatureModels:
         self._whole = self.student.model
         self._layers = ({LAST: layer}, {LAST: teacher_layer})
         if teacher not in (None, 'none'):
-            self._take_teacher(_load_teacher(teacher, teacher_checkpoint, allow_random))
+            given = (teacher, teacher_checkpoint, teacher_img_size, allow_random)
+            self._take_teacher(_load_teacher(*given))
         self._check_layers()
 
     @property
@@ -226,10 +229,12 @@ def _distillation(path: str) -> Config | None:
     return cfg if (cfg.get('model') or {}).get('teacher') is not None else None
 
 
-def _load_teacher(teacher: str, checkpoint: str | None, allow_random: bool) -> LoadedModel:
+def _load_teacher(
+    teacher: str, checkpoint: str | None, img_size: int | None, allow_random: bool
+) -> LoadedModel:
     """Load a teacher; errors name its own arguments."""
-    names = {'model': 'teacher', 'checkpoint': 'teacher_checkpoint'}
+    names = {key: f'teacher_{key}' for key in ('checkpoint', 'img_size')} | {'model': 'teacher'}
     try:
-        return load_model(teacher, checkpoint, allow_random=allow_random)
+        return load_model(teacher, checkpoint, img_size=img_size, allow_random=allow_random)
     except KeyedError as error:
         raise error.renamed(names) from error
