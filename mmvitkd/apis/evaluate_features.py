@@ -83,7 +83,7 @@ class FeatureModels:
         if cfg is not None and (checkpoint or allow_random):
             loaded = load_distillation(cfg, checkpoint, ema, allow_random, teacher_checkpoint)
             self.student = loaded.student
-            self._take_distillation(loaded)
+            self._take_distillation(model, loaded)
             return
         self.student = load_model(
             model, checkpoint, ema=ema, img_size=img_size, allow_random=allow_random
@@ -110,10 +110,10 @@ class FeatureModels:
         self._live.apply(lambda tensor: tensor.to(device))
         return Evaluated(student, teacher, self._live.inputs, self._compare)
 
-    def _take_distillation(self, loaded: LoadedDistillation) -> None:
+    def _take_distillation(self, path: str, loaded: LoadedDistillation) -> None:
         distiller, teacher = loaded.model.distiller, loaded.model.teacher
         assert teacher is not None
-        self.teacher = f'teacher of the distillation, {teacher.name}'
+        self.teacher = f'teacher of {path}, {loaded.teacher}'
         if not isinstance(teacher, Teacher):
             raise KeyedValueError(
                 f'{{teacher}}: {teacher.name} is not a model, so it has no features of other '

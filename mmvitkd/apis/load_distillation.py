@@ -12,6 +12,7 @@ from ..analysis.features.loaded_model import LoadedModel
 from ..checkpoint.load_strict import load_strict
 from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint, weights_of
+from ..config.provenance import provenance_of
 from ..export.plain_config import bare_student
 from ..models.algorithms import FeatureDistill
 from .eval_transform import PipelineTransform
@@ -25,12 +26,14 @@ class LoadedDistillation(NamedTuple):
 
     Attributes:
         model: The ``FeatureDistill``.
+        teacher: What its teacher is, in words.
         student: Its student, with the preprocessing of its evaluation.
         has_connectors: Whether the weights of its connectors, such as projectors, were loaded,
             or it has none.
     """
 
     model: FeatureDistill
+    teacher: str
     student: LoadedModel
     has_connectors: bool
 
@@ -77,7 +80,9 @@ def load_distillation(
     transform = PipelineTransform(cfg, model.student)
     provenance = f'{cfg.filename}, {weights}'
     student = LoadedModel(model.student, transform, provenance, checkpoint is None)
-    return LoadedDistillation(model, student, has_connectors)
+    source = config.get('teacher_ckpt') or 'its config'
+    teacher = f'{provenance_of(config).teacher}, weights of {source}'
+    return LoadedDistillation(model, teacher, student, has_connectors)
 
 
 def _load_connectors(model: Any, path: str) -> bool:

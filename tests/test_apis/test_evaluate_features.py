@@ -43,7 +43,8 @@ def trained(tmp_path):
         torch.save(built.teacher.model.state_dict(), teacher)
         weights = built.state_dict()
         kept = {k: v for k, v in weights.items() if k.startswith(prefixes)}
-        torch.save(dict(state_dict=kept), tmp_path / name)
+        average = {f'module.{k}': 2 * v for k, v in built.student.state_dict().items()}
+        torch.save(dict(state_dict=kept, ema_state_dict=average), tmp_path / name)
         return str(path), str(tmp_path / name), str(teacher), built.eval()
 
     return write
@@ -154,6 +155,25 @@ def test_weights_of_a_projector_must_fit(trained):
     torch.save(content, checkpoint)
     with pytest.raises(ValueError, match=r'missing: connectors\.pair_0_S\.norm\.bias'):
         load_distillation(load_config(config), checkpoint, teacher_checkpoint=teacher)
+
+
+def test_the_average_of_the_student_goes_with_the_trained_projector(trained):
+    config, checkpoint, teacher, model = trained(distilled())
+    loaded = load_distillation(load_config(config), checkpoint, True, False, teacher)
+    for name, value in model.student.state_dict().items():
+        assert torch.equal(loaded.model.student.state_dict()[name], 2 * value)
+    for name, value in model.distiller.state_dict().items():
+        assert torch.equal(loaded.model.distiller.state_dict()[name], value)
+
+
+def test_an_exported_student(export, data):
+    folder, model = export('lift')
+    models = FeatureModels(str(folder))
+    found = evaluate_features(models, *data)
+    assert found['layers'] == {'last': ['neck']}
+    embedding = models.evaluated('cpu').student(torch.ones(1, 3, 32, 32)).embedding
+    with torch.no_grad():
+        assert torch.allclose(embedding, model.extract_feat(torch.ones(1, 3, 32, 32))[-1])
 
 
 def test_without_weights_nothing_is_loaded(trained):
