@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from ...metrics import Accuracy
+from ...models.students import ImageEncoder
 from ...models.teachers import BaseTeacher, CachedTeacher
 from ...models.utils.adapters import adapter_for
 from ...registry import HOOKS
@@ -28,8 +29,9 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     A teacher with other classes, or one whose input is normalised differently, costs a whole
     run if nobody notices. The log states the top-1, or the reason why there is none; a teacher
     no better than chance gives a large warning. Training does not change: the random state is
-    restored. Resumed runs and runs without a teacher are skipped. Of a cached teacher that is
-    not built, stored logits are compared with the labels of the training images.
+    restored. Resumed runs, and runs without a teacher or without labels are skipped. Of a
+    cached teacher that is not built, stored logits are compared with the labels of the training
+    images.
 
     Args:
         enable: Whether to measure, which takes one forward pass of the teacher over the set.
@@ -45,6 +47,8 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         model = unwrap_model(runner.model)
         teacher = getattr(model, 'teacher', None)
         if not self.enable or not isinstance(teacher, BaseTeacher) or runner.iter > 0:
+            return
+        if isinstance(model.student, ImageEncoder):
             return
         state = random_state.get_state()
         try:

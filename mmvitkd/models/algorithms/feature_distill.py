@@ -55,8 +55,9 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         allow_random_teacher: Whether a teacher that nothing was loaded into is accepted.
         student_ckpt: A local file with a pretrained narrow model, which initialises all of
             the student that was not widened; see :func:`~mmvitkd.models.students.narrow_start`.
-        pairs: Shorthand: (student layer, teacher layer) pairs, distilled by ``pair_loss``;
-            see :func:`~mmvitkd.models.algorithms.pair_config.expand_pairs`.
+        pairs: Shorthand: (student layer, teacher layer) pairs, distilled by ``pair_loss``, each
+            a block, a module, ``'tokens'`` or ``'embedding'``; see
+            :func:`~mmvitkd.models.algorithms.pair_config.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
             ``dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)``.
         pair_projector: The config of a projector for the student's side of ``pairs``, e.g.

@@ -213,6 +213,12 @@ def _projector(given: Mapping[str, Any], scope: str) -> tuple[dict[str, Any], in
 
 def _feature(layer: int | str, model: Layers, key: str, role: str) -> NamedFeature:
     """Return where a layer is, given by name or by index into a model's blocks."""
+    if layer == 'embedding' and model.features and layer not in model.features:
+        raise KeyedValueError(
+            f'{{{key}}}={layer!r}: the {role} ({model.name}) has no single one, or it is not '
+            'known; name the module whose output it is.',
+            key,
+        )
     if isinstance(layer, str):
         return model.features.get(layer, NamedFeature(layer))
     if not isinstance(layer, int) or isinstance(layer, bool):

@@ -56,7 +56,8 @@ class BaseTeacher:
         """Prepare for what is to be computed; called once, before the first batch.
 
         This one checks the names in ``pairs``: where the teacher states ``blocks``, they must
-        be among them. A teacher that overrides it may accept other names.
+        be among them, or be where ``features`` are. A teacher that overrides it may accept
+        other names.
 
         Args:
             recorders: MMRazor's recorders, not yet initialised. The names in
@@ -66,18 +67,23 @@ class BaseTeacher:
             data_preprocessor: The student's preprocessor, which normalises the images.
 
         Raises:
-            ValueError: If a pair names something that is not in ``blocks``.
+            ValueError: If a pair names something that is neither.
         """
+        sources = self._sources()
         for name, recorder in recorders.recorders.items():
-            if not name.startswith(PAIR) or not self.blocks or recorder.source in self.blocks:
+            if not name.startswith(PAIR) or not self.blocks or recorder.source in sources:
                 continue
             key = f'pairs[{name.removeprefix(PAIR)}][1]'
-            close = close_names(recorder.source, self.blocks) or self.blocks
+            close = close_names(recorder.source, sources) or sources
             raise KeyedValueError(
                 f'{{{key}}}: {recorder.source!r} is no block of {type(self).__name__}. '
                 f'Similar names: {listed(close)}.',
                 key,
             )
+
+    def _sources(self) -> Sequence[str]:
+        """Return the names that ``pairs`` may have: ``blocks``, and where ``features`` are."""
+        return [*self.blocks, *(feature.source for feature in self.features.values())]
 
     def forward(self, images: Tensor, data_samples: Samples) -> Mapping[str, Any]:
         """Compute, or look up, the tensors of a batch.

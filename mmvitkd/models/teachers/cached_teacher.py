@@ -1,7 +1,7 @@
 """CachedTeacher: compute the outputs of a teacher once, and read them from disk afterwards."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,11 @@ class CachedTeacher(BaseTeacher):
     def name(self) -> str:
         """The name of the teacher itself."""
         return self._name
+
+    def _sources(self) -> Sequence[str]:
+        """Return also the names of the modules whose outputs are stored."""
+        stored = self.header.tensors.values() if self.header is not None else ()
+        return [*super()._sources(), *(tensor['source'] for tensor in stored)]
 
     def prepare(
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None

@@ -179,6 +179,14 @@ def test_an_embedding_against_tokens_is_refused(pair):
         MODELS.build(label_free(pairs=[pair]))
 
 
+def test_a_teacher_without_a_single_embedding():
+    name = 'deit_tiny_distilled_patch16_224'
+    teacher = dict(type=f'timm:{name}', img_size=32, patch_size=8, depth=2)
+    message = r"^pairs\[0\]\[1\]='embedding': the teacher .* has no single one"
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(label_free() | dict(teacher=teacher))
+
+
 def test_a_teacher_whose_output_is_no_token_map():
     teacher = dict(
         type='mmpretrain.ImageClassifier',

@@ -2,6 +2,7 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.utils.adapters import Adapter, adapter_for
+from mmvitkd.models.utils.features import to_embedding, to_features
 
 import pytest
 import torch
@@ -107,3 +108,40 @@ def test_a_model_of_no_known_family():
     adapter.load_weights(nn.Linear(3, 4).state_dict(), 'teacher_ckpt', 'file')
     with pytest.raises(ValueError, match='does not fit the model, a Linear'):
         adapter.load_weights(nn.Linear(3, 5).state_dict(), 'teacher_ckpt', 'file')
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments'),
+    [
+        ('vit_tiny_patch16_224', dict(img_size=32, patch_size=8, depth=2, global_pool='avg')),
+        ('cait_xxs24_224', dict(img_size=32, patch_size=8, depth=2)),
+        ('swin_tiny_patch4_window7_224', dict(img_size=64, window_size=2, depths=(1, 1, 1, 1))),
+        ('convnext_atto', {}),
+        ('resnet18', {}),
+    ],
+)
+def test_the_embedding_is_what_timms_classifier_reads(name, arguments):
+    model = MODELS.build(dict(type='mmpretrain.TimmClassifier', model_name=name, **arguments))
+    features = adapter_for(model.eval()).features
+    images, seen = torch.randn(2, 3, 64, 64), {}
+    if size := adapter_for(model).input_size:
+        images = torch.randn(2, 3, *size)
+    for key, feature in features.items():
+        model.get_submodule(feature.source).register_forward_hook(
+            lambda _, inputs, output, key=key, is_input=feature.is_input: seen.update(
+                {key: inputs if is_input else output}
+            )
+        )
+    with torch.no_grad():
+        model(images)
+        last = model.model.forward_features(images)
+        wanted = model.model.forward_head(last, pre_logits=True)
+    torch.testing.assert_close(to_embedding(seen['embedding'], 'mean'), wanted)
+    tokens = to_features(seen['tokens'], None, features['tokens'].num_extra_tokens)
+    assert tokens.tokens.shape[1] == tokens.grid[0] * tokens.grid[1]
+
+
+def test_two_classifiers_are_no_embedding():
+    name = 'deit_tiny_distilled_patch16_224'
+    model = MODELS.build(dict(type='mmpretrain.TimmClassifier', model_name=name, depth=1))
+    assert list(adapter_for(model).features) == ['tokens']
