@@ -6,6 +6,7 @@ from .features.gradients import feature_gradients
 from .functional.channel_energy import ParticipationRatio, SortedChannelEnergy
 from .functional.channel_spectrum import ChannelSpectrum
 from .functional.linear_cka import LinearCKA, linear_cka
+from .functional.linear_probe import LinearProbe, fit_linear_probe
 from .functional.mean_magnitude import Magnitude
 from .functional.principal_components import (
     PCABasis,
@@ -13,6 +14,8 @@ from .functional.principal_components import (
     SecondMoment,
     pca_dimensions,
 )
+from .functional.relative_error import RelativeError
+from .functional.ridge_readout import RidgeReadout
 from .functional.sep_null import null_sep, null_tokens
 from .functional.sep_permutation import SEPPermutation
 from .functional.singular_values import (
@@ -24,6 +27,7 @@ from .functional.singular_values import (
 from .functional.spectral_energy import SEP, sep
 from .functional.subspace_rotation import SubspaceRotation
 from .functional.token_entropy import TokenEntropy, ValueRange, token_entropy
+from .functional.weighted_knn import weighted_knn
 from .layer_selection import LayerChoice, choose_layers
 
 FeatureSource = FeatureExtractor  # the old name, for one release
@@ -37,10 +41,13 @@ __all__ = [
     'FeatureSource',
     'LayerChoice',
     'LinearCKA',
+    'LinearProbe',
     'Magnitude',
     'PCABasis',
     'PCADimensions',
     'ParticipationRatio',
+    'RelativeError',
+    'RidgeReadout',
     'SEPPermutation',
     'SVDDimensions',
     'SecondMoment',
@@ -53,6 +60,7 @@ __all__ = [
     'distillation_cost_of',
     'effective_rank',
     'feature_gradients',
+    'fit_linear_probe',
     'linear_cka',
     'null_sep',
     'null_tokens',
@@ -61,4 +69,5 @@ __all__ = [
     'singular_values',
     'svd_dimensions',
     'token_entropy',
+    'weighted_knn',
 ]

@@ -15,7 +15,7 @@ DATASETS = ('ImageFolder', 'CustomDataset')  # those that have such an argument
 # Metrics that compare predictions with labels.
 LABEL_METRICS = (
     *('Accuracy', 'SingleLabelMetric', 'ConfusionMatrix', 'MultiLabelMetric'),
-    *('AveragePrecision', 'MultiTasksMetric'),
+    *('AveragePrecision', 'MultiTasksMetric', 'KNNAccuracy'),
 )
 
 
@@ -74,7 +74,7 @@ def _check(cfg: Config) -> None:
                 f'{{{KEY}}}=False: data_preprocessor.batch_augments mixes labels; leave it out.'
             )
     best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
-    if 'accuracy' in str(best):
+    if any(metric in str(best) for metric in ('accuracy', 'knn')):
         _refuse(f'{{{KEY}}}=False: save_best={best!r} needs labels.')
 
 

@@ -1,7 +1,7 @@
 """List the images of a folder in sorted order: all, some, or the first of each class."""
 
 import os.path as osp
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..utils.errors import KeyedValueError
 from .folder_layout import EXTENSIONS, SPLIT_NAMES, named, scan
@@ -78,6 +78,11 @@ def find_images(
         )
     paths, labels = zip(*found, strict=True)
     return ImageList(folder, paths, *((None, None) if loose else (labels, tuple(classes))))
+
+
+def without_classes(images: ImageList) -> ImageList:
+    """Return the same images without labels."""
+    return replace(images, labels=None, classes=None)
 
 
 def _check_splits(folder: str, names: list[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 MODULES = (
     *('linear_cka', 'principal_components', 'singular_values', 'spectral_energy'),
-    'token_entropy',
+    *('token_entropy', 'ridge_readout', 'weighted_knn', 'linear_probe'),
 )
 
 

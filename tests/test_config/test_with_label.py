@@ -37,8 +37,9 @@ def test_with_labels_only_the_data_sets_are_told():
 
 
 def test_a_metric_that_needs_no_labels_stays():
-    cfg = load(val_evaluator=[dict(type='mmvitkd.Accuracy'), dict(type='Other')])
-    assert cfg.val_evaluator == [dict(type='Other')]
+    names = ('Accuracy', 'KNNAccuracy', 'FeatureError')
+    cfg = load(val_evaluator=[dict(type=f'mmvitkd.{name}') for name in names])
+    assert cfg.val_evaluator == [dict(type='mmvitkd.FeatureError')]
     assert cfg.val_dataloader is not None
 
 
@@ -56,6 +57,11 @@ def test_a_metric_that_needs_no_labels_stays():
             WIDELAST,
             {'default_hooks.checkpoint.save_best': 'accuracy/top1'},
             "save_best='accuracy/top1' needs labels",
+        ),
+        (
+            WIDELAST,
+            {'default_hooks.checkpoint.save_best': 'knn/top1'},
+            "save_best='knn/top1' needs labels",
         ),
         ('image_folder/deit_small.py', {}, 'no teacher'),
         (

@@ -99,6 +99,15 @@ class CentredProducts:
         right = left if same else y - mean_y
         self._add(len(x), mean_x, mean_y, left.mT @ right)
 
+    def merge(self, other: 'CentredProducts') -> None:
+        """Add the rows of another one.
+
+        Raises:
+            ValueError: If a width differs.
+        """
+        if other.count:
+            self._add(other.count, other.mean_x, other.mean_y, other.products)
+
     def _add(self, count: int, mean_x: Tensor, mean_y: Tensor, products: Tensor) -> None:
         if not self.count:
             self.mean_x, self.mean_y = torch.zeros_like(mean_x), torch.zeros_like(mean_y)

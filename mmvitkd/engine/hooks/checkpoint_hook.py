@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
@@ -69,6 +69,17 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     Raises:
         ValueError: If ``every`` is no time, or an argument is unknown.
     """
+
+    # What save_best takes for better without a `rule`.
+    _default_greater_keys: ClassVar[list[str]] = [
+        *_CheckpointHook._default_greater_keys,
+        'r2',
+        'cosine',
+    ]
+    _default_less_keys: ClassVar[list[str]] = [
+        *_CheckpointHook._default_less_keys,
+        'rel_error',
+    ]
 
     last_ckpt: str | None
     best_ckpt_path: str | None

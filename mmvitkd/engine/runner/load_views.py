@@ -1,6 +1,6 @@
 """Load given views of the training images, as the training's loader makes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -9,7 +9,7 @@ from ...datasets.samplers.view_sampler import ViewIndex
 
 
 def load_views(
-    loader: DataLoader[Any], batches: Sequence[Sequence[ViewIndex]]
+    loader: DataLoader[Any], batches: Iterable[Sequence[ViewIndex]]
 ) -> Iterator[Any]:
     """Yield batches of views, with the data set, workers and collation of a loader."""
     return iter(

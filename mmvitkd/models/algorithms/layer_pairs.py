@@ -46,6 +46,15 @@ def layer_pairs(distiller: Any) -> list[LayerPair]:
     return list(pairs.values())
 
 
+def embedding_pairs(distiller: Any) -> list[str]:
+    """Return the names of the losses, without 'loss_', that compare embeddings."""
+    return [
+        loss.removeprefix('loss_')
+        for loss, mapping in distiller.loss_forward_mappings.items()
+        if any(_is_embedding(distiller, record) for record in mapping.values())
+    ]
+
+
 def _is_embedding(distiller: Any, record: Mapping[str, Any]) -> bool:
     name = record.get('connector')
     connector = distiller.connectors[name] if name else None

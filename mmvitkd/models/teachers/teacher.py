@@ -187,11 +187,16 @@ class Teacher(BaseTeacher):
             self._stop = find_stop(self.model, self._recorded, self._compiled, run)
         self._recorded = None
 
-    def _run(self, images: Tensor) -> Any:
-        """Run the model on images normalised and resized for it."""
+    def inputs(self, images: Tensor) -> Tensor:
+        """Return images (B, 3, H, W), normalised as the student's, as the model takes them."""
         images = self.renormalize(images)
         if self.input_size is not None and self.input_size != tuple(images.shape[2:]):
             images = F.interpolate(images, self.input_size, mode='bicubic', antialias=True)
+        return images
+
+    def _run(self, images: Tensor) -> Any:
+        """Run the model on images normalised and resized for it."""
+        images = self.inputs(images)
         with autocast_to(self._precision, images.device):
             return self.model(images, mode='tensor')
 

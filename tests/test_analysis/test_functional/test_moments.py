@@ -53,3 +53,16 @@ def test_other_widths_are_refused():
     moments.update(torch.ones(2, 4), torch.ones(2, 3))
     with pytest.raises(ValueError, match=r'widths \(4, 5\) after widths \(4, 3\)'):
         moments.update(torch.ones(2, 4), torch.ones(2, 5))
+
+
+def test_products_of_parts_merge_to_those_of_all_rows():
+    x, y = torch.randn(9, 4).double() + 5, torch.randn(9, 3).double()
+    whole, first, second = CentredProducts(), CentredProducts(), CentredProducts()
+    whole.update(x, y)
+    first.update(x[:2], y[:2])
+    second.update(x[2:], y[2:])
+    first.merge(second)
+    first.merge(CentredProducts())
+    assert first.count == 9
+    for name in ('mean_x', 'mean_y', 'products'):
+        assert torch.allclose(getattr(first, name), getattr(whole, name), rtol=1e-12)
