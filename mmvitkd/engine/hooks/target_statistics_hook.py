@@ -7,8 +7,8 @@ from ...models import FeatureDistill
 from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
 from ...utils.unwrap import unwrap_model
+from ..runner.loops import ResumableLoop
 from ..runner.target_statistics import measure_targets, targets_of
-from ..runner.teacher_cache import epochs_of
 
 
 @HOOKS.register_module()
@@ -46,11 +46,13 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         is_resumed = bool(runner._resume) and runner.iter > 0
         if not targets or (is_resumed and all(t.is_measured for _, t in targets.values())):
             return
-        loader = runner.train_loop.dataloader
-        num_epochs = epochs_of(runner.train_loop, loader)
+        loop, count = runner.train_loop, self.num_images
+        num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
         device = next(model.parameters()).device
         with isolated_eval(device, self.seed):
-            lines = measure_targets(model, loader, num_epochs, self.num_images, self.seed)
+            lines = measure_targets(
+                model, loop.dataloader, num_epochs, count, self.seed
+            )
         for line in lines:
             runner.logger.info(line)
         if is_resumed or runner._load_from is not None:

@@ -64,7 +64,7 @@ def runner(folder, model=None, epochs=2, hook=True, cached=False, **kwargs):
         experiment_name=f'target_statistics_{next(RUNS)}',
         log_level='ERROR',
     )
-    keys = ('train_dataloader', 'model')
+    keys = ('train_dataloader', 'train_cfg', 'model')
     views = dict(sample_views=2, **{key: config[key] for key in keys}) if cached else {}
     return Runner(**{**config, 'cfg': views, **kwargs})
 
