@@ -50,9 +50,7 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
         device = next(model.parameters()).device
         with isolated_eval(device, self.seed):
-            lines = measure_targets(
-                model, loop.dataloader, num_epochs, count, self.seed
-            )
+            lines = measure_targets(model, loop.dataloader, num_epochs, count, self.seed)
         for line in lines:
             runner.logger.info(line)
         if is_resumed or runner._load_from is not None:
