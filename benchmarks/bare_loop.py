@@ -6,6 +6,8 @@ Only the two networks are MMPretrain's, timm's or ours, as plain modules.
 from math import isqrt
 from typing import Any
 
+from mmvitkd.cache.codecs import Codec, Int8Tokens, TopKLogits
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,7 @@ from training_pair import TrainingPair
 
 # Small, so that all candidates time the same weights.
 LEARNING_RATE = 1e-6
+TOP_K = 20  # logits that a cache keeps; all where there are no more
 
 
 class WithFeatures(nn.Module):
@@ -48,10 +51,13 @@ class BareLoop:
         pair: The pair to train.
         compiled: Whether to compile both networks, and to fuse AdamW.
         distil: Whether there is a teacher; otherwise the student learns from labels only.
+
+    Attributes:
+        stored: Whether it learns from what a teacher cache keeps of the teacher's outputs.
     """
 
     def __init__(self, pair: TrainingPair, compiled: bool = False, distil: bool = True) -> None:
-        self.pair, self.recipe = pair, pair.recipe
+        self.pair, self.recipe, self.stored = pair, pair.recipe, False
         self.mean, self.std = pair.normalization()
         layers = pair.recipe.layers if distil else ()
         student = pair.student().to(pair.device)
@@ -95,7 +101,7 @@ class BareLoop:
             with torch.no_grad():
                 targets, taught = self.teacher(images)
             logits, learned = self.student(images)
-            return terms(recipe, logits, labels, targets, learned, taught)
+            return terms(recipe, logits, labels, targets, learned, taught, self.stored)
 
 
 def terms(
@@ -105,6 +111,7 @@ def terms(
     targets: Tensor,
     learned: dict[str, Tensor],
     taught: dict[str, Tensor],
+    stored: bool = False,
 ) -> dict[str, Tensor]:
     """Return the weighted terms of a distillation's loss.
 
@@ -115,27 +122,31 @@ def terms(
         targets: The teacher's logits, (B, K).
         learned: The student's tokens (B, N, C), by module.
         taught: The teacher's.
+        stored: Whether the teacher's are as a cache keeps them.
     """
     smoothing = recipe.label_smoothing
     labelled = F.cross_entropy(logits, labels, label_smoothing=smoothing)
     found = dict(labels=recipe.label_weight * labelled)
     if recipe.kd_weight:
+        if stored and targets.shape[1] > TOP_K:
+            targets = as_stored(targets, TopKLogits(targets.shape[1], TOP_K))
         t = recipe.temperature
         sides = F.log_softmax(logits / t, dim=1), F.softmax(targets / t, dim=1)
         divergence = t**2 * F.kl_div(*sides, reduction='batchmean')
         found['logits'] = recipe.kd_weight * divergence
-    errors = [feature_error(learned[s], taught[t]) for s, t in recipe.layers]
+    errors = [feature_error(learned[s], taught[t], stored) for s, t in recipe.layers]
     if errors:
         found['features'] = recipe.feature_weight * torch.stack(errors).sum()
     return found
 
 
-def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
+def feature_error(student: Tensor, teacher: Tensor, stored: bool = False) -> Tensor:
     """Return the mean squared error of two blocks' patch tokens, pooled to the smaller width.
 
     Args:
         student: (B, N, C); N is a square grid, after a few other tokens.
         teacher: (B, N', C'), with the same grid.
+        stored: Whether the teacher's are as a cache keeps them, after pooling.
     """
     student, teacher = (x[:, x.shape[1] - isqrt(x.shape[1]) ** 2 :] for x in (student, teacher))
     width = min(student.shape[2], teacher.shape[2])
@@ -143,7 +154,14 @@ def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
         x if x.shape[2] == width else F.adaptive_avg_pool1d(x, width)
         for x in (student.float(), teacher.float())
     )
+    if stored:
+        teacher = as_stored(teacher, Int8Tokens(tuple(teacher.shape[1:])))
     return F.mse_loss(student, teacher)
+
+
+def as_stored(x: Tensor, codec: Codec) -> Tensor:
+    """Return a batch as it comes back from a cache."""
+    return codec.decode(codec.encode(x))
 
 
 def adamw(network: nn.Module, recipe: Recipe, fused: bool) -> torch.optim.Optimizer:

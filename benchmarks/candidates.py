@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from mmvitkd.suggestions import close_names
 
 from bare_loop import BareLoop
+from cached_steps import cached, filling
 from runner_steps import mmrazor, ours
 from timm_tasks import TimmTask
 from training_pair import TrainingPair
@@ -15,6 +16,7 @@ from training_pair import TrainingPair
 # Largest relative difference of two losses of the same work. Bfloat16 needs a large one: the
 # divergence of almost equal logits is a small difference of large, rounded numbers.
 FP32, BF16_TEACHER, BF16 = 1e-4, 2e-2, 0.1
+READS = "the teacher's forward pass, whose outputs it reads"
 
 
 class Candidate(Protocol):
@@ -41,6 +43,7 @@ class Entry:
             loss is another one.
         left_out: The part of the others' work that it leaves out.
         tolerance: Largest relative difference of its loss from the bare loop's.
+        stored: Whether that is the loss with what a cache keeps of the teacher's outputs.
     """
 
     build: Callable[[TrainingPair], Candidate]
@@ -48,9 +51,11 @@ class Entry:
     terms: tuple[str, ...] | None = None
     left_out: str = ''
     tolerance: float = FP32
+    stored: bool = False
 
 
 def _ours(name: str, what: str, tolerance: float = FP32, **options: Any) -> dict[str, Entry]:
+    """Return an entry by its name; keys of the config have ``__`` for dots."""
     changes = {key.replace('__', '.'): value for key, value in options.items()}
     build = partial(ours, name=name, options=changes)
     return {name: Entry(build, f'ours, {what}', tolerance=tolerance)}
@@ -103,6 +108,24 @@ ENTRIES: dict[str, Entry] = {
         "with the config's moving average, which no other candidate has",
         average=True,
     ),
+    'ours-cached': Entry(
+        partial(cached, name='ours-cached', options={}),
+        'ours, from a full teacher cache: features in int8, the top 20 logits',
+        left_out=READS,
+        stored=True,
+    ),
+    'ours-cached-fast': Entry(
+        partial(cached, name='ours-cached-fast', options=dict(fast=True)),
+        'the same with fast=True',
+        left_out=READS,
+        tolerance=BF16_TEACHER,
+        stored=True,
+    ),
+    'ours-filling': Entry(
+        partial(filling, name='ours-filling', options={}),
+        'ours, into a teacher cache: every batch is new, and on the disk before the next',
+        stored=True,
+    ),
     ALONE: Entry(
         partial(BareLoop, distil=False),
         'the student alone, on labels, in a bare loop',
@@ -116,7 +139,10 @@ ENTRIES: dict[str, Entry] = {
         left_out='all distillation',
     ),
 }
-DEFAULT = [name for name in ENTRIES if not name.startswith(ALONE)]
+FIRST_BLOCK = [ALONE, 'alone-again', BASE, 'mmrazor', 'ours', 'ours-fast']
+WITH_CACHE = ['ours-cached', 'ours-cached-fast', 'ours-filling']
+CACHED = [ALONE, 'alone-again', BASE, 'ours', 'ours-fast', *WITH_CACHE]
+DEFAULT = [name for name in ENTRIES if not name.startswith(ALONE) and name not in WITH_CACHE]
 # Names until the last release.
 RENAMED = {
     'limit': 'baseline',
@@ -124,16 +150,17 @@ RENAMED = {
     'limit-compiled': 'baseline-compiled',
     'ours-own-stream': 'ours-cuda-stream',
 }
-FIRST_BLOCK = [ALONE, 'alone-again', 'baseline', 'mmrazor', 'ours', 'ours-fast']
 
 
-def choose_candidates(names: Sequence[str] | None, device: str, first_block: bool) -> list[str]:
-    """Return the names of the candidates to run, starting with the baseline.
+def choose_candidates(
+    names: Sequence[str] | None, device: str, default: Sequence[str] = DEFAULT
+) -> list[str]:
+    """Return the names of the candidates to run, starting with the one they are compared with.
 
     Args:
-        names: The requested names, or None for all that suit the device.
+        names: The requested names, or None for those of ``default`` that suit the device.
         device: 'cpu' or 'cuda'.
-        first_block: Whether to compare with the student alone.
+        default: The names of a comparison; the first always runs.
 
     Raises:
         ValueError: If a name is unknown; the message names close ones.
@@ -147,7 +174,5 @@ def choose_candidates(names: Sequence[str] | None, device: str, first_block: boo
                 f'{", ".join(close) or "none"}. All: {", ".join(ENTRIES)}.'
             )
     if not names:
-        names = FIRST_BLOCK if first_block else DEFAULT
-        names = [name for name in names if device == 'cuda' or name != 'ours-cuda-stream']
-    base = ALONE if first_block else BASE
-    return list(dict.fromkeys([base, *names]))
+        names = [name for name in default if device == 'cuda' or name != 'ours-cuda-stream']
+    return list(dict.fromkeys([default[0], *names]))

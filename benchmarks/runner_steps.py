@@ -1,5 +1,6 @@
 """Take training steps with MMEngine's Runner and all hooks: ours and MMRazor's."""
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, ClassVar
@@ -12,10 +13,12 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpretrain.models import TimmClassifier
 from mmpretrain.registry import MODELS
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from training_pair import TrainingPair
 
 EPOCH = 1000  # iterations, so that no epoch ends while the clock runs
+BF16 = dict(type='mmvitkd.BF16OptimWrapper')  # ours, on a GPU
 STOCK_HOOKS = ('logger', 'param_scheduler')  # the others are MMEngine's by default
 
 
@@ -98,6 +101,17 @@ def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
     Args:
         pair: The pair to train.
         name: The candidate's name.
+        options: See :func:`configured`.
+    """
+    cfg = configured(pair, options)
+    return RunnerStep(pair, name, cfg, feature_distill(cfg, pair.teacher()), BF16)
+
+
+def configured(pair: TrainingPair, options: Mapping[str, Any]) -> Config:
+    """Return the config of a pair with changes.
+
+    Args:
+        pair: The pair to train.
         options: Changes of the config, with dots in their keys. ``average`` keeps the
             moving average of the weights, which no other candidate has.
     """
@@ -107,10 +121,20 @@ def ours(pair: TrainingPair, name: str, options: dict[str, Any]) -> RunnerStep:
         cfg.custom_hooks = [hook for hook in hooks if 'EMA' not in str(hook['type'])]
     cfg.merge_from_dict(options)
     apply_shortcuts(cfg)
+    return cfg
+
+
+def feature_distill(cfg: Config, teacher: nn.Module, **more: Any) -> Any:
+    """Build the model of a config.
+
+    Args:
+        cfg: The config of the run.
+        teacher: The teacher.
+        more: Further arguments of FeatureDistill.
+    """
     model = cfg.model.to_dict()
-    model.update(teacher=pair.teacher(), data_preprocessor=_preprocessor(cfg))
-    bf16 = dict(type='mmvitkd.BF16OptimWrapper')
-    return RunnerStep(pair, name, cfg, MODELS.build(model), bf16)
+    model.update(teacher=teacher, data_preprocessor=_preprocessor(cfg), **more)
+    return MODELS.build(model)
 
 
 def mmrazor(pair: TrainingPair, name: str) -> RunnerStep:

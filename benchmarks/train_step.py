@@ -15,11 +15,18 @@ import mmvitkd  # noqa: F401
 
 import torch
 from arithmetic import cost_of_pair, describe_cost, macs_of_a_step, peak_flops
-from candidates import ENTRIES, choose_candidates
+from candidates import CACHED, DEFAULT, ENTRIES, FIRST_BLOCK, choose_candidates
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
-from step_report import candidate_notes, json_content, table_columns
+from step_report import (
+    candidate_notes,
+    json_content,
+    reader_notes,
+    reader_numbers,
+    table_columns,
+    terms_text,
+)
 from timing import ROOT, collect_environment, interleaved, summary_table, write_run
 from training_pair import training_pair
 from workers import Workers, seconds_of_steps
@@ -65,10 +72,22 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help='see below (all); the one that the others are compared with always runs',
     )
-    parser.add_argument(
+    comparison = parser.add_mutually_exclusive_group()
+    comparison.add_argument(
         '--first-block',
         action='store_true',
         help='distil the features of the first blocks only, against the student alone',
+    )
+    comparison.add_argument(
+        '--cached',
+        action='store_true',
+        help='compare steps with a teacher cache, in a temporary folder, with live ones and '
+        'the student alone',
+    )
+    parser.add_argument(
+        '--drop-page-cache',
+        action='store_true',
+        help='read the caches from the disk, not from what the kernel still holds in memory',
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the times here')
     args = parser.parse_args()
@@ -80,7 +99,8 @@ def parse_args() -> argparse.Namespace:
     if args.device == 'cuda' and args.clock != 'wall':
         parser.error(f'--clock {args.clock} does not measure --device cuda')
     try:
-        args.candidates = choose_candidates(args.candidates, args.device, args.first_block)
+        default = FIRST_BLOCK if args.first_block else CACHED if args.cached else DEFAULT
+        args.candidates = choose_candidates(args.candidates, args.device, default)
     except ValueError as error:
         parser.error(str(error))
     args.steps = args.steps or (10 if args.device == 'cuda' else 1)
@@ -95,34 +115,38 @@ def run(args: argparse.Namespace, work_dir: Path) -> None:
         pair = training_pair(Config.fromfile(args.pair), work_dir, *sizes)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'{args.pair}: {error}') from error
+    pair.clock, pair.drop_page_cache = CLOCKS[args.clock], args.drop_page_cache
     cost = cost_of_pair(pair)
     peak = peak_flops(args.device, args.dtype)
     print_header(args, tuple(pair.images.shape))
     if not args.first_block:  # there the teacher stops early
         print(describe_cost(cost, args.batch_size, peak))
     workers = Workers(pair, args.warm_up)
-    terms = ' + '.join(f'{name} {term:.6f}' for name, term in workers.expected.items())
-    print(f'loss, by hand: {terms}\n', flush=True)
+    print(f'loss, by hand: {terms_text(workers.expected)}')
+    if any(ENTRIES[name].stored for name in args.candidates):
+        print(f'from a teacher cache: {terms_text(workers.expected_stored)}')
+    print(flush=True)
     for name in args.candidates:
         workers.add(name)
     base = args.candidates[0]
     if base in workers.failed:
         raise SystemExit(f'{base} failed, and the others are compared with it.')
     turns = {
-        name: partial(seconds_of_steps, candidate, args.steps, CLOCKS[args.clock])
+        name: partial(seconds_of_steps, candidate, args.steps, pair.clock)
         for name, candidate in workers.ready.items()
     }
     seconds = interleaved(turns, args.iterations)
     macs = None if args.first_block else macs_of_a_step(cost)
     more = table_columns(workers, seconds, args.batch_size, macs, peak)
     print(f'\n{summary_table(seconds, base, more)}\n')
-    print('\n'.join(candidate_notes(workers)))
+    readers = reader_numbers(workers, seconds, args.steps)
+    print('\n'.join(candidate_notes(workers) + reader_notes(readers)))
     if args.device == 'cpu':
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f'peak memory of all together: {memory:.1f} GiB; not separable on a CPU')
         print(ON_A_GPU if not torch.cuda.is_available() else '')
     if args.json is not None:
-        write_run(args.json, args, **json_content(workers, seconds, cost, peak))
+        write_run(args.json, args, **json_content(workers, seconds, readers, cost, peak))
 
 
 def print_header(args: argparse.Namespace, shape: tuple[int, ...]) -> None:

@@ -1,5 +1,7 @@
 """Build the pair that all candidates train: two networks, weights, a batch, the losses."""
 
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -37,6 +39,8 @@ class TrainingPair:
         device: The device of the training.
         dtype: 'fp32', or 'bf16' for autocast.
         work_dir: A folder that runners may write to.
+        clock: What times a part of a step.
+        drop_page_cache: Whether the kernel forgets what it holds of a file before it is read.
     """
 
     cfg: Config
@@ -49,6 +53,8 @@ class TrainingPair:
     device: torch.device
     dtype: str
     work_dir: Path
+    clock: Callable[[], float] = time.perf_counter
+    drop_page_cache: bool = False
 
     def __post_init__(self) -> None:
         if self.device.type == 'cuda':

@@ -102,13 +102,49 @@ def first_table() -> str:
     return _candidates_table(_read('performance/first.json')['seconds'], 'alone')
 
 
-def _candidates_table(seconds: Mapping[str, list[float]], base: str) -> str:
+def cached_table() -> str:
+    """Return the times of steps with a teacher cache, and the share of reading it."""
+    run = _read('performance/cached.json')
+    live = _quartile(run['seconds']['ours'])
+    ratios = {name: f'{_quartile(times) / live:.3f}' for name, times in run['seconds'].items()}
+    shares = {
+        name: f'{100 * found["share_of_step"]:.2f} %' for name, found in run['readers'].items()
+    }
+    more = {'ratio to `ours`': ratios, 'reading the cache': shares}
+    return _candidates_table(run['seconds'], 'alone', more)
+
+
+def reader_table() -> str:
+    """Return how fast a teacher cache is read."""
+    run = _read('performance/reader.json')
+    size = int(run['settings']['batch_size'])
     rows = []
+    for name, times in run['seconds'].items():
+        seconds = _quartile(times)
+        rate = size / seconds
+        cells = [
+            f'{1e6 * seconds:,.0f}',
+            f'{rate:,.0f}',
+            f'{run["row_bytes"] * rate / 1e6:,.0f}',
+        ]
+        rows.append([name, *cells])
+    return markdown_table([f'a batch of {size}', 'µs', 'images/s', 'MB/s'], rows)
+
+
+def _candidates_table(
+    seconds: Mapping[str, list[float]],
+    base: str,
+    more: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
+    """Return a row per candidate, with further columns of cells by candidate."""
+    rows, more = [], more or {}
     for name, times in seconds.items():
         cells = [f'{1e3 * x:.0f}' for x in np.percentile(times, (0, 25, 50))]
         ratio = _quartile(times) / _quartile(seconds[base])
-        rows.append([f'`{name}`', *cells, f'{ratio:.3f}'])
-    return markdown_table(['', 'minimum, ms', 'first quartile', 'median', 'ratio'], rows)
+        others = (column.get(name, '') for column in more.values())
+        rows.append([f'`{name}`', *cells, f'{ratio:.3f}', *others])
+    header = ['', 'minimum, ms', 'first quartile', 'median', 'ratio']
+    return markdown_table([*header, *more], rows)
 
 
 def growth_table() -> str:
@@ -154,6 +190,8 @@ DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
         'growth': growth_table,
         'step': step_table,
         'first': first_table,
+        'cached': cached_table,
+        'reader': reader_table,
         'data': data_table,
     },
 }

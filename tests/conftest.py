@@ -32,14 +32,18 @@ SLOW = (
     'test_benchmarks',
     'test_analysis/test_measures/test_one_more_measure.py',
     'faults',
+    'test_engine/test_runner/test_fill_cache.py',
+    'test_engine/test_runner/test_teacher_cache.py',
     'test_engine/test_hooks/test_random_state_hook.py',
     'test_engine/test_hooks/test_preemption_hook.py',
     'test_engine/test_hooks/test_sep_hook.py',
+    'test_engine/test_hooks/test_teacher_cache_hook.py',
     'test_engine/test_hooks/test_watchdog_hook.py',
     'test_export/test_onnx_file.py',
     'test_export/test_snippets.py',
     'test_models/test_algorithms/test_fast_path.py',
     'test_models/test_algorithms/test_projector.py',
+    'test_models/test_teachers/test_cached_teacher.py',
     'test_models/test_utils/test_compilation.py',
 )
 

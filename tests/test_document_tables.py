@@ -16,6 +16,12 @@ DOCS = ROOT / 'docs'
 CONTROLS, PERFORMANCE = ((DOCS / f'{n}.md').read_text() for n in ('controls', 'performance'))
 RESULTS = json.loads((DOCS / 'controls' / 'results.json').read_text())
 STEP = json.loads((DOCS / 'performance' / 'step.json').read_text())
+CACHED, READER = (
+    json.loads((DOCS / 'performance' / f'{name}.json').read_text())
+    for name in ('cached', 'reader')
+)
+# Decimal bytes of a view of ImageNet's training images, as planned: features and logits.
+PLANNED = (97e9 + 108e6) / 1_281_167
 
 
 @pytest.fixture(scope='module')
@@ -71,10 +77,33 @@ def test_all_candidates_did_the_same_work():
             assert loss == pytest.approx(STEP['losses']['baseline'], rel=1e-4), name
 
 
+def test_cached_steps_did_the_work_of_the_bare_loop_with_what_is_stored():
+    assert CACHED['failed'] == {} and CACHED['settings']['cached'] == 'True'
+    live, stored = (sum(CACHED[key].values()) for key in ('loss_terms', 'loss_terms_stored'))
+    wanted = {
+        'ours': pytest.approx(live, rel=1e-4),
+        'ours-cached': pytest.approx(stored, rel=1e-4),
+        'ours-cached-fast': pytest.approx(stored, rel=2e-2),
+        'ours-filling': pytest.approx(stored, rel=1e-4),
+    }
+    assert {name: CACHED['losses'][name] for name in wanted} == wanted
+
+
+def test_the_text_says_what_a_cache_changes_and_takes():
+    for key in ('loss_terms', 'loss_terms_stored'):
+        for term in ('logits', 'features'):
+            assert f'{CACHED[key][term]:.4f}' in PERFORMANCE, (key, term)
+    sizes = {found['bytes_per_view'] for found in CACHED['readers'].values()}
+    assert sizes == {READER['row_bytes']}
+    assert f'{READER["row_bytes"]:,} bytes' in PERFORMANCE
+    assert READER['row_bytes'] == pytest.approx(PLANNED, rel=0.05)
+
+
 def test_the_text_names_commit_and_versions():
     assert RESULTS['command'] in CONTROLS and RESULTS['commit'][:10] in CONTROLS
     assert f'torch {RESULTS["versions"]["torch"]}' in CONTROLS
     assert STEP['commit'][:10] in PERFORMANCE
+    assert CACHED['commit'][:10] in PERFORMANCE and READER['commit'] == CACHED['commit']
     assert STEP['hardware']['processor'] in PERFORMANCE
     for package in ('torch', 'timm', 'pillow', 'opencv'):
         assert STEP['versions'][package] in PERFORMANCE

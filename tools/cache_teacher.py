@@ -43,7 +43,7 @@ def main() -> None:
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.fill_cache import fill_teacher_cache
     from mmvitkd.engine.runner.preflight import check_data
-    from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
+    from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
 
     import torch
     from mmengine.dist import get_rank, init_dist, is_distributed
@@ -64,10 +64,7 @@ def main() -> None:
         init_dist(args.launcher, **cfg.env_cfg.dist_cfg)
     device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     folder = cfg.model.teacher_cache.dir
-    with (
-        exit_on_setting_error('cache_teacher'),
-        exit_on_folder_error('cache_teacher', folder),
-    ):
+    with exit_on_setting_error('cache_teacher'):
         stored = fill_teacher_cache(cfg, device, args.repair)
     if get_rank() == 0:
         print(f'{folder} is complete; this process stored {stored:,} views.')

@@ -5,8 +5,14 @@ The config may be that of its distillation: the teacher is neither built nor dow
 
 import argparse
 from copy import deepcopy
+from pathlib import Path
 
 from mmengine.config import Config, ConfigDict, DictAction
+
+# The kinds of files that MMEngine writes.
+PICKLES = ('.pkl', '.pickle')
+MOST_CLASSES = 20  # on the screen
+WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,7 +26,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out-item',
         choices=['metrics', 'pred'],
-        help='what to write to --out (default: pred)',
+        help='what to write to --out (default: metrics for .json, otherwise pred)',
+    )
+    parser.add_argument(
+        '--per-class',
+        action='store_true',
+        help='print the accuracy of each class; write it and the confusion matrix to the work '
+        'dir, as tables and as a picture',
     )
     parser.add_argument(
         '--cfg-options',
@@ -50,6 +62,12 @@ def parse_args() -> argparse.Namespace:
     args = parser.parse_args()
     if args.out is None and args.out_item is not None:
         parser.error('--out-item: give --out FILE as well')
+    if args.out is not None:
+        suffix = Path(args.out).suffix
+        args.out_item = args.out_item or ('metrics' if suffix == '.json' else 'pred')
+        if suffix not in WRITTEN[args.out_item]:
+            wanted = ', '.join(WRITTEN[args.out_item])
+            parser.error(f'--out {args.out}: wanted {wanted} for --out-item {args.out_item}')
     return args
 
 
@@ -58,6 +76,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.student_config import student_config
     from mmvitkd.engine.runner import launch
+    from mmvitkd.engine.runner.hooks_in_test import runs_in_test
 
     import torch
 
@@ -82,11 +101,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)
-    # Testing needs neither the training's data nor its optimizer nor its EMA.
+    # Testing needs neither the training's data nor its optimizer nor its hooks.
     cfg.train_cfg = cfg.train_dataloader = cfg.optim_wrapper = None
     cfg.param_scheduler = None
     cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.custom_hooks = [h for h in cfg.get('custom_hooks', []) if 'EMAHook' not in str(h)]
+    cfg.custom_hooks = list(filter(runs_in_test, cfg.get('custom_hooks') or []))
+    hooks = cfg.get('default_hooks') or {}
+    cfg.default_hooks = {k: v for k, v in hooks.items() if v is None or runs_in_test(v)}
     cfg.load_from, cfg.resume = None, False
     return cfg
 
@@ -103,6 +124,20 @@ def add_tta(cfg: Config) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
+def print_classes(rows: list[list[str]]) -> None:
+    """Print the classes with the lowest accuracy."""
+    from mmvitkd.metrics.confusion_report import HEADER
+    from mmvitkd.utils.tables import screen_table
+
+    from rich.console import Console
+
+    worst = sorted((row for row in rows if row[3]), key=lambda row: float(row[3]))
+    console = Console()
+    console.print(screen_table(HEADER, worst[:MOST_CLASSES]))
+    if len(worst) > MOST_CLASSES:
+        console.print(f'... and {len(worst) - MOST_CLASSES} more classes, in the tables')
+
+
 def main() -> None:
     """Test."""
     args = parse_args()
@@ -110,9 +145,12 @@ def main() -> None:
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
+    from mmvitkd.metrics import PerClass
     from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
+    from mmvitkd.utils.plain_values import plain_values
 
     import mmengine
+    from mmengine.dist import is_main_process
     from mmengine.evaluator import DumpResults
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
@@ -123,14 +161,20 @@ def main() -> None:
         check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    with exit_on_setting_error('test', {'ema': '--ema'}):
+    with exit_on_setting_error('test', {'ema': '--ema', 'per_class': '--per-class'}):
         runner = build(cfg)
         load_into_runner(runner, args.checkpoint, args.ema)
-        if args.out and args.out_item in ('pred', None):
+        if args.out_item == 'pred':
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        per_class = PerClass(runner.work_dir)
+        if args.per_class:
+            per_class.dataset_meta = runner.test_evaluator.dataset_meta
+            runner.test_evaluator.metrics.append(per_class)
         metrics = runner.test()
-    if args.out and args.out_item == 'metrics':
-        mmengine.dump(metrics, args.out)
+    if args.out_item == 'metrics' and is_main_process():
+        mmengine.dump(plain_values(metrics), args.out)
+    if per_class.rows:
+        print_classes(per_class.rows)
     launch.cleanup()
 
 

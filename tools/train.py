@@ -48,6 +48,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Override the config by the command line."""
     from mmvitkd.config.load_config import complete_config
+    from mmvitkd.config.teacher_cache import merge_options
     from mmvitkd.engine.runner import launch
 
     cfg.launcher = args.launcher
@@ -70,7 +71,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.no_persistent_workers:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
     complete_config(cfg)
     return cfg
 

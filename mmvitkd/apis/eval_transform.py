@@ -12,23 +12,18 @@ from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
-from ..datasets.transforms.load_image import (
-    LoadImage,
-    UnreadableImageError,
-    check_image,
-    read_image,
-)
+from ..datasets.transforms.load_image import read_image
 from ..export.image_input import image_input_of
 from ..models.utils.adapters import input_size_of
+from .image_reader import ImageReader
 
 
 class PipelineTransform:
     """Read an image by the test pipeline of a config and normalise it.
 
     Args:
-        cfg: The config. The first transform of its test data reads the file, the last one
-            packs. If the first uses Pillow, every image that ``mmvitkd.LoadImage`` can read is
-            readable.
+        cfg: The config. The first transform of its test data reads the file, see
+            :class:`~mmvitkd.apis.image_reader.ImageReader`; the last one packs.
         model: The model, for its size if the pipeline does not give it.
         resize: Whether images are resized, as a ``Teacher`` does, if the pipeline produces
             another size than the model states.
@@ -57,8 +52,8 @@ class PipelineTransform:
                 'dataset.pipeline, which turns an image into an input.'
             )
         with DefaultScope.overwrite_default_scope('mmpretrain'):
-            self._load, *self._rest = map(TRANSFORMS.build, map(dict, pipeline))
-        self._with_pillow = pipeline[0].get('imdecode_backend') == 'pillow'
+            self._rest = [TRANSFORMS.build(dict(transform)) for transform in pipeline[1:]]
+        self._read = ImageReader(pipeline[0])
         self._preprocessor = deepcopy(data_preprocessor or model.data_preprocessor).cpu()
         stated = input_size_of(model) if resize else None
         self._resize = resize
@@ -80,24 +75,6 @@ class PipelineTransform:
         if self._resize and tuple(images.shape[2:]) != self.size:
             images = F.interpolate(images, self.size, mode='bicubic', antialias=True)
         return images[0]
-
-    def _read(self, path: str) -> dict[str, Any]:
-        if self._with_pillow:
-            image = read_image(path)  # the same, and 16-bit images too
-            size = image.shape[:2]
-            return dict(img_path=path, img=image, img_shape=size, ori_shape=size)
-        if not isinstance(self._load, LoadImage):
-            check_image(path)
-        try:
-            results: dict[str, Any] | None = self._load({'img_path': path})
-        except UnreadableImageError:
-            raise
-        except Exception as error:  # each decoder raises its own kind
-            reason = str(error).replace(path, 'it') or type(error).__name__
-            raise UnreadableImageError(path, reason) from error
-        if results is None:  # MMPretrain's loader with ignore_empty=True
-            raise UnreadableImageError(path, 'it cannot be decoded')
-        return results
 
 
 class TimmTransform:

@@ -1,18 +1,18 @@
 """Classify images with a student."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.registry import DefaultScope
 from mmpretrain import ImageClassificationInferencer
-from mmpretrain.registry import TRANSFORMS
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import nn
 
-from ..datasets.transforms.load_image import LoadImage, check_image, read_image
+from ..datasets.transforms.load_image import is_16_bit, to_rgb
+from .image_reader import ImageReader
 
 ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray
 
@@ -58,7 +58,8 @@ def predict(
         _check_image(image, f'images[{index}]')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         inferencer = ImageClassificationInferencer(model)
-        read = _reader(inferencer.config.test_dataloader.dataset.pipeline)
+    # MMPretrain's inferencers would read files with OpenCV.
+    read = ImageReader(inferencer.config.test_dataloader.dataset.pipeline[0])
     arrays = (_to_bgr(image, read) for image in given)
     samples = []
     for batch in inferencer.preprocess(arrays, batch_size):
@@ -86,39 +87,24 @@ def _check_image(image: Any, name: str) -> None:
                 f'{image.dtype}.'
             )
     elif isinstance(image, Image.Image):
-        if image.mode.startswith(('I', 'F')):
-            raise ValueError(
-                f'{name}: a PIL image of mode {image.mode!r}; convert it to 8 bits first.'
-            )
+        try:
+            is_16_bit(image)
+        except ValueError as error:
+            raise ValueError(f'{name}: a PIL image: {error}.') from None
     else:
         raise TypeError(
             f'{name}: wanted a path, a PIL image or an array, found {type(image).__name__}.'
         )
 
 
-def _reader(pipeline: Sequence[dict[str, Any]]) -> Callable[[str], np.ndarray]:
-    """Return the test's reader of files to BGR; MMPretrain's inferencers always use OpenCV."""
-    loader = dict(pipeline[0])
-    if loader.get('imdecode_backend') == 'pillow':
-        return read_image  # the same, and 16-bit images too
-    load = TRANSFORMS.build(loader)
-
-    def read(path: str) -> np.ndarray:
-        if not isinstance(load, LoadImage):
-            check_image(path)
-        image: np.ndarray = load({'img_path': path})['img']
-        return image
-
-    return read
-
-
-def _to_bgr(image: ImageLike, read: Callable[[str], np.ndarray]) -> np.ndarray:
+def _to_bgr(image: ImageLike, read: ImageReader) -> np.ndarray:
     """Return an image as MMPretrain's pipelines take it: (H, W, 3), uint8, BGR."""
     if isinstance(image, str | os.PathLike):
         try:
-            return read(str(image))
+            pixels: np.ndarray = read(str(image))['img']
+            return pixels
         except Exception as error:
             raise ValueError(f'{str(image)!r} cannot be read as an image: {error}') from error
     if isinstance(image, Image.Image):
-        image = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+        image = to_rgb(image)
     return np.ascontiguousarray(image[..., ::-1])

@@ -13,13 +13,20 @@ class DamagedCacheError(ValueError):
         path: The file.
         found: What is wrong with it.
         rows: The numbers of the rows that cannot be read, if it is about rows.
+        fix: What to do.
 
     Attributes:
         path: The file.
         rows: The numbers of the rows.
     """
 
-    def __init__(self, path: str | Path, found: str, rows: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        found: str,
+        rows: Sequence[int] = (),
+        fix: str = f'Fix: {REPAIR}',
+    ) -> None:
         self.path = Path(path)
         self.rows = tuple(rows)
-        super().__init__(f'{path}: {found}. Fix: {REPAIR}')
+        super().__init__(f'{path}: {found}. {fix}')

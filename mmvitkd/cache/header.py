@@ -12,6 +12,7 @@ from .damaged_cache import DamagedCacheError
 
 NAME = 'cache.json'
 FORMAT = 1
+FIX = 'Restore it, or use another folder.'  # no repair tells what the rows are
 MAX_TEXT = 80  # characters of a value in a message
 ABSENT = object()
 
@@ -81,9 +82,10 @@ def read_header(folder: str | Path) -> CacheHeader:
             'new one.'
         ) from None
     except ValueError as error:
-        raise DamagedCacheError(path, f'invalid JSON ({error})') from None
+        raise DamagedCacheError(path, f'invalid JSON ({error})', fix=FIX) from None
     if not isinstance(values, dict):
-        raise DamagedCacheError(path, f'found a {type(values).__name__}, wanted an object')
+        text = f'found a {type(values).__name__}, wanted an object'
+        raise DamagedCacheError(path, text, fix=FIX)
     found = values.get('format')
     if isinstance(found, int) and found > FORMAT:
         raise ValueError(
@@ -94,7 +96,8 @@ def read_header(folder: str | Path) -> CacheHeader:
         wanted = get_origin(hint) or hint
         if not isinstance(values.get(key), wanted):
             found = f'found {_text(values[key])}' if key in values else 'missing'
-            raise DamagedCacheError(path, f'{key}: {found}, wanted {wanted.__name__}')
+            text = f'{key}: {found}, wanted {wanted.__name__}'
+            raise DamagedCacheError(path, text, fix=FIX)
     return CacheHeader(**{field.name: values[field.name] for field in fields(CacheHeader)})
 
 

@@ -1,6 +1,6 @@
 """Load weights strictly, with a short error that names what does not fit."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from torch import Tensor, nn
 
@@ -9,7 +9,13 @@ from .converters.key_rules import find_layout
 from .read import student_weights
 
 
-def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path: str) -> None:
+def load_strict(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    key: str,
+    path: str,
+    kept: Collection[str] = (),
+) -> None:
     """Load a state dict whose keys must be exactly the model's, and its tensors of its kinds.
 
     Args:
@@ -17,16 +23,20 @@ def load_strict(model: nn.Module, weights: Mapping[str, Tensor], key: str, path:
         weights: A state dict.
         key: The setting that names the weights, such as 'checkpoint', for the message.
         path: Its value.
+        kept: Names of the model's tensors that stay as they are.
 
     Raises:
         KeyedValueError: If they differ; the message counts the tensors that fit, and lists a
             few that do not.
     """
-    check_kinds(model.state_dict(), weights, key, path)
+    own = model.state_dict()
+    check_kinds(own, weights, key, path)
     try:
-        model.load_state_dict(weights, strict=True)
+        model.load_state_dict({**{name: own[name] for name in kept}, **weights}, strict=True)
     except RuntimeError as error:
-        message = _misfit(model, weights, f'{{{key}}}={path!r}', error)
+        wanted = {name: value for name, value in own.items() if name not in kept}
+        what = f'{{{key}}}={path!r} does not fit the model, a {type(model).__name__}'
+        message = _misfit(wanted, weights, what, error)
         raise KeyedValueError(message, key) from None
 
 
@@ -73,9 +83,8 @@ def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
 
 
 def _misfit(
-    model: nn.Module, weights: Mapping[str, Tensor], what: str, error: RuntimeError
+    own: Mapping[str, Tensor], weights: Mapping[str, Tensor], what: str, error: RuntimeError
 ) -> str:
-    own = model.state_dict()
     both = [key for key in own if key in weights]
     shapes = {k: (tuple(own[k].shape), tuple(weights[k].shape)) for k in both}
     reshaped = [f'{k}: wanted {w}, found {f}' for k, (w, f) in shapes.items() if w != f]
@@ -86,8 +95,7 @@ def _misfit(
     }
     lines = [f'  {name}: {listed(keys)}' for name, keys in lists.items() if keys]
     fit = len(both) - len(reshaped)
-    kind = type(model).__name__
-    head = f'{what} does not fit the model, a {kind}: {fit} of its {len(own)} tensors fit.'
+    head = f'{what}: {fit} of its {len(own)} tensors fit.'
     return '\n'.join([head, *(lines or [f'  {error}']), *_advice(own, weights)])
 
 

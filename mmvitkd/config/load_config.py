@@ -11,6 +11,7 @@ from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
 from .shortcuts import apply_shortcuts
 from .student_config import student_config
+from .teacher_cache import merge_options
 
 
 def load_config(
@@ -32,7 +33,7 @@ def load_config(
         path = str(packaged_config(path))
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
     if options is not None:
-        cfg.merge_from_dict(options)
+        merge_options(cfg, options)
     complete_config(cfg, measure)
     return cfg
 

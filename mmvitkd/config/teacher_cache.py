@@ -11,6 +11,22 @@ KEY = 'teacher_cache'
 MAX_AUGMENTATIONS = 50
 
 
+def merge_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Override settings, also those of a ``teacher_cache`` that is stated as a folder.
+
+    Args:
+        cfg: The config, changed in place.
+        options: Settings by their keys, nested ones with dots, as ``--cfg-options`` gives them.
+    """
+    if any(key.startswith(f'{KEY}.') for key in options):
+        stated = cfg.get(KEY)
+        if isinstance(stated, str):
+            cfg[KEY] = dict(dir=stated)
+        elif stated is None:
+            cfg.pop(KEY, None)
+    cfg.merge_from_dict(options)
+
+
 def apply_teacher_cache(cfg: Config) -> None:
     """Set ``model.teacher_cache`` and ``sample_views``.
 

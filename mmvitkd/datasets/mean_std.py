@@ -10,6 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 
+from .annotation_file import check_annotation_file
+from .dataset_names import innermost
 from .transforms.load_image import MAX_PIXELS, UnreadableImageError, read_image
 
 MEASURED = 'measured'
@@ -99,6 +101,8 @@ def fill_measured(cfg: Config) -> None:
             f'{places[0][1]}={MEASURED!r}: the config has no train_dataloader to measure; '
             'state the numbers.'
         )
+    for inner, key in innermost(cfg.train_dataloader.dataset, 'train_dataloader.dataset'):
+        check_annotation_file(inner, key)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmpretrain')):
         dataset = DATASETS.build(cfg.train_dataloader.dataset)
     paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]

@@ -1,6 +1,5 @@
 """Export a student in several formats, checked against the model of its training."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from .mmpretrain_files import write_mmpretrain
 from .model_card import DIFFERS, FILES, Facts, model_card
 from .onnx_file import write_onnx
 from .run_match import is_of_another_run
-from .score import Score, recorded_score
+from .score import given_score, recorded_score
 from .student import FormatUnavailableError, Student, read_student
 from .timm_folder import write_timm
 
@@ -64,7 +63,7 @@ def export_student(
     out = out.expanduser()
     check_target(out, overwrite)
     cfg = load_config(config, options)
-    given = _given_score(score) if score is not None else None
+    given = given_score(score) if score is not None else None
     content = read_checkpoint(checkpoint)
     student = _read_fitting_student(cfg, checkpoint, ema)
     name, differs = Path(config).name, is_of_another_run(cfg, content)
@@ -85,21 +84,6 @@ def export_student(
         (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
         write_checksums(folder)
         return [*(file for file in FILES if (folder / file).exists()), SUMS, CARD]
-
-
-def _given_score(file: Path) -> Score:
-    """Read metrics from a JSON file.
-
-    Raises:
-        ValueError: If it does not hold numbers by name.
-    """
-    try:
-        metrics = {k: float(v) for k, v in json.loads(file.read_text()).items()}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
-        ) from None
-    return Score(metrics, 'a separate test')
 
 
 def _read_fitting_student(cfg: Config, checkpoint: str, ema: bool) -> Student:

@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 
 from ..checkpoint.integrity import seal
+from ..datasets.transforms.load_image import LoadImage
 from ..version import __version__
 from .parity import check_logits
 from .plain_config import config_text
@@ -18,9 +19,9 @@ HEADER = (
     '# To test it, set data_root to the folder of your images, here or on the command line:\n'
     '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
-PILLOW = (
-    '# Pillow reads the images, which must have 8 bits a channel (mmvitkd.LoadImage reads 16,\n'
-    '# too). An image that cannot be read stops the test.\n'
+OPENCV = (
+    '# OpenCV reads the images as mmvitkd.LoadImage does, but for GIF and TIFF\n'
+    '# with transparency and turned AVIF. An image that cannot be read stops the test.\n'
 )
 SEEDED_SPLIT = (
     "# The test images are a seeded part of the training folder, which mmvitkd's ImageFolder\n"
@@ -52,6 +53,8 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
 
 def _header(config: dict[str, Any]) -> str:
     """Return what to know before testing, as comments."""
-    reads_with_pillow = config['test_pipeline'][0].get('imdecode_backend') == 'pillow'
+    replaces_ours = (
+        LoadImage.mmpretrain_equivalent.items() <= config['test_pipeline'][0].items()
+    )
     is_ours = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
-    return HEADER + (PILLOW if reads_with_pillow else '') + (SEEDED_SPLIT if is_ours else '')
+    return HEADER + (OPENCV if replaces_ours else '') + (SEEDED_SPLIT if is_ours else '')

@@ -1,6 +1,9 @@
-"""Read a student's score from the log in its checkpoint."""
+"""Read a student's score: from the log in its checkpoint, or from a file of metrics."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
@@ -14,6 +17,37 @@ class Score(NamedTuple):
 
     metrics: dict[str, float]
     source: str
+
+
+def given_score(file: Path) -> Score:
+    """Read the metrics that ``tools/test.py --out FILE`` wrote as JSON.
+
+    Of a list, such as the precision of each class, the mean is taken; a table, such as a
+    confusion matrix, is left out.
+
+    Raises:
+        ValueError: If the file does not hold numbers by name.
+    """
+    try:
+        content = json.loads(file.read_text())
+        means = {name: _mean(name, value) for name, value in content.items()}
+        metrics = dict(mean for mean in means.values() if mean is not None)
+        if not metrics:
+            raise ValueError(f'found {", ".join(content) or "nothing"}')
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f'--score: {str(file)!r}: wanted a JSON object of numbers ({error})'
+        ) from None
+    return Score(metrics, 'a separate test')
+
+
+def _mean(name: str, value: Any) -> tuple[str, float] | None:
+    """Return the name and value of a metric as one number; None for a table."""
+    if not isinstance(value, list):
+        return name, float(value)
+    if not value or any(isinstance(row, list) for row in value):
+        return None
+    return f'{name} (mean of {len(value)})', fmean(map(float, value))
 
 
 def recorded_score(

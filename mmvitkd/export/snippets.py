@@ -9,6 +9,12 @@ BEFORE = (
     'Run these in this folder. With a CPU build of torch and a CUDA build of torchvision, '
     '`import mmvitkd` first.'
 )
+# As mmvitkd.LoadImage does. Pillow itself makes 16-bit grey white.
+READ = """\
+image = ImageOps.exif_transpose(Image.open('image.png'))
+if image.mode[0] == 'I':  # 16-bit grey
+    image = Image.fromarray(numpy.uint8(numpy.asarray(image) >> 8))
+image = image.convert('RGB')"""
 
 
 def usage(student: Student, formats: Sequence[str]) -> list[str]:
@@ -37,16 +43,17 @@ from mmpretrain import ImageClassificationInferencer
 classify = ImageClassificationInferencer('student.py', pretrained='student.pth')
 print(classify('image.png')[0])
 ```""",
-        'timm': """\
+        'timm': f"""\
 With timm:
 
 ```python
-import timm
-from PIL import Image
+import numpy, timm
+from PIL import Image, ImageOps
 
+{READ}
 model = timm.create_model('local-dir:timm', pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
-print(model(transform(Image.open('image.png').convert('RGB'))[None]).softmax(1))
+print(model(transform(image)[None]).softmax(1))
 ```""",
         'onnx': f"""\
 With onnxruntime:
@@ -75,8 +82,7 @@ def _needs(student: Student) -> str:
 
 
 def _image(student: Student) -> str:
-    opened = "image = ImageOps.exif_transpose(Image.open('image.png')).convert('RGB')"
-    return '\n'.join([opened, *in_code(student.image_input)])
+    return '\n'.join([READ, *in_code(student.image_input)])
 
 
 def _reverse(student: Student) -> str:

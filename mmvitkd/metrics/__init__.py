@@ -1,5 +1,6 @@
 """Evaluation metrics."""
 
 from .accuracy import Accuracy
+from .per_class import PerClass
 
-__all__ = ['Accuracy']
+__all__ = ['Accuracy', 'PerClass']

@@ -138,15 +138,6 @@ def test_what_is_never_opened_or_decoded(tmp_path, monkeypatch):
                 transform(str(tmp_path / f'{name}.png'))
 
 
-def test_sixteen_bits_where_pillow_reads(tmp_path):
-    pixels = np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40
-    Image.fromarray(pixels).save(tmp_path / 'deep.png')
-    loader = dict(type='LoadImageFromFile', imdecode_backend='pillow')
-    transform = PipelineTransform(config([loader, *PIPELINE[1:]]), MODELS.build(vit()))
-    wanted = np.repeat(pixels[None, 4:36, 4:36] >> 8, 3, 0).astype(float)
-    check(transform(str(tmp_path / 'deep.png')), wanted, MEAN, STD)
-
-
 def test_workers_get_a_copy(file):
     for transform in transforms():
         assert torch.equal(pickle.loads(pickle.dumps(transform))(file), transform(file))

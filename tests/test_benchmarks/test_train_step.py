@@ -1,18 +1,24 @@
 """The training step benchmark: all candidates do the work they claim, the table is right."""
 
 import json
+import os
 import sys
 
 import mmvitkd  # noqa: F401
+from mmvitkd.cache.row_store import RowStore
 
+import numpy as np
 import pytest
 import timing
 import torch
 import toy
 import train_step
 from bare_loop import BareLoop, feature_error
-from candidates import DEFAULT, ENTRIES, choose_candidates
+from cached_steps import BATCHES
+from candidates import CACHED, DEFAULT, ENTRIES, FIRST_BLOCK, choose_candidates
 from mmengine.config import Config
+from runner_steps import EPOCH
+from step_report import reader_notes, reader_numbers
 from training_pair import training_pair
 from workers import Workers, check_loss
 
@@ -145,6 +151,78 @@ def test_first_blocks_only(tmp_path):
     assert pair.recipe.label_weight == 1.0 and len(pair.recipe.layers) == 1
 
 
+@pytest.fixture
+def cached(tmp_path):
+    """The candidates with a teacher cache, of 30 classes, so that it leaves some out."""
+    cfg = config(teacher=dict(toy.timm_vit(30), model_name='deit_tiny_patch16_224'))
+    cfg.num_classes = 30
+    workers = Workers(training_pair(cfg, tmp_path, batch_size=3), warm_up=2)
+    for name in ('ours', 'ours-cached', 'ours-filling'):
+        workers.add(name)
+    assert workers.failed == {}
+    return workers
+
+
+def test_cached_steps_learn_from_what_is_stored(cached):
+    live, stored = sum(cached.expected.values()), sum(cached.expected_stored.values())
+    assert cached.losses['ours'] == pytest.approx(live, rel=1e-5)
+    for name in ('ours-cached', 'ours-filling'):
+        assert cached.losses[name] == pytest.approx(stored, rel=1e-5)
+        assert cached.losses[name] != pytest.approx(live, rel=1e-5)
+    assert cached.expected['labels'] == cached.expected_stored['labels']
+    assert cached.expected['features'] == pytest.approx(
+        cached.expected_stored['features'], rel=1e-3
+    )
+
+
+def test_a_cached_step_has_no_teacher_and_reads_other_views_every_time(cached):
+    step = cached.ready['ours-cached']
+    rows = np.array([_rows(step.batch()) for _ in range(BATCHES)])
+    assert step.teacher.live is None and not step.teacher.stores
+    assert sorted(rows.flatten()) == list(range(3 * BATCHES))
+    assert (rows % 3 == [0, 1, 2]).all()  # each image has its own
+    assert (np.diff(rows[:, 0]) < 0).any()  # from anywhere
+
+
+def test_a_filling_step_stores_new_views(cached):
+    step = cached.ready['ours-filling']
+    batches = [step.batch() for _ in range(2)]
+    rows = np.array([_rows(batch) for batch in batches])
+    with RowStore.open(step.teacher.folder, 3 * EPOCH, step.teacher.row_bytes, False) as store:
+        assert not store.has(rows.flatten()).any()
+        step.step(batches[1])
+        assert store.has(rows[0]).sum() == 0 and store.has(rows[1]).all()
+    assert step.teacher.live is not None
+
+
+def _rows(batch):
+    return [sample.sample_view[0] for sample in batch['data_samples']]
+
+
+def test_the_kernel_forgets_a_cache_before_it_is_read(cached, monkeypatch):
+    asked, step = [], cached.ready['ours-cached']
+    monkeypatch.setattr('os.posix_fadvise', lambda fd, *rest: asked.append(rest))
+    step.step(step.batch())
+    assert asked == []
+    cached.pair.drop_page_cache = True
+    step.step(step.batch())
+    assert asked == [(0, 0, os.POSIX_FADV_DONTNEED)]
+
+
+def test_the_share_of_the_reader(cached):
+    """Of three turns of one step; the warm-up does not count."""
+    step = cached.ready['ours-cached']
+    assert len(step.waits) == 1 + 2 and min(step.waits) > 0  # the loss, the warm-up
+    step.waits += [1.0, 2.0, 3.0]
+    seconds = {name: [5.0, 10.0, 15.0] for name in cached.ready}
+    row_bytes = step.teacher.row_bytes
+    numbers = dict(
+        bytes_per_view=row_bytes, share_of_step=0.2, bytes_per_second=9 * row_bytes / 6
+    )
+    assert reader_numbers(cached, seconds, 1) == {'ours-cached': pytest.approx(numbers)}
+    assert '20.00 % of a step' in reader_notes(reader_numbers(cached, seconds, 1))[0]
+
+
 def test_another_image_size(tmp_path):
     pair = training_pair(config(), tmp_path, batch_size=2, image_size=48)
     workers = Workers(pair, warm_up=1)
@@ -192,14 +270,15 @@ def test_the_feature_error_by_hand():
 
 def test_names():
     with pytest.raises(ValueError, match=r"no 'ours-fsat'\. Similar names: .*ours-fast"):
-        choose_candidates(['ours', 'ours-fsat'], 'cpu', False)
-    assert choose_candidates(['ours', 'baseline'], 'cpu', False) == ['baseline', 'ours']
-    assert choose_candidates(None, 'cuda', False) == DEFAULT
-    assert 'ours-cuda-stream' not in choose_candidates(None, 'cpu', False)
-    assert choose_candidates(None, 'cpu', True)[0] == 'alone'
+        choose_candidates(['ours', 'ours-fsat'], 'cpu')
+    assert choose_candidates(['ours', 'baseline'], 'cpu') == ['baseline', 'ours']
+    assert choose_candidates(None, 'cuda') == DEFAULT
+    assert 'ours-cuda-stream' not in choose_candidates(None, 'cpu')
+    assert choose_candidates(['ours'], 'cpu', FIRST_BLOCK) == ['alone', 'ours']
+    assert choose_candidates(None, 'cpu', CACHED) == CACHED
     old = ['limit-compiled', 'ours-own-stream']
     new = ['baseline', 'baseline-compiled', 'ours-cuda-stream']
-    assert choose_candidates(old, 'cpu', False) == new
+    assert choose_candidates(old, 'cpu') == new
 
 
 def test_turns_are_interleaved():
@@ -255,6 +334,22 @@ def test_it_prints_and_writes(tmp_path, monkeypatch, capsys):
     assert content['left_out']['timm-logits'] == 'the feature loss'
     macs = content['macs']
     assert macs['step'] == 3 * macs['student'] + macs['teacher'] > 0
+
+
+def test_it_compares_with_the_student_alone(tmp_path, monkeypatch, capsys):
+    config().dump(tmp_path / 'toy.py')
+    written = tmp_path / 'times.json'
+    options = '--cached --candidates ours-cached --batch-size 2 --iterations 1 --warm-up 1'
+    files = ['--pair', str(tmp_path / 'toy.py'), '--json', str(written)]
+    monkeypatch.setattr(sys, 'argv', ['train_step.py', *options.split(), *files])
+    monkeypatch.setitem(train_step.peak_flops.__globals__['SIDE'], 'cpu', 64)
+    train_step.main()
+    printed = capsys.readouterr().out
+    assert '| ratio to alone |' in printed and 'ours-cached: reads ' in printed
+    content = json.loads(written.read_text())
+    assert list(content['seconds']) == ['alone', 'ours-cached']
+    assert 0 < content['readers']['ours-cached']['share_of_step'] < 1
+    assert list(content['loss_terms_stored']) == ['labels', 'logits', 'features']
 
 
 def test_a_wrong_name_ends_it_at_once(monkeypatch, capsys):

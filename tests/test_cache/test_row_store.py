@@ -332,8 +332,8 @@ def test_an_error_of_the_thread_is_raised_by_the_next_write(folder, monkeypatch,
     store = opened(folder, flush_interval=0.001)
     store.write(np.array([1, 10]), content([1, 10]))
     wait_until(lambda: store._unmarked._error is not None)
+    wait_until(lambda: state(folder) == [10])  # of another file
     monkeypatch.setattr(os, 'fdatasync', sync)
-    assert state(folder) == [10]  # of another file
     with pytest.raises(OSError, match=str(shard_of(folder, 1))) as found:
         store.write(np.array([2]), content([2]))
     assert found.value.errno == number

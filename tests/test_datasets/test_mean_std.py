@@ -150,6 +150,15 @@ def test_only_the_first_process_prints(root, capsys, monkeypatch):
     assert 'Measured' not in capsys.readouterr().out
 
 
+def test_a_list_of_images_is_checked_before_it_is_read(root):
+    (root / 'list.txt').write_text('a.png,0\n')
+    cfg = config(root)
+    dataset = dict(type='CustomDataset', data_root=str(root), ann_file='list.txt')
+    cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=dataset)
+    with pytest.raises(ValueError, match=r'^train_dataloader.dataset.dataset.ann_file.*line 1'):
+        fill_measured(cfg)
+
+
 def test_nothing_to_measure(tmp_path):
     with pytest.raises(ValueError, match=r"^mean='measured': the config has no train_data"):
         fill_measured(config(tmp_path, train_dataloader=None))

@@ -36,7 +36,7 @@ def test_the_config_notes_what_testing_needs(tmp_path, read):
     text = (tmp_path / 'student.py').read_text()
     comments = [line for line in text.splitlines() if line.startswith('#')]
     assert any('testing needs mmvitkd' in line for line in comments)
-    assert any('8 bits a channel' in line for line in comments)
+    assert any('OpenCV' in line for line in comments)
 
 
 def test_a_config_that_builds_another_function_is_refused(tmp_path, read):

@@ -16,9 +16,7 @@ def test_a_plain_student_needs_no_mmvitkd():
     assert 'custom_imports' not in parts
     backbone = dict(type='VisionTransformer', arch=ARCH, img_size=32, patch_size=8)
     assert parts['model']['backbone'] == backbone
-    assert parts['test_pipeline'][0] == dict(
-        type='LoadImageFromFile', imdecode_backend='pillow'
-    )
+    assert parts['test_pipeline'][0] == dict(type='LoadImageFromFile', imdecode_backend='cv2')
     assert parts['test_evaluator'] == dict(type='Accuracy', topk=(1,))
     assert parts['default_scope'] == 'mmpretrain'
 
@@ -28,7 +26,7 @@ def test_what_mmpretrains_loader_lacks_is_dropped():
     loader = dict(type='mmvitkd.LoadImage', max_pixels=10**9, backend_args=None)
     cfg.test_dataloader.dataset.pipeline[0] = loader
     found = plain_config(cfg)['test_pipeline'][0]
-    assert found == dict(type='LoadImageFromFile', imdecode_backend='pillow', backend_args=None)
+    assert found == dict(type='LoadImageFromFile', imdecode_backend='cv2', backend_args=None)
 
 
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])

@@ -1,7 +1,9 @@
-"""The score that training recorded."""
+"""The score that training recorded, or a test wrote."""
+
+import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.export.score import recorded_score
+from mmvitkd.export.score import given_score, recorded_score
 
 import pytest
 import torch
@@ -54,3 +56,26 @@ def test_none_where_none_was_recorded(checkpoint, lost):
             history = content['message_hub']['log_scalars'][name]
             history['log_history'] = torch.tensor([])
     assert recorded_score(content, training('plain')) is None
+
+
+def test_a_file_of_metrics(tmp_path):
+    """As tests with Accuracy, SingleLabelMetric(average=None) and ConfusionMatrix write it."""
+    metrics = {
+        'accuracy/top1': 77.5,
+        'single-label/recall_classwise': [50, 100.0, 0.0],
+        'confusion_matrix/result': [[1, 0], [2, 3]],
+    }
+    (tmp_path / 'm.json').write_text(json.dumps(metrics))
+    found = given_score(tmp_path / 'm.json').metrics
+    assert found == {'accuracy/top1': 77.5, 'single-label/recall_classwise (mean of 3)': 50}
+
+
+@pytest.mark.parametrize(
+    'text', ['[1]', '{', '{}', '{"a": "b"}', '{"a": null}', '{"matrix": [[1, 0], [0, 1]]}']
+)
+def test_a_file_without_numbers(tmp_path, text):
+    (tmp_path / 'm.json').write_text(text)
+    with pytest.raises(
+        ValueError, match=r'--score: .*m\.json.*wanted a JSON object of numbers'
+    ):
+        given_score(tmp_path / 'm.json')

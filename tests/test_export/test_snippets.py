@@ -42,13 +42,16 @@ def test_the_onnx_snippet_predicts_like_predict(tmp_path, monkeypatch, capsys):
         cfg.test_dataloader.dataset.pipeline = [LOAD, *steps, PACK]
         student = read_student(cfg, 'training.pth')
         write_mmpretrain(student, tmp_path)
-        pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-        Image.fromarray(pixels).save('image.png')
-        (wanted,) = predict(load_student(tmp_path), 'image.png')
-        capsys.readouterr()
-        scores.append(run(student))
-        np.testing.assert_allclose(scores[-1], wanted['scores'], rtol=0, atol=1e-4)
-        assert capsys.readouterr().out.split()[0] == NAMES[wanted['label']]
+        random = np.random.default_rng(0)
+        colours = random.integers(0, 256, (*shape, 3), np.uint8)
+        deep = random.integers(0, 65536, shape, np.uint16)
+        for pixels in (colours, deep):
+            Image.fromarray(pixels).save('image.png')
+            (wanted,) = predict(load_student(tmp_path), 'image.png')
+            capsys.readouterr()
+            scores.append(run(student))
+            np.testing.assert_allclose(scores[-1], wanted['scores'], rtol=0, atol=1e-4)
+            assert capsys.readouterr().out.split()[0] == NAMES[wanted['label']]
     assert np.ptp(scores, axis=0).max() > 0.02
     run(student._replace(classes=None))
     assert capsys.readouterr().out.split()[0] == str(wanted['label'])

@@ -1,10 +1,14 @@
 """tools/test.py and dist_test.sh: MMPretrain's options on a student's checkpoint."""
 
+import csv
 import json
+import os
 import pickle
+import re
 
 import mmvitkd  # noqa: F401
 
+import numpy as np
 import pytest
 import torch
 from image_folders import write_folder
@@ -41,12 +45,71 @@ def test_out_writes_the_predictions(run_tool, checkpoint, options, tmp_path):
     assert predictions[0]['pred_score'].shape == (10,)
 
 
+def test_hooks_that_need_a_training_are_left_out(run_tool, checkpoint, options, tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(
+        f'_base_ = {os.path.abspath(CONFIG)!r}\n'
+        'custom_hooks = [dict(type="EarlyStoppingHook", monitor="accuracy/top1")]\n'
+        'default_hooks = dict(profiler=dict(type="ProfilerHook"))\n'
+    )
+    run_tool('test', config, checkpoint, '--work-dir', tmp_path, options=options)
+
+
 @pytest.mark.parametrize('arguments', [['--tta'], ['--amp'], ['--no-pin-memory']])
 def test_options_of_mmpretrain(run_tool, checkpoint, options, tmp_path, arguments):
     out = tmp_path / 'metrics.json'
     where = ['--work-dir', tmp_path, '--out', out, '--out-item', 'metrics']
     run_tool('test', CONFIG, checkpoint, *where, *arguments, options=options)
     assert 0 <= json.loads(out.read_text())['accuracy/top1'] <= 100
+
+
+def test_metrics_that_are_tables(run_tool, checkpoint, options, tmp_path):
+    config, out = tmp_path / 'config.py', tmp_path / 'metrics.json'
+    metrics = [
+        dict(type='SingleLabelMetric', average=None),
+        dict(type='ConfusionMatrix'),
+        dict(type='mmvitkd.Accuracy', topk=(1,)),
+    ]
+    base = os.path.abspath(CONFIG)
+    config.write_text(f'_base_ = {base!r}\ntest_evaluator = {metrics}\n')
+    where = ['--work-dir', tmp_path, '--out', out]
+    run_tool('test', config, checkpoint, *where, options=options)
+    found = json.loads(out.read_text())
+    matrix = np.array(found['confusion_matrix/result'])
+    assert matrix.shape == (10, 10) and matrix.sum() == 30
+    assert 100 * matrix.trace() / 30 == pytest.approx(found['accuracy/top1'])
+    recall = 100 * matrix.diagonal() / matrix.sum(1)
+    assert found['single-label/recall_classwise'] == pytest.approx(recall)
+
+
+def test_per_class(run_tool, checkpoint, options, folder, tmp_path, capsys):
+    out = tmp_path / 'metrics.json'
+    where = ['--work-dir', tmp_path, '--out', out, '--per-class']
+    run_tool('test', CONFIG, checkpoint, *where, options=options)
+    with open(tmp_path / 'per_class.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert [row['class'] for row in rows] == sorted(os.listdir(folder / 'train'))
+    assert all(row['images'] == '3' for row in rows)
+    accuracies = [float(row['accuracy']) for row in rows]
+    metrics = json.loads(out.read_text())  # equally many images of each class
+    assert np.mean(accuracies) == pytest.approx(metrics['accuracy/top1'], abs=0.01)
+    assert metrics['per_class/mean_accuracy'] == pytest.approx(metrics['accuracy/top1'])
+    assert {'confusion_matrix.csv', 'confusion_matrix.png'} <= set(os.listdir(tmp_path))
+    assert 'most often taken for' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--out', 'm.txt'], r'm\.txt: wanted \.pkl, \.pickle for --out-item pred'),
+        (['--out', 'm.csv', '--out-item', 'metrics'], r'm\.csv: wanted \.json, \.yaml'),
+        (['--out', 'm.json', '--out-item', 'pred'], r'm\.json: wanted \.pkl'),
+    ],
+)
+def test_files_that_cannot_be_written(run_tool, checkpoint, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run_tool('test', CONFIG, checkpoint, *arguments)
+    assert re.search(message, capsys.readouterr().err)
 
 
 def test_show_dir_gets_pictures(run_tool, checkpoint, options, tmp_path):

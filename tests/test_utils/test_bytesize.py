@@ -30,6 +30,6 @@ def test_a_wrong_size_is_refused(text):
 
 
 def test_sizes_for_people():
-    sizes = 5, 1536, 3 * 2**20, 2.5 * 2**30, 2**45
-    texts = ['5 B', '1.5 KiB', '3 MiB', '2.5 GiB', '3.28e+04 GiB']
+    sizes = 5, 1536, 3 * 2**20, 2.5 * 2**30, 2**45, 2**55
+    texts = ['5 B', '1.5 KiB', '3 MiB', '2.5 GiB', '32 TiB', '3.28e+04 TiB']
     assert [size_text(size) for size in sizes] == texts

@@ -22,9 +22,8 @@ package.__path__ = [{os.path.dirname(module.__file__)!r}]
 sys.modules['utils'] = package
 from utils.folder_lock import folder_lock
 with folder_lock(sys.argv[1], 'a training'):
-    child = os.fork()
-    if child:
-        print(child, flush=True)
+    if not os.fork():
+        print(os.getpid(), flush=True)  # by the child, once it has closed its copy
     sys.stdin.read()
     os._exit(0)
 """
@@ -52,6 +51,8 @@ def test_the_second_is_told_who_is_first(tmp_path, holder):
     process, _ = holder
     with pytest.raises(FolderInUseError) as found, folder_lock(tmp_path, 'run_experiments'):
         pass
+    assert found.value.holder['user'] == 'a training'
+    assert found.value.holder['pid'] == process.pid
     message = str(found.value)
     for wanted in (tmp_path, 'a training', socket.gethostname(), process.pid, 'since 20'):
         assert str(wanted) in message

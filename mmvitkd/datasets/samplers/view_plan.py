@@ -1,7 +1,7 @@
 """List the views that a whole training asks for, whatever its number of ranks."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import torch
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from .repeat_aug_sampler import MULTIPLE
 from .view_sampler import ViewSampler
 
-MAX_RANKS = 128
+ANY_RANKS = range(1, 129)
 
 
 def visited_views(
-    sampler: ViewSampler, num_epochs: int, max_ranks: int = MAX_RANKS
+    sampler: ViewSampler, num_epochs: int, ranks: Collection[int] = ANY_RANKS
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
     """List the views of all images that a training may ask for, without repetitions.
 
@@ -27,7 +27,7 @@ def visited_views(
         sampler: The sampler of a training.
         num_epochs: Its epochs. For a sampler without end, the passes over the data:
             iterations x batch size x ranks / images, rounded up.
-        max_ranks: The most ranks that the training may have.
+        ranks: The numbers of ranks that the training may have.
 
     Yields:
         The number of a view, that of a repeat, and the sorted indices of its images (K,).
@@ -36,12 +36,14 @@ def visited_views(
     for view in range(min(period, num_epochs)):
         if isinstance(sampler.sampler, RepeatAugSampler):
             epochs = range(view, num_epochs, period)
-            yield from _repeated(sampler.sampler, view, epochs, max_ranks)
+            yield from _repeated(sampler.sampler, view, epochs, ranks)
         else:
             yield view, 0, np.arange(sampler.num_images)
 
 
-def num_visited(sampler: ViewSampler, num_epochs: int, max_ranks: int = MAX_RANKS) -> int:
+def num_visited(
+    sampler: ViewSampler, num_epochs: int, ranks: Collection[int] = ANY_RANKS
+) -> int:
     """Return how many views :func:`visited_views` lists.
 
     Where several shuffled epochs of repeated augmentation share a view, this draws them all:
@@ -51,15 +53,15 @@ def num_visited(sampler: ViewSampler, num_epochs: int, max_ranks: int = MAX_RANK
     if not isinstance(inner, RepeatAugSampler):
         return views * sampler.num_images
     if views == num_epochs or not inner.shuffle:
-        return views * _epoch_length(inner, max_ranks)
-    return sum(len(found) for *_, found in visited_views(sampler, num_epochs, max_ranks))
+        return views * _epoch_length(inner, ranks)
+    return sum(len(found) for *_, found in visited_views(sampler, num_epochs, ranks))
 
 
 def _repeated(
-    sampler: RepeatAugSampler, view: int, epochs: range, max_ranks: int
+    sampler: RepeatAugSampler, view: int, epochs: range, ranks: Collection[int]
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
     """List what the epochs that share a view visit, copy by copy."""
-    num_repeats, length = sampler.num_repeats, _epoch_length(sampler, max_ranks)
+    num_repeats, length = sampler.num_repeats, _epoch_length(sampler, ranks)
     seen = np.zeros((num_repeats, len(sampler.dataset)), bool)
     for epoch in epochs:
         order = _order(sampler, epoch)
@@ -80,7 +82,7 @@ def _order(sampler: RepeatAugSampler, epoch: int) -> NDArray[np.int64]:
     return order
 
 
-def _epoch_length(sampler: RepeatAugSampler, max_ranks: int) -> int:
+def _epoch_length(sampler: RepeatAugSampler, ranks: Collection[int]) -> int:
     """Return the length of an epoch on all ranks: the longest of any number of ranks.
 
     What is longer than all repeated images starts again with the first ones.
@@ -88,5 +90,5 @@ def _epoch_length(sampler: RepeatAugSampler, max_ranks: int) -> int:
     size = len(sampler.dataset)
     if getattr(sampler, 'length', 'full') == 'deit':
         return size // MULTIPLE * MULTIPLE
-    longest = max(math.ceil(size / ranks) * ranks for ranks in range(1, max_ranks + 1))
+    longest = max(math.ceil(size / number) * number for number in ranks)
     return min(longest, size * int(sampler.num_repeats))

@@ -22,7 +22,6 @@ if 'avif' in features.modules:  # since Pillow 11.3
 # The default limit, below the 89,478,485 at which Pillow warns. Decoding takes about ten bytes
 # a pixel.
 MAX_PIXELS = 64_000_000
-LA_CANVAS = (124, 117, 104)  # mmcv's background of transparent grey images
 
 
 class UnreadableImageError(ValueError):
@@ -43,9 +42,8 @@ class UnreadableImageError(ValueError):
 class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
     """MMPretrain's ``LoadImageFromFile`` for images that may be broken.
 
-    Pillow decodes, as in MMPretrain with ``imdecode_backend='pillow'``: palette, CMYK, grey and
-    transparent images become BGR, and the EXIF orientation is applied. Unlike there, 16-bit
-    grey is divided by 256 instead of clipped to white, and an image that cannot be decoded
+    Pillow decodes, and :func:`to_rgb` converts, to BGR, with pixels that are equal to those of
+    MMPretrain's loader (OpenCV) for all usual kinds of files. An image that cannot be decoded
     raises an :class:`UnreadableImageError`, which ``ImageFolder`` handles.
 
     Required keys: ``img_path``. Added keys: ``img`` (H, W, 3) uint8, ``img_shape``,
@@ -62,7 +60,7 @@ class LoadImage(BaseTransform):  # type: ignore[misc]  # mmcv is untyped
     """
 
     mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(
-        type='LoadImageFromFile', imdecode_backend='pillow'
+        type='LoadImageFromFile', imdecode_backend='cv2'
     )
     mmpretrain_lacks = ('max_pixels',)
 
@@ -187,24 +185,47 @@ def open_image(content: bytes, max_pixels: int) -> Image.Image:
 def decode(content: bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode the bytes of a file to (H, W, 3), uint8, BGR; errors as in ``open_image``."""
     with open_image(content, max_pixels) as image:
-        # Pillow opens 16-bit PGM files as 32-bit integers.
-        is_16_bit = image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM')
-        if not is_16_bit and image.mode in ('I', 'F'):
-            kind = 'floating point' if image.mode == 'F' else '32-bit integer'
-            raise ValueError(f'{kind} pixels have no known range; convert it to 8 or 16 bits')
+        return cv2.cvtColor(to_rgb(image, in_place=True), cv2.COLOR_RGB2BGR)
+
+
+def to_rgb(image: Image.Image, in_place: bool = False) -> np.ndarray:
+    """Convert an image of any kind to 8-bit RGB: the one conversion of this package.
+
+    The EXIF orientation is applied; grey, palette and CMYK images become RGB; of 16 bits the
+    upper 8 are kept; transparency is dropped, which leaves the colours below it. timm and
+    torchvision do the same, except for 16-bit grey, which they clip to white.
+
+    Args:
+        image: The image, which may not be decoded yet.
+        in_place: Whether it may be turned in place, which takes less memory.
+
+    Returns:
+        (H, W, 3), uint8.
+
+    Raises:
+        ValueError: If the pixels are 32-bit integers or floating point.
+    """
+    deep = is_16_bit(image)
+    if in_place:
         ImageOps.exif_transpose(image, in_place=True)
-        if is_16_bit:
-            high_byte = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(high_byte[..., None], 3, axis=-1)
-        return cv2.cvtColor(np.asarray(_as_rgb(image)), cv2.COLOR_RGB2BGR)
+    else:
+        image = ImageOps.exif_transpose(image)
+    if deep:
+        upper = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(upper[..., None], 3, axis=-1)
+    return np.asarray(image if image.mode == 'RGB' else image.convert('RGB'))
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    """Convert as mmcv does, which would open the file again."""
-    if image.mode == 'RGB':
-        return image
-    if image.mode != 'LA':
-        return image.convert('RGB')
-    canvas = Image.new('RGB', image.size, LA_CANVAS)
-    canvas.paste(image.convert('RGBA'), mask=image.getchannel('A'))
-    return canvas
+def is_16_bit(image: Image.Image) -> bool:
+    """Return whether an image is grey of 16 bits; Pillow opens other deep ones with 8.
+
+    Raises:
+        ValueError: If its pixels are 32-bit integers or floating point.
+    """
+    # Pillow opens 16-bit PGM files as 32-bit integers.
+    if image.mode.startswith('I;16') or (image.mode, image.format) == ('I', 'PPM'):
+        return True
+    if image.mode in ('I', 'F'):
+        kind = 'floating point' if image.mode == 'F' else '32-bit integer'
+        raise ValueError(f'{kind} pixels have no known range; convert it to 8 or 16 bits')
+    return False

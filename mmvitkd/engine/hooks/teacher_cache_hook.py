@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -37,10 +38,30 @@ class TeacherCacheHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
                 model.data_preprocessor,
                 loader,
                 view_sampler(loader),
-                epochs_of(runner.train_loop, loader),
+                epochs_of(runner.cfg, loader),
                 runner.cfg,
             )
         )
+
+    def before_checkpoint(self, runner: Runner) -> None:
+        """Store what was computed before the checkpoint, on all ranks.
+
+        A run that goes on from there, after a kill, then reads what it would have read.
+        """
+        self._flush(runner)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Store what the epoch computed, for all ranks to read in the next."""
+        if self._flush(runner):
+            barrier()
+
+    def _flush(self, runner: Runner) -> bool:
+        """Store what was computed; return whether there is a cache."""
+        teacher = getattr(unwrap_model(runner.model), 'teacher', None)
+        if not isinstance(teacher, CachedTeacher):
+            return False
+        teacher.flush()
+        return True
 
     def after_train(self, runner: Runner) -> None:
         """Close the cache."""

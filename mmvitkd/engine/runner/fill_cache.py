@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from copy import deepcopy
-from math import ceil
+from functools import partial
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_dist_info
+from mmengine.logging import print_log
 from mmengine.registry import MODELS, DefaultScope
-from mmengine.runner import Runner
+from mmengine.runner import Runner, set_random_seed
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,12 +24,20 @@ from rich.progress import (
 from torch.utils.data import DataLoader
 
 from ...cache.view_set import Rows
+from ...datasets.samplers.view_plan import ANY_RANKS
 from ...datasets.samplers.view_sampler import ViewIndex
 from ...datasets.seeded_samples import seed_samples
 from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from .teacher_cache import KEY, open_teacher_cache
+from ...utils.folder_lock import folder_lock
+from .teacher_cache import (
+    KEY,
+    epochs_of,
+    is_first_on_machine,
+    open_teacher_cache,
+    together,
+)
 
 
 def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) -> int:
@@ -45,7 +54,8 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         The number of rows that this rank has stored.
 
     Raises:
-        OSError: If the folder cannot be written to, or the disk is full; what is stored stays.
+        OSError: If the folder cannot be written to, another run fills it, or the disk is full;
+            what is stored stays.
         ValueError: See :func:`~mmvitkd.engine.runner.teacher_cache.open_teacher_cache`.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpretrain'):
@@ -56,6 +66,7 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
                 'which images it shows.',
                 'randomness.seed',
             )
+        set_random_seed(seed)  # as MMEngine's Runner, which a random teacher is drawn from
         seeded = seed_samples(
             cfg.train_dataloader.to_dict(), seed, cfg.get('sample_seed'), cfg.sample_views
         )
@@ -68,21 +79,32 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:
-            teacher.repair()
+            together(partial(_repair, teacher) if is_first_on_machine() else lambda: None)
         sampler = loader.batch_sampler.sampler
         opened = open_teacher_cache(
-            teacher, model.data_preprocessor, loader, sampler, _epochs(cfg, loader), cfg
+            teacher,
+            model.data_preprocessor,
+            loader,
+            sampler,
+            epochs_of(cfg, loader),
+            cfg,
+            ANY_RANKS,
         )
-        with opened:
-            return _fill(teacher, model.data_preprocessor, loader, cfg, device)
+        with opened as reason:
+            if reason:
+                raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
+            done = _fill(teacher, model.data_preprocessor, loader, cfg, device)
+            together(partial(_finish, teacher))
+            together(partial(_check_complete, teacher))
+        return done
 
 
-def _epochs(cfg: Config, loader: DataLoader[Any]) -> int:
-    """Return the epochs of a training, or the passes over the data of one by iterations."""
-    if cfg.train_cfg.get('max_epochs'):
-        return int(cfg.train_cfg.max_epochs)
-    images: int = cfg.train_cfg.max_iters * loader.batch_size * get_dist_info()[1]
-    return ceil(images / len(loader.dataset))
+def _repair(teacher: CachedTeacher) -> None:
+    """Repair a cache, as the only one that writes to it."""
+    with folder_lock(teacher.folder, 'a repair'):
+        damaged = teacher.repair()
+    text = f'{KEY}: {teacher.folder}: {damaged:,} damaged rows will be computed again.'
+    print_log(text, 'current')
 
 
 def _fill(
@@ -92,37 +114,63 @@ def _fill(
     cfg: Config,
     device: torch.device,
 ) -> int:
-    if teacher.live is None:
-        return 0
-    if not teacher.stores:
-        raise OSError(f'{KEY}: {teacher.folder} cannot be filled; see the line above.')
     rank, world_size = get_dist_info()
-    missing = teacher.missing_rows()
-    size = int(loader.batch_size or 1)
-    batches = [missing[i : i + size] for i in range(0, len(missing), size)][rank::world_size]
-    done = 0
+    missing = [_of_rank(rows, loader, rank, world_size) for rows in teacher.missing_rows()]
+    batches = [batch for rows in missing for batch in _batches(rows, loader)]
+    total, done = sum(map(len, missing)), 0
     with _progress(rank) as bars, torch.no_grad():
-        bar = bars.add_task('views', total=len(missing), disk='')
+        bar = bars.add_task('views', total=total * world_size, disk='')
         for batch, rows in zip(_load(teacher, loader, batches), batches, strict=True):
             data = preprocessor(batch, False)
             with _autocast(cfg, device):
                 teacher(data['inputs'], data['data_samples'])
             if not teacher.stores:
-                raise OSError(f'{KEY}: {teacher.folder} is full; see the line above.')
+                break
             done += len(rows)
             disk = size_text(done * world_size * teacher.row_bytes)
-            completed = min(done * world_size, len(missing))
             speed = bars.tasks[bar].speed
             rate = f'{speed:.0f} views/s, ' if speed else ''
-            bars.update(bar, completed=completed, disk=f'{rate}{disk} written')
+            bars.update(bar, completed=done * world_size, disk=f'{rate}{disk} written')
     return done
+
+
+def _of_rank(rows: Rows, loader: DataLoader[Any], rank: int, world_size: int) -> Rows:
+    """Return the rows that a rank computes, which do not depend on what others have stored."""
+    part: Rows = rows[rows // (loader.batch_size or 1) % world_size == rank]
+    return part
+
+
+def _batches(rows: Rows, loader: DataLoader[Any]) -> list[Rows]:
+    size = loader.batch_size or 1
+    return [rows[i : i + size] for i in range(0, len(rows), size)]
+
+
+def _finish(teacher: CachedTeacher) -> None:
+    """Wait until all is stored; raise OSError if that is not possible."""
+    if teacher.live is None:  # it was complete
+        return
+    teacher.flush()
+    if error := teacher.storing_error:
+        raise OSError(
+            f'{KEY}: {teacher.folder} cannot be filled further: {error}. What is stored stays '
+            'usable; with more space, the same command goes on.'
+        )
+
+
+def _check_complete(teacher: CachedTeacher) -> None:
+    """Check that no rank has left out a row."""
+    if missing := teacher.num_missing():
+        raise OSError(
+            f'{KEY}: {teacher.folder} lacks {missing:,} views: the ranks do not write to one '
+            'folder. Fill it with the ranks of this machine alone.'
+        )
 
 
 def _load(
     teacher: CachedTeacher, loader: DataLoader[Any], batches: Sequence[Rows]
 ) -> Iterator[Any]:
     """Yield the batches of some rows, as the training's loader makes them."""
-    indices = [[ViewIndex(*teacher.view_of(row)) for row in rows] for rows in batches]
+    indices = ([ViewIndex(*teacher.view_of(row)) for row in rows] for rows in batches)
     return iter(
         DataLoader(
             loader.dataset,

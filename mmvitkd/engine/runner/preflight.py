@@ -1,7 +1,7 @@
 """Check a run's folders, schedule and checkpoint before anything is built."""
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any
 
@@ -10,9 +10,10 @@ from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
 from mmpretrain.datasets import ImageNet
 
-from ...checkpoint.read import read_checkpoint
+from ...checkpoint.read import read_checkpoint, weights_of
 from ...config.student_config import student_config
 from ...datasets.annotation_file import check_annotation_file
+from ...datasets.dataset_names import check_num_names, innermost, names_of
 from ...datasets.folder_layout import find_files
 from ...datasets.unlabelled_files import find_unlabelled_files
 from ...utils.deprecation import rename_keys
@@ -22,29 +23,30 @@ IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
 
 def check_data(cfg: Config, splits: Sequence[str]) -> None:
-    """Check the data folders of a config that hold one folder per class, and annotations.
+    """Check the data of a config: class folders, annotation files, and names of classes.
 
     Args:
-        cfg: The config of a run. MMPretrain checks data sets of other types, and those with
-            an annotation file.
+        cfg: The config of a run. MMPretrain checks data sets of other types.
         splits: The splits to check: 'train', 'val', 'test'.
 
     Raises:
-        FileNotFoundError: If a folder does not exist.
-        ValueError: If a folder has no images, or not as many classes as the head, if labels are
-            asked of images without, or if annotations are in a file that would be executed.
+        FileNotFoundError: If a folder, an annotation file or an image in it does not exist.
+        ValueError: If a folder has no images, if there are not as many classes as the head
+            has, if labels are asked of images without, or if an annotation file is not in its
+            format, has a label beyond the head's, or would be executed.
     """
+    num_classes = _head_classes(cfg)
     for split in splits:
-        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
-        while isinstance(dataset.get('dataset'), dict):  # RepeatDataset and the like
-            dataset = dataset['dataset']
-        check_annotation_file(dataset, f'{split}_dataloader.dataset')
-        kind, key = str(dataset.get('type')).split('.')[-1], f'{split}_dataloader.dataset'
-        if kind == 'ImageFolder':
-            _check_labels(cfg, dataset, split, key)
-            _check_image_folder(dataset, key, _head_classes(cfg))
-        elif kind in ('ImageNet', 'CustomDataset'):
-            _check_folder(dataset, kind, key, _head_classes(cfg))
+        whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
+        for dataset, key in innermost(whole, f'{split}_dataloader.dataset'):
+            kind = str(dataset.get('type')).split('.')[-1]
+            if kind == 'ImageFolder':
+                _check_labels(cfg, dataset, split, key)
+                _check_image_folder(dataset, key, num_classes)
+            elif kind in ('ImageNet', 'CustomDataset'):
+                _check_folder(dataset, kind, key, num_classes)
+            check_annotation_file(dataset, key, num_classes)
+            check_num_names(names_of(dataset), f'{key}.metainfo.classes', num_classes)
 
 
 def _head_classes(cfg: Config) -> int | None:
@@ -53,7 +55,7 @@ def _head_classes(cfg: Config) -> int | None:
     return (student.get('head') or student).get('num_classes')
 
 
-def _check_labels(cfg: Config, dataset: dict[str, Any], split: str, key: str) -> None:
+def _check_labels(cfg: Config, dataset: Mapping[str, Any], split: str, key: str) -> None:
     """Check that nothing asks for labels if a data set has none."""
     if dataset.get('with_label', True):
         return
@@ -70,12 +72,12 @@ def _check_labels(cfg: Config, dataset: dict[str, Any], split: str, key: str) ->
         )
 
 
-def _check_image_folder(dataset: dict[str, Any], key: str, num_classes: int | None) -> None:
-    dataset = rename_keys(dataset, {'val_share': 'val_ratio'}, key)
+def _check_image_folder(dataset: Mapping[str, Any], key: str, num_classes: int | None) -> None:
+    renamed = rename_keys(dict(dataset), {'val_share': 'val_ratio'}, key)
     names = ('split', 'val_ratio', 'split_seed', 'extensions')
-    arguments = {'split': 'train'} | {k: dataset[k] for k in names if k in dataset}
-    root = dataset.get('data_root') or ''
-    with_label = dataset.get('with_label', True)
+    arguments = {'split': 'train'} | {k: renamed[k] for k in names if k in renamed}
+    root = renamed.get('data_root') or ''
+    with_label = renamed.get('with_label', True)
     try:
         if not with_label:
             find_unlabelled_files(root, **arguments)
@@ -96,7 +98,7 @@ def _check_num_classes(found: int, wanted: int | None, folder: str, what: str) -
 
 
 def _check_folder(
-    dataset: dict[str, Any], kind: str, key: str, num_classes: int | None
+    dataset: Mapping[str, Any], kind: str, key: str, num_classes: int | None
 ) -> None:
     root, split = dataset.get('data_root') or '', dataset.get('split') or ''
     prefix = dataset.get('data_prefix') or split
@@ -148,13 +150,28 @@ def check_checkpoint(cfg: Config) -> None:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If it is truncated, no checkpoint, or holds pickled objects, as MMEngine's
-            own do: torch would refuse it late, with a long message.
+        ValueError: If it is truncated or no checkpoint; if it is to be resumed and holds
+            pickled objects, as MMEngine's own do: torch would refuse it late, with a long
+            message; or if ``load_from_new`` is not a list of names, or has no ``load_from``.
     """
-    path, key = cfg.get('load_from'), '--resume' if cfg.get('resume') is True else 'load_from'
+    path, resumes = cfg.get('load_from'), cfg.get('resume') is True
+    key = '--resume' if resumes else 'load_from'
     if path and '://' not in path:
-        read_checkpoint(path, key)
-        _check_plain(path, key)
+        checkpoint = read_checkpoint(path, key)
+        if resumes:
+            _check_plain(path, key)
+        else:
+            weights_of(checkpoint, path)
+    new = cfg.get('load_from_new') or []
+    if not isinstance(new, list | tuple) or not all(isinstance(x, str) and x for x in new):
+        raise KeyedValueError(
+            f"{{load_from_new}}={new!r}: wanted a list of parts, such as ['head'].",
+            'load_from_new',
+        )
+    if new and not path and not cfg.get('resume'):
+        raise KeyedValueError(
+            f'{{load_from_new}}={new!r}: there is no load_from to load.', 'load_from_new'
+        )
 
 
 def _check_plain(path: str, key: str) -> None:

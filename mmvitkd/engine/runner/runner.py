@@ -21,6 +21,7 @@ from ...utils.folder_lock import folder_lock
 from ...utils.unwrap import unwrap_model
 from .loops import ResumableLoop
 from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
+from .start_from import start_from
 
 
 @RUNNERS.register_module()
@@ -34,6 +35,8 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     - ``sample_seed=S`` draws the views from S instead of the seed of the run, so that runs with
       other seeds, of weights and order, see the same views.
     - ``sample_seeds=False`` turns this off.
+    - ``load_from_new`` names the parts of the model that need not be in the file of
+      ``load_from``; see :func:`~mmvitkd.engine.runner.start_from.start_from`.
 
     One training at a time writes to a work dir.
 
@@ -42,6 +45,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     """
 
     resumed_from: str | None = None
+    _has_loaded: bool
     _resume: bool | str
     _train_dataloader: DataLoader[Any] | dict[str, Any]
 
@@ -113,6 +117,10 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
 
         With ``resume='auto'``, ``load_from`` is for a run that has no checkpoint yet.
         """
+        if self._load_from is not None and not self._resume and not self._has_loaded:
+            start_from(self, self._load_from, self.cfg.get('load_from_new') or ())
+            self._has_loaded = True
+            return
         is_auto = self._resume == 'auto' or (self._resume and self._load_from is None)
         if self._has_loaded or not is_auto:
             super().load_or_resume()
@@ -123,7 +131,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             return
         self.logger.info(f'--resume: no checkpoint in {self.work_dir}: starting anew.')
         self._resume = False
-        super().load_or_resume()
+        self.load_or_resume()
 
     def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
         """Resume, also with another batch size or number of ranks.

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from math import ceil
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import all_gather_object, broadcast_object_list, get_world_size
+from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
@@ -38,7 +38,8 @@ def open_teacher_cache(
     sampler: ViewSampler | None,
     num_epochs: int,
     cfg: Config,
-) -> Iterator[None]:
+    ranks: Collection[int] | None = None,
+) -> Iterator[str]:
     """Open the cache of a training, check it, and let one run at a time write to it.
 
     Call it on all ranks.
@@ -50,37 +51,43 @@ def open_teacher_cache(
         sampler: The sampler that numbers the views.
         num_epochs: The epochs of the training.
         cfg: The config of the run.
+        ranks: The numbers of ranks that the training may have; None for that of this run.
+
+    Yields:
+        Why missing views are not stored; '' if they are.
 
     Raises:
         ValueError: If the cache is not one for this training; the message says what differs.
         DamagedCacheError: If a shard is missing or truncated.
     """
-    _check_mixing(preprocessor)
-    views = view_set(loader, sampler, preprocessor, num_epochs, cfg)
-    is_first = int(os.environ.get('LOCAL_RANK', 0)) == 0  # on its machine
+    _check_mixing(preprocessor, cfg)
+    ranks = [get_world_size()] if ranks is None else ranks
+    views = view_set(loader, sampler, preprocessor, num_epochs, cfg, ranks)
+    is_first = is_first_on_machine()
     if is_first:
-        _together(partial(teacher.open, views))
+        together(partial(teacher.open, views))
     else:
-        _together(lambda: None)
+        together(lambda: None)
         teacher.open(views, check=False)
     with ExitStack() as stack:
         stack.callback(teacher.close)
-        missing = len(teacher.missing_rows()) if is_first else 0
+        missing = teacher.num_missing() if is_first else 0
         reason = _lock(stack, teacher, is_first and missing > 0)
-        ranks = all_gather_object((socket.gethostname(), missing, reason))
-        mine = [rank for rank in ranks if rank[0] == socket.gethostname()]
+        found = all_gather_object((socket.gethostname(), missing, reason))
+        mine = [rank for rank in found if rank[0] == socket.gethostname()]
         missing = max(count for _, count, _ in mine)
         reason = next((why for *_, why in mine if why), '')
         if missing:
-            teacher.build_live()
-            if not reason:
-                teacher.store_new_rows()
-        if teacher.live is not None and is_first:
-            _together(partial(_compare, teacher, preprocessor, loader, views))
-        elif get_world_size() > 1:
-            _together(lambda: None)
-        _log(teacher, views, missing, reason)
-        yield
+            together(teacher.build_live)
+            reason = reason or _store(teacher)
+        else:
+            together(lambda: None)
+        is_compared = teacher.live is not None and is_first
+        compare = partial(_compare, teacher, preprocessor, loader, views)
+        together(compare if is_compared else lambda: None)
+        if get_rank() == 0:
+            _log(teacher, views, missing, reason)
+        yield reason
 
 
 def view_set(
@@ -89,6 +96,7 @@ def view_set(
     preprocessor: torch.nn.Module,
     num_epochs: int,
     cfg: Config,
+    ranks: Collection[int],
 ) -> ViewSet:
     """Describe the views that a training asks for.
 
@@ -98,6 +106,7 @@ def view_set(
         preprocessor: The data preprocessor of the student.
         num_epochs: The epochs of the training.
         cfg: The config of the run.
+        ranks: The numbers of ranks that the training may have.
 
     Raises:
         ValueError: If the samples have no seeds of their own.
@@ -109,13 +118,9 @@ def view_set(
             'with seeds of their own: sample_seeds=True, and no num_batch_per_epoch.',
             KEY,
         )
-    pipeline = cfg.train_dataloader.dataset
-    while 'pipeline' not in pipeline and isinstance(pipeline.get('dataset'), dict):
-        pipeline = pipeline['dataset']
     normalization = normalization_by(preprocessor)
     data = dict(
-        train_pipeline=pipeline.get('pipeline'),
-        data_preprocessor=cfg.get('data_preprocessor') or cfg.model.get('data_preprocessor'),
+        **_pipelines(cfg),
         normalization=normalization
         and [normalization.mean.tolist(), normalization.std.tolist(), normalization.to_rgb],
     )
@@ -128,24 +133,57 @@ def view_set(
         versions=pixel_versions(),
         files=partial(file_list, dataset),
         checksums=lambda views: pixel_checksums(dataset, _indices(views)),
-        planned=partial(visited_views, sampler, num_epochs),
+        planned=partial(visited_views, sampler, num_epochs, ranks),
     )
 
 
-def epochs_of(loop: Any, loader: DataLoader[Any]) -> int:
+def epochs_of(cfg: Config, loader: DataLoader[Any]) -> int:
     """Return the epochs of a training, or the passes over the data of one by iterations."""
-    if (hasattr(loop, 'max_epochs') and loop.max_epochs > 1) or not hasattr(loop, '_max_iters'):
-        return int(loop.max_epochs)
-    images: int = loop.max_iters * (loader.batch_size or 1) * get_world_size()
+    if cfg.train_cfg.get('max_epochs'):
+        return int(cfg.train_cfg.max_epochs)
+    images: int = cfg.train_cfg.max_iters * (loader.batch_size or 1) * get_world_size()
     return ceil(images / len(loader.dataset))
+
+
+def is_first_on_machine() -> bool:
+    """Return whether this rank is the one that checks the folder for its machine."""
+    return int(os.environ.get('LOCAL_RANK', 0)) == 0
+
+
+def _pipelines(cfg: Config) -> dict[str, Any]:
+    """Return what a config does to the training's images, by key."""
+    model = cfg.get('model') or {}
+    found = {
+        'data_preprocessor': cfg.get('data_preprocessor') or model.get('data_preprocessor')
+    }
+    pending = [('train_dataloader.dataset', (cfg.get('train_dataloader') or {}).get('dataset'))]
+    while pending:
+        key, dataset = pending.pop()
+        if not isinstance(dataset, dict):
+            continue
+        if 'pipeline' in dataset:
+            found[f'{key}.pipeline'] = dataset['pipeline']
+        pending.append((f'{key}.dataset', dataset.get('dataset')))
+        inner = dataset.get('datasets') or ()
+        pending += [(f'{key}.datasets[{i}]', part) for i, part in enumerate(inner)]
+    return found
 
 
 def _indices(views: Sequence[View]) -> list[ViewIndex]:
     return [ViewIndex(*view) for view in views]
 
 
-def _check_mixing(preprocessor: Any) -> None:
-    """Refuse mixup and cutmix, whose images are not those of a view."""
+def _check_mixing(preprocessor: Any, cfg: Config) -> None:
+    """Refuse mixup and cutmix, and another pipeline later: their images are not the view's."""
+    hooks = [*(cfg.get('custom_hooks') or ()), *(cfg.get('default_hooks') or {}).values()]
+    for hook in hooks:
+        kind = str((hook or {}).get('type')).split('.')[-1]
+        if kind == 'SwitchRecipeHook':
+            raise KeyedValueError(
+                f'{{{KEY}}}: {kind} changes the images of a view during the training; wanted '
+                'one pipeline for all epochs.',
+                KEY,
+            )
     mixing = getattr(preprocessor, 'batch_augments', None)
     if mixing is not None:
         raise KeyedValueError(
@@ -156,7 +194,7 @@ def _check_mixing(preprocessor: Any) -> None:
         )
 
 
-def _together(check: Any) -> None:
+def together(check: Callable[[], Any]) -> None:
     """Run a check on this rank, and raise the first error of any rank on all."""
     error: Exception | None = None
     try:
@@ -167,7 +205,7 @@ def _together(check: Any) -> None:
     if error is not None:
         raise error
     if found := [text for text in errors if text]:
-        raise RuntimeError(f'{KEY}: another rank stopped: {found[0]}')
+        raise KeyedValueError(f'{{{KEY}}}: another rank stopped: {found[0]}', KEY)
 
 
 def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
@@ -184,6 +222,17 @@ def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
         return '' if error.holder.get('user') == user else str(error)
     except OSError as error:
         return f'it cannot be written to ({error})'
+    return ''
+
+
+def _store(teacher: CachedTeacher) -> str:
+    """Store what is computed from now on; return the reason if that is not possible."""
+    try:
+        teacher.store_new_rows()
+    except OSError as error:
+        return f'it cannot be written to ({error})'
+    except ValueError as error:
+        return str(error)
     return ''
 
 

@@ -7,9 +7,12 @@ from mmrazor.models.task_modules.recorder import ParameterRecorder
 from torch import Tensor, nn
 
 from ...utils.errors import KeyedValueError
-from ..connectors import PatchTokens, ProjectorConnector
+from ..connectors import PatchTokens, ProjectorConnector, TokensToMap
 from ..teachers.stored_tensor import TeacherRead
 from ..utils.features import Features, Grid
+
+# Connectors that read patch tokens alone; a subclass may read more.
+PATCH_TOKENS = (PatchTokens, TokensToMap)
 
 
 class _Use(NamedTuple):
@@ -85,10 +88,11 @@ def _layout(
 ) -> tuple[Grid | None, int | None, str | None] | None:
     """Return how a connector reads patch tokens; None if it reads something else."""
     connector = _connector(distiller, record)
-    if isinstance(connector, ProjectorConnector):
+    if type(connector) is ProjectorConnector:
         connector = connector.to_map
-    if not isinstance(connector, PatchTokens) or record.get('data_idx') is not None:
+    if type(connector) not in PATCH_TOKENS or record.get('data_idx') is not None:
         return None
+    assert isinstance(connector, PatchTokens)
     return connector.grid, connector.num_extra_tokens, connector.pool
 
 

@@ -115,7 +115,9 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
 
     def _project(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H, W)."""
-        projected: Tensor = self.proj(feature_map.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        # One layout in memory, in whatever the tokens come: sums are rounded alike.
+        tokens = feature_map.permute(0, 2, 3, 1).contiguous()
+        projected: Tensor = self.proj(tokens).permute(0, 3, 1, 2)
         return projected
 
 

@@ -35,7 +35,7 @@ def narrow_state_dict(path: str, student: nn.Module) -> dict[str, Tensor]:
     """
     given = student_weights(path, key='student_ckpt')
     try:
-        weights = _mmpretrain_names(given, student)
+        weights = mmpretrain_names(given, student)
     except ValueError as error:
         message = f'{{student_ckpt}}={path!r}: {error}'
         raise KeyedValueError(message, 'student_ckpt') from None
@@ -54,7 +54,16 @@ def num_patches(student: nn.Module) -> int:
     return int(height * width)
 
 
-def _mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
+def mmpretrain_names(weights: dict[str, Tensor], student: nn.Module) -> dict[str, Tensor]:
+    """Rename the weights of a classifier, or of its backbone alone, as MMPretrain's.
+
+    Args:
+        weights: A state dict of MMPretrain, timm or DeiT.
+        student: The MMPretrain classifier that they are for.
+
+    Raises:
+        ValueError: If the names are none of these.
+    """
     if any(re.match(r'layers\.\d+\.blocks\.\d+\.', key) for key in weights):
         raise ValueError(
             "these are the names of timm's Swin or of its authors', which are not converted; "

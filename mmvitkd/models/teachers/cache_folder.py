@@ -1,10 +1,14 @@
 """Create the folder of a teacher cache, and compare it with what a training needs."""
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from ...cache.header import NAME, CacheHeader, differences, read_header, write_header
 from ...cache.row_store import RowStore
@@ -18,11 +22,13 @@ from ...datasets.data_identity import (
 )
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError, listed
+from ...utils.folder_lock import FolderInUseError, folder_lock
 
 KEY = 'teacher_cache'
 FILES = 'files.tsv'
 # What an interrupted creation may leave behind.
-LEFTOVERS = ('shard-*.safetensors', FILES, '.tmp-*', '.mmvitkd.lock')
+SHARDS = 'shard-*.safetensors'
+LEFTOVERS = (SHARDS, FILES, '.tmp-*', '.mmvitkd.lock')
 PAGE = 4096  # bytes that a file system gives out at least
 
 
@@ -54,7 +60,7 @@ def create_cache(
 ) -> CacheHeader:
     """Create an empty cache.
 
-    Several processes may do so at once: they write the same.
+    Several processes may do so at once: the first one does, and the others get its header.
 
     Args:
         folder: The folder.
@@ -63,8 +69,13 @@ def create_cache(
         tensors: What is stored of each output.
         row_bytes: The bytes of a view.
 
+    Returns:
+        What the cache says of itself.
+
     Raises:
-        ValueError: If there is not enough space for what the training will store.
+        OSError: If the folder cannot be written to.
+        ValueError: If there is not enough space for what the training will store, or the
+            folder has rows of which nothing tells whose they are.
     """
     needed = needed_bytes(views, row_bytes)
     free = shutil.disk_usage(_existing(folder)).free
@@ -98,10 +109,33 @@ def create_cache(
         ],
         created=datetime.now().astimezone().isoformat(' ', 'seconds'),
     )
-    RowStore.create(folder, views.num_rows, row_bytes)
-    write_file_list(folder / FILES, files)
-    write_header(folder, header)
-    return header
+    while (first := find_header(folder)) is None:
+        try:
+            with folder_lock(folder, 'a training that creates it'):
+                if find_header(folder) is None:
+                    _remove_leftovers(folder)
+                    RowStore.create(folder, views.num_rows, row_bytes)
+                    write_file_list(folder / FILES, files)
+                    write_header(folder, header)
+        except FolderInUseError:
+            time.sleep(0.1)
+        except OSError as error:
+            reason = f'{KEY}: {folder} cannot be created: {error.strerror or error}'
+            raise OSError(error.errno, reason, error.filename) from error
+    return first
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the empty shards of an interrupted creation, which may be of another size."""
+    for path in folder.glob(SHARDS):
+        with suppress(SafetensorError), safe_open(path, 'numpy') as shard:
+            if shard.get_tensor('crc32').any():
+                raise KeyedValueError(
+                    f'{{{KEY}}}: {folder} has rows in {path.name}, but no {NAME} that says '
+                    'whose they are. Restore it, or use another folder.',
+                    KEY,
+                )
+        path.unlink()
 
 
 def needed_bytes(views: ViewSet, row_bytes: int) -> int:
@@ -130,7 +164,13 @@ def check_views(
     Raises:
         ValueError: If they differ; says which key or file, and how.
     """
-    _check_numbers(folder, header, views)
+    _check_seed_and_views(folder, header, views)
+    files = views.files() if pixels else []
+    if pixels and files_sha256(files) != header.files_sha256:
+        refuse_differences(folder, [_changed_files(folder / FILES, files)])
+    keys = ('num_images', 'repeats')
+    stored, found = ({key: getattr(side, key) for key in keys} for side in (header, views))
+    refuse_differences(folder, differences(stored, found))
     refuse_differences(folder, differences(header.data, views.data))
     if not ignore_versions:
         changed = differences(header.versions, views.versions, 'versions')
@@ -141,21 +181,27 @@ def check_views(
         refuse_differences(folder, changed, hint, f'{KEY}.ignore_versions')
     if not pixels:
         return
-    files = views.files()
-    if files_sha256(files) != header.files_sha256:
-        difference = first_difference(read_file_list(folder / FILES), files)
-        refuse_differences(folder, [difference or f'{FILES} is not the list of this cache'])
     checked = [(index, view, repeat) for index, view, repeat, _ in header.pixel_checks]
     for view, checksum, entry in zip(
         checked, views.checksums(checked), header.pixel_checks, strict=True
     ):
         if checksum != entry[3]:
-            name = files[view[0]][0] if files else f'image {view[0]}'
+            named = len(files) == header.num_images
+            name = files[view[0]][0] if named else f'image {view[0]}'
             difference = f'the pixels of {name}, view {view[1]}, are others than in the cache'
             refuse_differences(folder, [difference])
 
 
-def _check_numbers(folder: Path, header: CacheHeader, views: ViewSet) -> None:
+def _changed_files(stored: Path, files: Sequence[tuple[str, int]]) -> str:
+    """Return how the images differ from the list that is stored."""
+    try:
+        difference = first_difference(read_file_list(stored), files)
+    except (OSError, ValueError) as error:
+        return f'other images (which ones is unknown: {error})'
+    return difference or f'other images than the {stored.name} of this cache was written for'
+
+
+def _check_seed_and_views(folder: Path, header: CacheHeader, views: ViewSet) -> None:
     """Check which views the rows are; fewer views than there are rows for will do."""
     if views.views > header.views:
         raise KeyedValueError(
@@ -172,9 +218,6 @@ def _check_numbers(folder: Path, header: CacheHeader, views: ViewSet) -> None:
             KEY,
             'sample_seed',
         )
-    keys = ('num_images', 'repeats')
-    stored, found = ({key: getattr(side, key) for key in keys} for side in (header, views))
-    refuse_differences(folder, differences(stored, found))
 
 
 def refuse_differences(

@@ -7,6 +7,8 @@ from typing import Any
 from ...suggestions import did_you_mean
 from ...utils.errors import KeyedValueError
 
+# The options that decide how numbers are stored.
+STORAGE = ('top_k', 'features', 'rank')
 FEATURES = ('int8', 'fp16', 'fp32')
 DEFAULT_TOP_K = 20
 

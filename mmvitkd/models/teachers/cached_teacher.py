@@ -1,7 +1,8 @@
 """CachedTeacher: compute the outputs of a teacher once, and read them from disk afterwards."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,20 @@ from ...cache.row_layout import RowLayout
 from ...cache.row_store import RowStore
 from ...cache.view_set import Rows, View, ViewSet
 from ...registry import MODELS
-from ...utils.disk_full import find_disk_full
+from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError, listed
 from ..utils.cost import Cost
 from ..utils.features import NamedFeature
 from .base_teacher import BaseTeacher, Samples
 from .build import make_teacher
 from .cache_folder import KEY, check_views, create_cache, find_header, refuse_differences
-from .cache_options import cache_options
+from .cache_options import STORAGE, cache_options
 from .stored_tensor import StoredTensor, TeacherRead
-from .teacher_identity import description_of, identity_of_config
+from .teacher_identity import description_of, identity_of_config, may_differ
 
 # The largest relative error of what is stored against the live teacher: other devices and
 # kernels differ by less, another teacher or image by more.
 TOLERANCE = 0.05
-CHECKPOINT = 'checkpoint_sha256'
 
 
 @MODELS.register_module()
@@ -55,6 +55,7 @@ class CachedTeacher(BaseTeacher):
     Attributes:
         live: The teacher itself, or None if it is not built.
         header: What the cache says of itself; None as long as it is new.
+        storing_error: Why it stores no more; None if nothing went wrong.
 
     Raises:
         ValueError: If an option is wrong, the folder is not a cache, or one of another teacher.
@@ -75,7 +76,9 @@ class CachedTeacher(BaseTeacher):
         self._make = partial(
             make_teacher, teacher, teacher_ckpt, allow_random_teacher, teacher_options
         )
-        self._identity = identity_of_config(teacher, teacher_ckpt, teacher_options)
+        self._identity = identity_of_config(
+            teacher, teacher_ckpt, allow_random_teacher, teacher_options
+        )
         self._prepared: tuple[RecorderManager, nn.Module | None] | None = None
         self._applied: list[Callable[[Tensor], Tensor]] = []
         self._reads: Mapping[str, TeacherRead] = {}
@@ -84,6 +87,7 @@ class CachedTeacher(BaseTeacher):
         self._store: RowStore | None = None
         self._views: ViewSet | None = None
         self._is_stored = False  # whether what is computed is stored
+        self.storing_error: OSError | None = None
         self.live: BaseTeacher | None = None
         self.header: CacheHeader | None = find_header(self.folder)
         if self.header is None:
@@ -111,17 +115,7 @@ class CachedTeacher(BaseTeacher):
             self.live.prepare(recorders, data_preprocessor)
             return
         super().prepare(recorders, data_preprocessor)
-        assert self.header is not None
-        missing = recorders.recorders.keys() - self.header.tensors.keys()
-        if missing:
-            lacking, known = (
-                listed(sorted(map(repr, x))) for x in (missing, self.header.tensors)
-            )
-            raise KeyedValueError(
-                f'{{{KEY}}}: {self.folder} has no {lacking}, which this training reads; it has '
-                f'{known}. Use another folder.',
-                KEY,
-            )
+        self._check_names(recorders.recorders)
 
     def plan(self, reads: Mapping[str, TeacherRead], outputs: Mapping[str, Any]) -> None:
         """Decide what is stored, or check that what is stored is what is read.
@@ -135,6 +129,7 @@ class CachedTeacher(BaseTeacher):
         """
         self._reads = reads
         if self.header is not None:
+            self._check_names(reads)
             tensors = self.header.tensors
             self._stored = {name: StoredTensor.from_dict(tensors[name]) for name in tensors}
         for name, read in reads.items():
@@ -143,11 +138,11 @@ class CachedTeacher(BaseTeacher):
                     self._stored[name] = StoredTensor.choose(
                         read, outputs[name], self.options, self.num_classes
                     )
-                elif reason := self._stored[name].refusal_reason(read):
+                elif reason := self._stored[name].refusal_reason(read, self.options):
                     raise KeyedValueError(
                         f'{{{KEY}}}: {self.folder}, {name!r}: {reason}.',
                         KEY,
-                        f'{KEY}.full_features',
+                        *(f'{KEY}.{option}' for option in ('full_features', *STORAGE)),
                     )
             except KeyedValueError:
                 raise
@@ -175,31 +170,40 @@ class CachedTeacher(BaseTeacher):
             DamagedCacheError: If a shard is missing or truncated.
         """
         if self.header is None:
-            self.header = find_header(self.folder)
-            if self.header is not None:  # another process was first
-                self._check_identity()
-        if self.header is None:
-            assert self.live is not None
-            teacher = {**self._identity, 'description': description_of(self.live)}
-            teacher['weights_sha256'] = self.live.fingerprint()
-            tensors = {name: stored.to_dict() for name, stored in self._stored.items()}
-            self.header = create_cache(self.folder, views, teacher, tensors, self.row_bytes)
+            self._create(views)
+        assert self.header is not None
         check_views(self.folder, self.header, views, self.options.ignore_versions, check)
         self._views = views
         self._store = RowStore.open(
             self.folder, self.header.num_rows, self.row_bytes, writable=False
         )
 
+    def _create(self, views: ViewSet) -> None:
+        """Create the cache, or take the one that another process has created meanwhile."""
+        assert self.live is not None
+        teacher = {**self._identity, 'description': description_of(self.live)}
+        teacher['weights_sha256'] = self.live.fingerprint()
+        tensors = {name: stored.to_dict() for name, stored in self._stored.items()}
+        self.header = find_header(self.folder) or create_cache(
+            self.folder, views, teacher, tensors, self.row_bytes
+        )
+        self._check_identity()
+        self.plan(self._reads, {})
+
     @property
     def stores(self) -> bool:
         """Whether what is computed is stored."""
         return self._is_stored
 
-    def missing_rows(self) -> Rows:
-        """Return the rows that the training asks for, and that are not stored."""
+    def missing_rows(self) -> Iterator[Rows]:
+        """Yield the rows that the training asks for, and that are not stored, in parts."""
         views, store = self._opened()
-        parts = [rows[~store.has(rows)] for rows in views.planned_rows()]
-        return np.concatenate([np.empty(0, np.int64), *parts])
+        for rows in views.planned_rows():
+            yield rows[~store.has(rows)]
+
+    def num_missing(self) -> int:
+        """Return the number of these rows."""
+        return sum(map(len, self.missing_rows()))
 
     def repair(self) -> int:
         """Recreate missing shards, extend truncated ones, and forget damaged rows.
@@ -244,8 +248,12 @@ class CachedTeacher(BaseTeacher):
 
         Raises:
             OSError: If the folder cannot be written to.
+            ValueError: If the training does not compute all that is stored of a view.
         """
         assert self.header is not None
+        if unread := self._stored.keys() - self._reads.keys():
+            names = listed(sorted(map(repr, unread)))
+            raise ValueError(f'it also holds {names}, which this training does not read')
         store = RowStore.open(self.folder, self.header.num_rows, self.row_bytes, writable=True)
         self._store, self._is_stored = store, True
 
@@ -256,11 +264,20 @@ class CachedTeacher(BaseTeacher):
         assert self.live is not None
         return self.live
 
+    def flush(self) -> None:
+        """Wait until all that was computed counts as stored; without space, go on without."""
+        if self._store is not None and self._is_stored:
+            with self._going_on():
+                self._store.flush()
+
     def close(self) -> None:
         """Write what is still to be written, and close the cache."""
-        store, self._store, self._is_stored = self._store, None, False
+        self.flush()
+        store, self._store = self._store, None
         if store is not None:
-            store.close()
+            with self._going_on():
+                store.close()
+        self._is_stored = False
 
     def start(
         self, images: Tensor, data_samples: Samples = None
@@ -315,9 +332,10 @@ class CachedTeacher(BaseTeacher):
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Apply a function to the tensors of the teacher itself, also if it is built later."""
-        self._applied.append(function)
         if self.live is not None:
             self.live.apply(function)
+        else:
+            self._applied.append(function)
 
     def read(self, rows: Rows, device: torch.device) -> dict[str, Any]:
         """Return the outputs of stored rows by name."""
@@ -347,10 +365,11 @@ class CachedTeacher(BaseTeacher):
 
     def _rows_of(self, data_samples: Samples) -> Rows | None:
         """Return the rows of a batch; None if the images are no views of the training."""
-        views = [sample.get('sample_view') for sample in data_samples or ()]
-        if not views or None in views or self._views is None:
+        found = [sample.get('sample_view') for sample in data_samples or ()]
+        if not found or None in found:
             return None
-        return np.array([self._views.row(view) for view in views], np.int64)
+        views, _ = self._opened()
+        return np.array([views.row(view) for view in found], np.int64)
 
     def _compute(self, images: Tensor, data_samples: Samples, what: str) -> Callable[[], Any]:
         """Start computing with the teacher itself."""
@@ -378,23 +397,31 @@ class CachedTeacher(BaseTeacher):
         if stored.any():
             buffer[torch.from_numpy(stored)] = store.read(rows[stored])
         if self._is_stored:
-            self._write(store, rows[~stored], packed)
+            with self._going_on():
+                store.write(rows[~stored], packed)
         return self._decode(buffer, device)
 
-    def _write(self, store: RowStore, rows: Rows, packed: Tensor) -> None:
-        """Store rows; without space, go on without."""
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Go on without storing when the disk is full or cannot be written to any more."""
         try:
-            store.write(rows, packed)
+            yield
         except OSError as error:
-            if find_disk_full(error, self.folder) is None:
-                raise
-            self._is_stored = False
-            print_log(
-                f'{KEY}: {error}. What is stored stays usable; the run goes on, computes what '
-                'is missing, and stores no more.',
-                'current',
-                logging.WARNING,
-            )
+            was_stored, self._is_stored = self._is_stored, False
+            if was_stored:
+                self.storing_error = error
+                print_log(self._stops_storing(error), 'current', logging.WARNING)
+
+    def _stops_storing(self, error: OSError) -> str:
+        needed = ''
+        if self._store is not None:
+            missing = self.num_missing()
+            size = size_text(missing * self.row_bytes)
+            needed = f'; {missing:,} views more need {size}'
+        return (
+            f'{KEY}: {error}{needed}. What is stored stays usable; the run goes on, computes '
+            'what is missing, and stores no more.'
+        )
 
     def _encode(self, outputs: Mapping[str, Any]) -> Tensor:
         """Return a batch's outputs as rows of bytes (B, row_bytes), on the CPU."""
@@ -408,6 +435,9 @@ class CachedTeacher(BaseTeacher):
                     KEY,
                 )
             tensors[name] = tensor
+        for name in self._stored.keys() - tensors.keys():  # of another student; not stored
+            shape = self._stored[name].codec.shape
+            tensors[name] = tensor.new_zeros(len(tensor), *shape)
         with torch.no_grad():
             return self._layout.encode(tensors)
 
@@ -432,16 +462,26 @@ class CachedTeacher(BaseTeacher):
     def _build(self) -> None:
         """Build the teacher itself."""
         live = self._make()
-        if self.header is not None:
-            found = dict(weights_sha256=live.fingerprint())
-            stored = dict(weights_sha256=self.header.teacher.get('weights_sha256'))
-            refuse_differences(self.folder, differences(stored, found, 'teacher'))
+        self._check_weights(live)
         if self._prepared is not None:
             live.prepare(*self._prepared)
         for function in self._applied:
             live.apply(function)
         self.live = live
         self._describe(description_of(live))
+
+    def _check_names(self, names: Mapping[str, Any]) -> None:
+        """Check that what is read is stored."""
+        assert self.header is not None
+        if missing := names.keys() - self.header.tensors.keys():
+            lacking, known = (
+                listed(sorted(map(repr, x))) for x in (missing, self.header.tensors)
+            )
+            raise KeyedValueError(
+                f'{{{KEY}}}: {self.folder} has no {lacking}, which this training reads; it has '
+                f'{known}. Use another folder.',
+                KEY,
+            )
 
     def _describe(self, description: Mapping[str, Any]) -> None:
         """Set what the teacher is made for."""
@@ -454,8 +494,15 @@ class CachedTeacher(BaseTeacher):
         features = description.get('features', {})  # caches of older versions have none
         self.features = {name: NamedFeature(*feature) for name, feature in features.items()}
 
+    def _check_weights(self, live: BaseTeacher) -> None:
+        """Compare the weights of the teacher itself with those that filled the cache."""
+        if self.header is not None:
+            found = dict(weights_sha256=live.fingerprint())
+            stored = dict(weights_sha256=self.header.teacher.get('weights_sha256'))
+            refuse_differences(self.folder, differences(stored, found, 'teacher'))
+
     def _check_identity(self) -> None:
-        """Compare the config of the teacher with that of the cache; build it if in doubt."""
+        """Compare the teacher of the config with that of the cache, if in doubt by weights."""
         assert self.header is not None
         keys = {'config', 'precision'}
         stored, found = (
@@ -463,9 +510,8 @@ class CachedTeacher(BaseTeacher):
             for teacher in (self.header.teacher, self._identity)
         )
         refuse_differences(self.folder, differences(stored, found, 'teacher'))
-        files = (self.header.teacher, self._identity)
-        if len({teacher.get(CHECKPOINT) for teacher in files if CHECKPOINT in teacher}) > 1:
-            self._build()  # a converted file has the same weights by other names
+        if self.live is not None or may_differ(self._identity, self.header.teacher):
+            self._check_weights(self.live or self._make())
 
 
 def _tensor_of(output: Any) -> Tensor:

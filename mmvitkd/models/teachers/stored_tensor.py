@@ -95,16 +95,11 @@ class StoredTensor:
             if read.target is not None and not options.full_features:
                 grid, width = read.target
                 found = fit_to(found, grid, min(width, whole[1]))
-            codec = _tokens_codec(tuple(found.tokens.shape[1:]), options)
+            codec = _codec(tuple(found.tokens.shape[1:]), False, options)
             return cls(read.source, codec, found.grid, whole, pool=read.pool)
         shape = tuple(found.shape[1:])
-        if len(shape) == 1 and shape[0] == num_classes:
-            return cls(read.source, _logits_codec(shape[0], options), is_logits=True)
-        if len(shape) in (1, 2):
-            return cls(read.source, _tokens_codec(shape, options))
-        return cls(
-            read.source, Floats(shape, 'float16' if options.features != 'fp32' else 'float32')
-        )
+        is_logits = len(shape) == 1 and shape[0] == num_classes
+        return cls(read.source, _codec(shape, is_logits, options), is_logits=is_logits)
 
     def reduce(self, read: TeacherRead, output: Any) -> Tensor:
         """Return what is stored of a batch's output, (B, *shape), before the codec."""
@@ -118,7 +113,7 @@ class StoredTensor:
         """Return what the losses read of a stored batch (B, *shape)."""
         return tensor if self.grid is None else Features(tensor, self.grid)
 
-    def refusal_reason(self, read: TeacherRead) -> str:
+    def refusal_reason(self, read: TeacherRead, options: CacheOptions) -> str:
         """Return why this is not what the losses read; '' if it is."""
         if read.source != self.source:
             return f'found the output of {self.source!r}, wanted that of {read.source!r}'
@@ -128,8 +123,17 @@ class StoredTensor:
         if self.pool != read.pool:
             named = {None: 'patch tokens', 'cls': 'the class token', 'mean': 'their mean'}
             return f'found {named[self.pool]}, wanted {named[read.pool]}'
+        codec = _codec(self.codec.shape, self.is_logits, options)
+        if codec != self.codec:
+            has, says = (_option(x, self.is_logits) for x in (self.codec, codec))
+            return (
+                f'stored with {has}, this training says {says}; set it as when the cache '
+                'was created, or use another folder'
+            )
         if self.grid is None or self.whole is None:
             return ''
+        if read.grid not in (None, self.whole[0]):
+            return f'found a grid of {self.whole[0]}, wanted {read.grid}'
         stored, wanted = (self.grid, self.codec.shape[1]), self.whole
         if read.target is not None:
             wanted = read.target[0], min(read.target[1], self.whole[1])
@@ -166,6 +170,28 @@ class StoredTensor:
         )
 
 
+def _option(codec: Codec, is_logits: bool) -> str:
+    """Return the option that gives a codec."""
+    if isinstance(codec, TopKLogits):
+        return f'{{teacher_cache.top_k}}={codec.top_k}'
+    if isinstance(codec, LowRankTokens):
+        return f'{{teacher_cache.rank}}={codec.rank}'
+    if is_logits:
+        return "{teacher_cache.top_k}='all'"
+    is_half = isinstance(codec, Floats) and codec.stored == 'float16'
+    name = 'int8' if isinstance(codec, Int8Tokens) else 'fp16' if is_half else 'fp32'
+    return f'{{teacher_cache.features}}={name!r}'
+
+
+def _codec(shape: tuple[int, ...], is_logits: bool, options: CacheOptions) -> Codec:
+    """Return how an output of an image is stored."""
+    if is_logits:
+        return _logits_codec(shape[0], options)
+    if len(shape) in (1, 2):
+        return _tokens_codec(shape, options)
+    return Floats(shape, 'float32' if options.features == 'fp32' else 'float16')
+
+
 def _tokens_codec(shape: tuple[int, ...], options: CacheOptions) -> Codec:
     if options.rank is not None:
         if len(shape) != 2 or options.rank > min(shape):
@@ -182,12 +208,12 @@ def _tokens_codec(shape: tuple[int, ...], options: CacheOptions) -> Codec:
 
 def _logits_codec(num_classes: int, options: CacheOptions) -> Codec:
     top_k = options.top_k
-    if isinstance(top_k, str) or (top_k is None and num_classes <= DEFAULT_TOP_K):
+    if top_k in ('all', num_classes) or (top_k is None and num_classes <= DEFAULT_TOP_K):
         return Floats((num_classes,), 'float32')
-    if top_k is not None and top_k > num_classes:
+    if isinstance(top_k, int) and top_k > num_classes:
         raise KeyedValueError(
             f'{{teacher_cache.top_k}}={top_k}: the teacher has {num_classes} classes; wanted '
-            "fewer, or 'all'.",
+            "no more, or 'all'.",
             'teacher_cache.top_k',
         )
-    return TopKLogits(num_classes, top_k or DEFAULT_TOP_K)
+    return TopKLogits(num_classes, top_k if isinstance(top_k, int) else DEFAULT_TOP_K)

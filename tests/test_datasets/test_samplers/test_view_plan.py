@@ -44,14 +44,16 @@ def asked_for(build, world, num_epochs, **kwargs):
 @pytest.mark.parametrize('views', [None, 1, 3, 9])
 def test_one_rank_asks_for_what_is_planned_for_it(build, sampler, views):
     asked = asked_for(build, 1, 7, views=views, **sampler)
-    assert planned(build(views=views, **sampler), 7, max_ranks=1) == sorted(asked)
+    assert planned(build(views=views, **sampler), 7, ranks=[1]) == sorted(asked)
 
 
 @pytest.mark.parametrize('sampler', SAMPLERS, ids=str)
 @pytest.mark.parametrize('views', [None, 3])
 def test_the_plan_is_all_that_up_to_eight_ranks_ask_for(build, sampler, views):
     asked = [asked_for(build, ranks, 4, views=views, **sampler) for ranks in range(1, 9)]
-    assert planned(build(views=views, **sampler), 4, max_ranks=8) == sorted(set.union(*asked))
+    assert planned(build(views=views, **sampler), 4, ranks=range(1, 9)) == sorted(
+        set.union(*asked)
+    )
 
 
 @pytest.mark.parametrize('world', [1, 2, 8])
@@ -88,5 +90,5 @@ def test_a_stream_without_end_is_counted_in_passes(build, world):
 def test_on_imagenet_the_plan_for_any_ranks_is_hardly_larger(build):
     """Every epoch may be 113 images longer on some number of ranks up to 128 than on one."""
     sampler = build(REPEATED, num_images=1_281_167)
-    assert num_visited(sampler, 300, max_ranks=1) == 300 * 1_281_167
+    assert num_visited(sampler, 300, ranks=[1]) == 300 * 1_281_167
     assert num_visited(sampler, 300) == 300 * 1_281_280

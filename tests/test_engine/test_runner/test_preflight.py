@@ -193,9 +193,13 @@ def test_an_image_folder_of_another_number_of_classes(root, split):
     assert _message(ValueError, cfg, split) == wanted
     cfg.model = dict(type='TimmClassifier', num_classes=37)
     assert _message(ValueError, cfg, split) == wanted
-    dataset = cfg.train_dataloader.dataset
-    cfg.train_dataloader.dataset = dict(type='RepeatDataset', dataset=dataset)
-    assert _message(ValueError, cfg, split) == wanted
+    loader = cfg[f'{split}_dataloader']
+    loader.dataset = dict(type='RepeatDataset', dataset=loader.dataset)
+    assert _message(ValueError, cfg, split) == wanted.replace('dataset:', 'dataset.dataset:')
+    loader.dataset = dict(type='ConcatDataset', datasets=[loader.dataset])
+    assert f'{split}_dataloader.dataset.datasets.0.dataset: ' in _message(
+        ValueError, cfg, split
+    )
 
 
 def test_an_image_folder_with_an_empty_class(root):
@@ -207,7 +211,7 @@ def test_an_image_folder_with_an_empty_class(root):
     check_data(_folder_cfg(root, extensions=['.txt', '.jpeg']), ['train'])
 
 
-def test_a_list_of_files_is_left_to_mmpretrain(root):
+def test_a_list_of_files(root):
     for path in (root / 'train').glob('*/*'):
         path.rename(root / 'train' / path.name)
     for name in ('n01', 'n02'):
@@ -217,13 +221,18 @@ def test_a_list_of_files_is_left_to_mmpretrain(root):
     (root / 'meta').mkdir()
     (root / 'meta' / 'train.txt').write_text('n01_1.JPEG 0\nn02_1.JPEG 1\n')
     check_data(_cfg(root), ['train'])
-    check_data(_cfg(root, ann_file='meta/train.txt', split=''), ['train'])
+    listed = dict(ann_file='meta/train.txt', split='', data_prefix='train')
+    check_data(_cfg(root, **listed), ['train'])
+    assert 'train.txt' in _message(
+        FileNotFoundError, _cfg(root, **listed | {'data_prefix': ''})
+    )
 
 
 @pytest.mark.parametrize(
     'dataset',
     [
-        dict(type='CIFAR10'),
+        dict(type='CIFAR10', metainfo=None, num_classes=10),
+        dict(type='SomebodysDataset', metainfo=None),
         dict(data_root='s3://bucket/imagenet'),
         dict(with_label=False),
         dict(split='test'),  # MMPretrain takes it without labels
@@ -231,7 +240,7 @@ def test_a_list_of_files_is_left_to_mmpretrain(root):
     ids=str,
 )
 def test_other_data_are_left_to_mmpretrain(tmp_path, dataset):
-    check_data(_cfg(tmp_path, num_classes=1000, **dataset), ['train', 'val'])
+    check_data(_cfg(tmp_path, **dataset), ['train', 'val'])
 
 
 def test_only_what_is_used_is_checked(root, tmp_path):
@@ -274,13 +283,31 @@ def test_a_checkpoint_to_start_from(tmp_path, resume, key):
         check_checkpoint(cfg)
 
 
-def test_a_checkpoint_with_pickled_log_buffers_is_refused(tmp_path):
+def test_a_checkpoint_with_pickled_log_buffers_is_no_run(tmp_path):
     path = tmp_path / 'stock.pth'
     buffers = dict(log_scalars=dict(loss=HistoryBuffer([1.0], [1])))
     torch.save(dict(state_dict=dict(a=torch.ones(1)), message_hub=buffers), path)
-    for resume, key in ((False, 'load_from'), (True, '--resume')):
-        with pytest.raises(ValueError, match=f'^{key}=.*stock.pth.*student_ckpt or teacher'):
-            check_checkpoint(_run(tmp_path, load_from=str(path), resume=resume))
+    with pytest.raises(ValueError, match=r'^--resume=.*stock.pth.*student_ckpt or teacher'):
+        check_checkpoint(_run(tmp_path, load_from=str(path), resume=True))
+    check_checkpoint(_run(tmp_path, load_from=str(path)))  # its weights are read
+
+
+def test_a_file_without_weights(tmp_path):
+    torch.save(dict(epoch=3), tmp_path / 'file.pth')
+    with pytest.raises(ValueError, match=r'file.pth.*holds no weights'):
+        check_checkpoint(_run(tmp_path, load_from=str(tmp_path / 'file.pth')))
+
+
+@pytest.mark.parametrize('new', ['head', [3], ['']], ids=str)
+def test_parts_that_may_be_new_are_a_list_of_names(tmp_path, new):
+    with pytest.raises(ValueError, match=r'load_from_new=.*wanted a list'):
+        check_checkpoint(_run(tmp_path, load_from='https://x.org/a.pth', load_from_new=new))
+
+
+def test_parts_that_may_be_new_need_a_file(tmp_path):
+    with pytest.raises(ValueError, match=r'load_from_new=.*no load_from'):
+        check_checkpoint(_run(tmp_path, load_from_new=['head']))
+    check_checkpoint(_run(tmp_path, load_from_new=['head'], resume='auto'))
 
 
 @pytest.mark.parametrize('epochs', [1, 5, 6])
