@@ -2,7 +2,7 @@
 
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
-from .connectors import PatchTokens, ProjectorConnector, TokensToMap
+from .connectors import PatchTokens, ProjectorConnector, TargetTokens, TokensToMap
 from .losses import CosineSmoothL1Loss, FeatureMSELoss, LabelSmoothLoss, SpectralLoss
 from .necks import LiftProjector
 from .students import ImageEncoder
@@ -21,6 +21,7 @@ __all__ = [
     'PatchTokens',
     'ProjectorConnector',
     'SpectralLoss',
+    'TargetTokens',
     'Teacher',
     'TokensToMap',
     'VisionTransformer',

@@ -29,6 +29,15 @@ class CurveMoments:
         squares = (curves - mean).square_().sum(0)
         self._add(len(curves), mean.cpu(), squares.cpu())
 
+    def merge(self, other: 'CurveMoments') -> None:
+        """Add the curves that another process has added to its own.
+
+        Raises:
+            ValueError: If K differs.
+        """
+        if other.count:
+            self._add(other.count, other._mean, other._squares)
+
     @property
     def mean(self) -> list[float]:
         """Mean of the curves, K numbers."""

@@ -31,6 +31,7 @@ from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import folder_lock
+from .load_views import load_views
 from .teacher_cache import (
     KEY,
     epochs_of,
@@ -171,17 +172,7 @@ def _load(
 ) -> Iterator[Any]:
     """Yield the batches of some rows, as the training's loader makes them."""
     indices = ([ViewIndex(*teacher.view_of(row)) for row in rows] for rows in batches)
-    return iter(
-        DataLoader(
-            loader.dataset,
-            batch_sampler=indices,
-            num_workers=loader.num_workers,
-            collate_fn=loader.collate_fn,
-            pin_memory=loader.pin_memory,
-            worker_init_fn=loader.worker_init_fn,
-            multiprocessing_context=loader.multiprocessing_context,
-        )
-    )
+    return load_views(loader, indices)
 
 
 def _autocast(cfg: Config, device: torch.device) -> AbstractContextManager[Any]:

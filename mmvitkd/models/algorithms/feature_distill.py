@@ -33,6 +33,7 @@ from .delivery_checks import compile_student_of, options_with_deliveries
 from .distiller import build_distiller
 from .dry_run import dry_run
 from .pair_config import Pair, expand_pairs
+from .target_norms import TargetNorm, target_norms
 
 
 @MODELS.register_module()
@@ -63,6 +64,13 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         pair_projector: The config of a projector for the student's side of ``pairs``, e.g.
             ``dict(in_channels=192, out_channels=384)``; see
             :class:`~mmvitkd.models.connectors.ProjectorConnector`.
+        pair_target: What the teacher's side of ``pairs`` is: 'raw', as published; 'centred' or
+            'standardised' by the mean and standard deviation of each channel over the training
+            images, see :class:`~mmvitkd.models.connectors.TargetTokens`; or 'final_norm', the
+            output of the teacher's final norm in place of its last block.
+        norm_from_target: Whether the LayerNorm at the end of the student's side of each pair
+            (``'neck.norm'`` of Lift, or a projector's with ``norm='LN'``) starts with the
+            target's standard deviation as scale and its mean as shift.
         data_preprocessor: The config of the student's data preprocessor.
         init_cfg: MMEngine's initialisation config of the whole model.
         teacher_options: How a live teacher computes: ``stop_early``, ``precision``,
@@ -93,6 +101,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         pairs: Sequence[Pair] | None = None,
         pair_loss: dict[str, Any] | None = None,
         pair_projector: dict[str, Any] | None = None,
+        pair_target: str = 'raw',
+        norm_from_target: bool = False,
         data_preprocessor: dict[str, Any] | nn.Module | None = None,
         init_cfg: dict[str, Any] | None = None,
         teacher_options: dict[str, Any] | None = None,
@@ -108,16 +118,22 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             data_preprocessor = None
         super().__init__(architecture, data_preprocessor, init_cfg)
         options = check_options(teacher_options, 'teacher_options.')
-        _check_switches(compile_student=compile_student, channels_last=channels_last)
+        _check_switches(
+            compile_student=compile_student,
+            channels_last=channels_last,
+            norm_from_target=norm_from_target,
+        )
         self.distillation_stopped = False  # set by MMRazor's StopDistillHook
         self._start: Initialization | None = None
         if student_ckpt is not None:
             self._start = narrow_start(self.student, student_ckpt)
         self._channels_last = False
         self.teacher: BaseTeacher | None = None
+        self.target_norms: list[TargetNorm] = []
         if teacher is None:
             return
         _check_pair_arguments(pairs, pair_loss, pair_projector)
+        _check_pair_targets(pairs, pair_target, norm_from_target)
         check_is_dict(distiller)
         options = options_with_deliveries(distiller, options)
         given = (teacher, teacher_ckpt, allow_random_teacher, options)
@@ -128,7 +144,16 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         )
         if pairs and pair_loss:
             layers = adapter_for(self.student)
-            distiller = expand_pairs(distiller, pairs, pair_loss, layers, made, pair_projector)
+            distiller = expand_pairs(
+                distiller,
+                pairs,
+                pair_loss,
+                layers,
+                made,
+                pair_projector,
+                pair_target,
+                norm_from_target,
+            )
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
         check_mappings(distiller)
@@ -146,6 +171,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         self.teacher = made
         with torch.compiler.set_stance('force_eager'):
             dry_run(self)
+        if norm_from_target:
+            self.target_norms = target_norms(self.distiller, self.student)
         if channels_last:
             self._channels_last = True
             self.to(memory_format=torch.channels_last)
@@ -273,6 +300,16 @@ def _check_pair_arguments(pairs: Any, pair_loss: Any, pair_projector: Any) -> No
         raise ValueError(f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.')
     if pair_projector and not pairs:
         raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
+
+
+def _check_pair_targets(pairs: Any, target: str, norm_from_target: bool) -> None:
+    if not pairs and (target != 'raw' or norm_from_target):
+        raise KeyedValueError(
+            f'{{pair_target}}={target!r}, {{norm_from_target}}={norm_from_target}: they need '
+            f'pairs, found {pairs!r}.',
+            'pair_target',
+            'norm_from_target',
+        )
 
 
 def _check_switches(**switches: Any) -> None:

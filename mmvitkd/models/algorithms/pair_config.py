@@ -8,11 +8,14 @@ import torch
 
 from ...registry import MODELS
 from ...utils.errors import KeyedValueError
+from ..connectors.target_tokens_connector import KINDS
 from ..utils.config_checks import registered_type, takes_argument, type_name
 from ..utils.distiller_checks import PAIR, SCOPE
 from ..utils.features import Grid, NamedFeature
 
 Pair = tuple[int | str, int | str]
+FINAL_NORM = 'final_norm'
+TARGETS = (*KINDS, FINAL_NORM)
 
 
 class Layers(Protocol):
@@ -39,6 +42,8 @@ def expand_pairs(
     student: Layers,
     teacher: Layers,
     projector: Mapping[str, Any] | None = None,
+    target: str = 'raw',
+    measured: bool = False,
 ) -> dict[str, Any]:
     """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
 
@@ -56,13 +61,17 @@ def expand_pairs(
         projector: The config of a ``ProjectorConnector`` for the student's side of every
             pair, each with weights of its own. If it normalises with BatchNorm, the
             teacher's side is normalised likewise, as in ProjectorKD (arXiv 2511.06848).
+        target: What the teacher's side is: 'raw', 'centred', 'standardised' or 'final_norm';
+            see :class:`~mmvitkd.models.connectors.TargetTokens`. 'final_norm' is the output of
+            the teacher's final norm in place of its last block.
+        measured: Whether the statistics of the target are measured for any ``target``.
 
     Returns:
         The full config of the distiller.
 
     Raises:
-        ValueError: If pairs are malformed, an index cannot be resolved, a name is taken, or
-            a projector lacks its widths.
+        ValueError: If pairs are malformed, an index cannot be resolved, a name is taken, a
+            projector lacks its widths, or the target is unknown, or none of the teacher's.
     """
     config: dict[str, Any] = deepcopy(dict(distiller or {}))
     if not isinstance(pairs, Sequence) or isinstance(pairs, str):
@@ -70,6 +79,8 @@ def expand_pairs(
     scope = config.get('_scope_', SCOPE)
     takes_features = getattr(registered_type(loss, 'pair_loss', scope), 'takes_features', False)
     loss = _loss_of_each(loss, len(pairs), scope)
+    _check_target(target, measured, projector)
+    kind = target if target in KINDS else 'raw'
     for i, pair in enumerate(pairs):
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise ValueError(
@@ -81,9 +92,15 @@ def expand_pairs(
             _feature(pair[0], student, f'pairs[{i}][0]', 'student'),
             _feature(pair[1], teacher, f'pairs[{i}][1]', 'teacher'),
         )
+        if target == FINAL_NORM:
+            found = found[0], _normed(pair[1], found[1], teacher, f'pairs[{i}][1]')
         found = _both_pooled(pair, found, f'pairs[{i}]')
         layouts = _layout(student, found[0]), _layout(teacher, found[1])
         connectors = _connectors(pair_name, layouts, takes_features, projector, scope)
+        if kind != 'raw' or measured:
+            side = dict(layouts[1], type='mmvitkd.TargetTokens', kind=kind)
+            side['as_map'] = not takes_features
+            connectors = _with_target(pair_name, connectors, side)
         names = list(connectors)
         additions = dict(
             student_recorders={pair_name: _recorder(found[0])},
@@ -188,6 +205,55 @@ def _connectors(
     if student == teacher:
         return {pair_name: student}
     return {f'{pair_name}_S': student, f'{pair_name}_T': teacher}
+
+
+def _with_target(
+    pair_name: str, connectors: dict[str, dict[str, Any]], target: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return the connectors with another one on the teacher's side."""
+    student = next(iter(connectors.values()))
+    return {f'{pair_name}_S': student, f'{pair_name}_T': target}
+
+
+def _check_target(target: Any, measured: bool, projector: Any) -> None:
+    if target not in TARGETS:
+        raise KeyedValueError(
+            f'{{pair_target}}={target!r}: wanted one of {", ".join(map(repr, TARGETS))}.',
+            'pair_target',
+        )
+    is_batch_norm = isinstance(projector, Mapping) and projector.get('norm', 'BN') == 'BN'
+    if is_batch_norm and (target in KINDS[1:] or measured):
+        raise KeyedValueError(
+            f'{{pair_target}}={target!r}: a pair_projector with BatchNorm standardises the '
+            "target itself, batch by batch; wanted pair_projector.norm='LN' or None.",
+            'pair_target',
+        )
+
+
+def _normed(layer: int | str, found: NamedFeature, teacher: Layers, key: str) -> NamedFeature:
+    """Return the output of the teacher's final norm in place of its last block.
+
+    Raises:
+        ValueError: If it has none, or another layer is given.
+    """
+    tokens = teacher.features.get('tokens')
+    blocks = list(teacher.blocks)
+    if tokens is None or tokens.source in blocks:
+        raise KeyedValueError(
+            f'{{pair_target}}={FINAL_NORM!r}: {teacher.name}, the teacher, has no final norm; '
+            "wanted 'raw', 'centred' or 'standardised'.",
+            'pair_target',
+        )
+    if found.pool is not None or found.source == tokens.source:
+        return found  # after the norm already
+    if found.source not in blocks[-1:]:
+        last = f', block {len(blocks) - 1} ({blocks[-1]})' if blocks else ''
+        raise KeyedValueError(
+            f'{{pair_target}}={FINAL_NORM!r}: {key}={layer!r} is not the last block of the '
+            f'teacher{last}, which its final norm {tokens.source!r} is for.',
+            'pair_target',
+        )
+    return tokens
 
 
 def _projector(given: Mapping[str, Any], scope: str) -> tuple[dict[str, Any], int]:

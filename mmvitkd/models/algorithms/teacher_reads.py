@@ -7,12 +7,12 @@ from mmrazor.models.task_modules.recorder import ParameterRecorder
 from torch import Tensor, nn
 
 from ...utils.errors import KeyedValueError
-from ..connectors import PatchTokens, ProjectorConnector, TokensToMap
+from ..connectors import PatchTokens, ProjectorConnector, TargetTokens, TokensToMap
 from ..teachers.stored_tensor import TeacherRead
 from ..utils.features import Features, Grid
 
 # Connectors that read patch tokens alone; a subclass may read more.
-PATCH_TOKENS = (PatchTokens, TokensToMap)
+PATCH_TOKENS = (PatchTokens, TargetTokens, TokensToMap)
 
 
 class _Use(NamedTuple):
@@ -99,6 +99,8 @@ def _layout(
 def _target(distiller: Any, use: _Use) -> tuple[Grid, int] | None:
     """Return the student's grid and width if the loss first brings the teacher's to them."""
     connector = _connector(distiller, use.record)
+    if isinstance(connector, TargetTokens):  # its statistics are those of all channels
+        return None
     if not _aligns(use.loss) or not isinstance(connector, PatchTokens) or len(use.others) != 1:
         return None
     student = distiller.get_record(**use.others[0])

@@ -2,6 +2,7 @@
 
 from .patch_tokens_connector import PatchTokens
 from .projector_connector import ProjectorConnector
+from .target_tokens_connector import TargetTokens
 from .tokens_to_map import TokensToMap
 
-__all__ = ['PatchTokens', 'ProjectorConnector', 'TokensToMap']
+__all__ = ['PatchTokens', 'ProjectorConnector', 'TargetTokens', 'TokensToMap']

@@ -70,3 +70,10 @@ class CosineSmoothL1Loss(nn.Module):  # type: ignore[misc]  # torch is not follo
         distance = F.smooth_l1_loss(student, target)
         loss = self.cosine_weight * cosine + (1 - self.cosine_weight) * distance
         return self.loss_weight * loss
+
+    def compared(self, preds_S: FeaturesOrMap, preds_T: FeaturesOrMap) -> tuple[Tensor, Tensor]:
+        """Return both sides as tokens (B, N, C), as they are compared; update no statistic."""
+        student, teacher = (features.tokens for features in align(preds_S, preds_T))
+        if isinstance(self.standardize, RunningStandardization):
+            teacher = self.standardize.without_update(teacher)
+        return student, teacher

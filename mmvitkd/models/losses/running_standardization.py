@@ -43,15 +43,20 @@ class RunningStandardization(nn.Module):  # type: ignore[misc]  # torch is not f
         """Return tokens (B, N, C) with standardised channels, without gradient."""
         if not self.mean.numel():
             self.mean, self.var = (tokens.new_zeros(tokens.shape[2]) for _ in range(2))
-        if self.training:
-            self._update(*_moments_of_all(tokens))
-            mean, var = self.mean, self.var
-        else:
-            seen, own = self.batches > 0, _moments(tokens)
-            mean, var = (
-                torch.where(seen, self.mean, own[0]),
-                torch.where(seen, self.var, own[1]),
-            )
+        if not self.training:
+            return self.without_update(tokens)
+        self._update(*_moments_of_all(tokens))
+        return self._standardized(tokens, self.mean, self.var)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is not followed
+    def without_update(self, tokens: Tensor) -> Tensor:
+        """Standardise tokens (B, N, C) by what was seen, or else by their own moments."""
+        seen, own = self.batches > 0, _moments(tokens)
+        known = (self.mean, self.var) if self.mean.numel() else own
+        moments = (torch.where(seen, a, b) for a, b in zip(known, own, strict=True))
+        return self._standardized(tokens, *moments)
+
+    def _standardized(self, tokens: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         return (tokens - mean) / (var + self.eps).sqrt()
 
     def _update(self, mean: Tensor, var: Tensor) -> None:

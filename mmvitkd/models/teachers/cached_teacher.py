@@ -204,6 +204,12 @@ class CachedTeacher(BaseTeacher):
         """Return the view, (index, view, repeat), of a row."""
         return self._opened()[0].view(int(row))
 
+    def rows_if_stored(self, views: Sequence[View]) -> Rows | None:
+        """Return the rows of some views, or None if one of them is not stored."""
+        view_set, store = self._opened()
+        rows = np.array([view_set.row(view) for view in views], np.int64)
+        return rows if store.has(rows).all() else None
+
     def stored_logits(self, rows: Rows) -> Tensor | None:
         """Return the logits (B, ``num_classes``) of stored rows, or None if there are none."""
         name = self._outputs.logits_name

@@ -106,7 +106,8 @@ class Adapter:
     def _tokens(self) -> NamedFeature | None:
         """The output of the final norm; without one, that of the last block."""
         modules = dict(self.model.named_modules()) if isinstance(self.model, nn.Module) else {}
-        names = [name for name in self.final_norms if name in modules] or self.blocks[-1:]
+        norms = [name for name in self.final_norms if _is_layer(modules.get(name))]
+        names = norms or self.blocks[-1:]
         return NamedFeature(names[0], self.num_extra_tokens) if names else None
 
     def logits(self, output: Any) -> Tensor | None:
@@ -125,6 +126,11 @@ class Adapter:
             ValueError: If a key is missing, unknown or of another shape.
         """
         load_strict(self.model, weights, key, path)
+
+
+def _is_layer(module: nn.Module | None) -> bool:
+    """Return whether a module changes its input."""
+    return module is not None and not isinstance(module, nn.Identity)
 
 
 def as_size(size: int | Sequence[int] | None) -> Grid | None:

@@ -1,0 +1,296 @@
+"""Log how much of its target a student explains, next to the target's mean token."""
+
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_dist_info
+from mmengine.hooks import Hook, RuntimeInfoHook
+from mmengine.optim.scheduler import LinearParamScheduler
+from mmengine.runner import Runner
+from torch import Tensor
+
+from ...models import FeatureDistill
+from ...models.algorithms.loss_inputs import LossInputs, loss_inputs
+from ...models.losses.relative_error import RelativeErrors, error_sums, relative_errors
+from ...models.teachers import CachedTeacher, Teacher
+from ...registry import HOOKS
+from ...utils.unwrap import unwrap_model
+from ..logging.async_history_buffer import AsyncHistoryBuffer
+
+Sums = dict[str, Tensor]  # by the name of the loss
+KEY = 'feature_errors'  # in a checkpoint
+RECENT = 10  # measured steps that a warning is about
+
+
+@HOOKS.register_module()
+class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
+    """Log the relative error and R2 of every feature loss, next to those of the mean token.
+
+    ``feature/pair_0/rel_error`` (named after the loss ``loss_pair_0``), ``.../r2`` and
+    ``.../mean_token`` are of the last measured batch of all ranks, both sides as the loss
+    compares them; see :class:`~mmvitkd.models.losses.relative_error.RelativeErrors`. The mean
+    token is that of all measured batches until then, the last one included.
+    ``.../val_rel_error`` and so on are exact: of all validation images in float32, with the
+    mean token of these. With an EMA of the student there are also ``.../val_rel_error_ema`` and
+    so on, of the average with the projector as it is.
+
+    A student that is worse than the mean token after the warm-up gets a large warning, once.
+
+    Nothing is read from the device in a step that does not log. Losses, gradients and random
+    numbers are those of a run without the hook. Losses that compare no features are left out,
+    as are validation images that no live teacher can see; the log says so.
+
+    Args:
+        interval: The iterations from one measured batch to the next.
+        validate: Whether the validation images are measured, which takes a pass of the teacher.
+
+    Raises:
+        ValueError: If ``interval`` is below 1.
+    """
+
+    priority = 55  # after the validation of an EMA, before the log
+
+    def __init__(self, interval: int = 10, validate: bool = True) -> None:
+        if interval < 1:
+            raise ValueError(f'FeatureErrorHook.interval={interval!r}: wanted 1 or more.')
+        self.interval, self.validate = interval, validate
+        self._losses: dict[str, LossInputs] = {}
+        self._handles: list[Any] = []
+        self._sums: Sums = {}
+        self._seen: Sums = {}  # (1 + C,): number and sum of the target's tokens until now
+        self._recent: dict[str, deque[Tensor]] = {}
+        self._warmup = 0
+        self._warned: set[str] = set()
+        self._passes: list[Sums] | None = None
+        self._num_val = 0  # of this rank's images in this pass
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Go on with the mean tokens of a resumed run."""
+        if runner._resume:
+            self._seen = dict(checkpoint.get(KEY) or {})
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Save the mean tokens."""
+        if self._seen:
+            checkpoint[KEY] = {name: seen.cpu() for name, seen in self._seen.items()}
+
+    def before_train(self, runner: Runner) -> None:
+        """Find the losses."""
+        model = unwrap_model(runner.model)
+        if not isinstance(model, FeatureDistill) or model.teacher is None:
+            return
+        self._losses = {each.name: each for each in loss_inputs(model.distiller)}
+        self._warmup = warmup_iters(runner)
+        device = next(model.parameters()).device
+        self._seen = {name: seen.to(device) for name, seen in self._seen.items()}
+        reason = self._refusal_reason(runner, model) if self._losses else ''
+        if reason and self.validate:
+            runner.logger.info(
+                f'Relative errors of the features in validation: none, {reason}.'
+            )
+        self.validate = self.validate and not reason
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Watch the losses in a step that is measured."""
+        if runner.iter % self.interval == 0:
+            self._handles = [
+                each.loss.register_forward_pre_hook(
+                    partial(self._measure, runner, each), with_kwargs=True
+                )
+                for each in self._losses.values()
+            ]
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict[str, Any] | None = None,
+    ) -> None:
+        """Log what was measured."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        sums, self._sums = _of_all_ranks(self._sums), {}
+        for name, each in sums.items():
+            seen = self._seen.get(name)
+            self._seen[name] = seen = each[2:] if seen is None else seen + each[2:]
+            mean_token = seen[1:] / seen[0]
+            _log_train(runner, name, relative_errors(each, mean_token))
+            if runner.iter >= self._warmup:
+                self._recent.setdefault(name, deque(maxlen=RECENT)).append(each)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Compare the last batches with the mean token."""
+        for name, recent in self._recent.items():
+            seen = self._seen[name]
+            errors = relative_errors(torch.stack(list(recent)).sum(0), seen[1:] / seen[0])
+            self._warn_if_worse(runner, name, errors, 'the last training batches')
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Begin to measure validation images, while a student is distilled."""
+        stopped = getattr(unwrap_model(runner.model), 'distillation_stopped', False)
+        is_measured = self._losses and self.validate and not stopped
+        self._passes = [] if is_measured else None
+
+    def before_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        """Record what the student computes."""
+        if self._passes is None:
+            return
+        if batch_idx == 0:  # again where the hook of an EMA validates the average
+            self._passes.append({})
+            self._num_val = 0
+        unwrap_model(runner.model).distiller.student_recorders.__enter__()
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
+        """Compare it with the teacher's features."""
+        if self._passes is None:
+            return
+        model = unwrap_model(runner.model)
+        recorders = model.distiller.student_recorders
+        recorders.__exit__(None, None, None)
+        try:
+            self._measure_val(runner, model, data_batch)
+        finally:
+            model.distiller.teacher_tensors = {}
+            for recorder in recorders.recorders.values():
+                recorder.reset_data_buffer()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Add the exact errors to the metrics."""
+        passes, self._passes = self._passes or [], None
+        found = {}
+        for suffix, sums in zip(('', '_ema'), passes, strict=False):
+            for name, each in _of_all_ranks(sums).items():
+                errors = relative_errors(each)
+                for key, value in errors._asdict().items():
+                    found[f'feature/{name}/val_{key}{suffix}'] = float(value)
+                if not suffix and runner.iter > self._warmup:
+                    self._warn_if_worse(runner, name, errors, 'the validation images')
+        RuntimeInfoHook().after_val_epoch(runner, found)
+        if metrics is not None:
+            metrics.update(found)
+
+    def _measure(
+        self, runner: Runner, each: LossInputs, module: Any, args: Any, kwargs: dict[str, Any]
+    ) -> None:
+        """Sum the errors of what a loss is given, the first time in a step."""
+        if each.name not in self._sums:
+            self._add(runner, each, kwargs, self._sums)
+
+    def _measure_val(self, runner: Runner, model: Any, data_batch: Any) -> None:
+        assert self._passes is not None
+        data = model.data_preprocessor(data_batch, False)
+        with torch.no_grad(), torch.compiler.set_stance('force_eager'):
+            tensors = model.teacher(data['inputs'], data['data_samples'])
+            model.distiller.teacher_tensors = tensors
+            kept = self._num_without_padding(runner, len(data['inputs']))
+            for each in list(self._losses.values()):
+                self._add(runner, each, each.recorded(model.distiller), self._passes[-1], kept)
+
+    def _num_without_padding(self, runner: Runner, count: int) -> int:
+        """Return how many of a batch are not there only to make the ranks equally long."""
+        rank, world_size = get_dist_info()
+        total = len(runner.val_loop.dataloader.dataset)
+        mine = len(range(rank, total, world_size))  # as the sampler divides the images
+        kept = min(count, max(0, mine - self._num_val))
+        self._num_val += count
+        return kept
+
+    def _add(
+        self,
+        runner: Runner,
+        each: LossInputs,
+        arguments: dict[str, Any],
+        sums: Sums,
+        kept: int | None = None,
+    ) -> None:
+        """Add the sums of a batch; leave a loss out if it compares no features."""
+        try:
+            student, teacher = each.compared(arguments)
+        except ValueError as error:
+            runner.logger.info(f'Relative error of loss_{each.name}: none, {error}.')
+            del self._losses[each.name]
+            return
+        found = error_sums(student[:kept], teacher[:kept])
+        sums[each.name] = sums[each.name] + found if each.name in sums else found
+
+    def _refusal_reason(self, runner: Runner, model: Any) -> str:
+        """Return why validation images cannot be measured; '' if they can."""
+        teacher = model.teacher
+        teacher = teacher.live if isinstance(teacher, CachedTeacher) else teacher
+        if runner.val_loop is None:
+            return 'this run does not validate'
+        if model.distiller.deliveries.deliveries:
+            return 'distiller.distill_deliveries are for training'
+        if teacher is None:
+            return 'the teacher is not built, as its cache is complete'
+        if not isinstance(teacher, Teacher):
+            return f'a {teacher.name} is no model that can be run on them'
+        return ''
+
+    def _warn_if_worse(
+        self, runner: Runner, name: str, errors: RelativeErrors, images: str
+    ) -> None:
+        if name in self._warned or not float(errors.r2) < 0:
+            return
+        self._warned.add(name)
+        bar = '!' * 72
+        runner.logger.warning(
+            f'loss_{name}: on {images}, the relative error of the student is '
+            f'{float(errors.rel_error):.3g}, and that of the mean token '
+            f'{float(errors.mean_token):.3g} (R2 {float(errors.r2):.3g}).\n{bar}\n'
+            'THE STUDENT IS WORSE THAN A CONSTANT: one vector for all images and positions\n'
+            'explains more of the target. It may need more epochs, a larger loss_weight or\n'
+            "learning rate, or another target: pair_target='standardised', which takes the\n"
+            f'mean token away, or norm_from_target=True (docs/targets.md).\n{bar}'
+        )
+
+
+def warmup_iters(runner: Runner) -> int:
+    """Return the iterations in which the learning rate still rises from the start of a run."""
+    found: Any = runner.param_schedulers or []
+    groups = found.values() if isinstance(found, Mapping) else [found]
+    length = len(runner.train_loop.dataloader)
+    return max(
+        (
+            scheduler.end * (length if scheduler.by_epoch else 1)
+            for group in groups
+            for scheduler in group
+            if isinstance(scheduler, LinearParamScheduler)
+            and scheduler.begin == 0
+            and scheduler.start_factor < scheduler.end_factor
+        ),
+        default=0,
+    )
+
+
+def _log_train(runner: Runner, name: str, errors: RelativeErrors) -> None:
+    """Log numbers that stay on the device until the log is written."""
+    hub = runner.message_hub
+    for key, value in errors._asdict().items():
+        full = f'train/feature/{name}/{key}'
+        buffer = hub.log_scalars.get(full)
+        if isinstance(buffer, AsyncHistoryBuffer):
+            buffer.defer_tensor(value.float())
+        else:
+            hub.update_scalar(full, value.item())
+
+
+def _of_all_ranks(sums: Sums) -> Sums:
+    """Add the sums of all ranks, in one call."""
+    if not sums or get_dist_info()[1] == 1:
+        return sums
+    whole = torch.cat(list(sums.values()))
+    all_reduce(whole)
+    parts = whole.split([len(each) for each in sums.values()])
+    return dict(zip(sums, parts, strict=True))
