@@ -1,4 +1,4 @@
-"""Write the tables of docs/controls.md and docs/performance.md from the recorded runs.
+"""Write the tables of controls.md, performance.md and teacher_cache.md from the recorded runs.
 
 `python docs/update_tables.py` rewrites the text between the markers `<!-- table: NAME -->` and
 `<!-- end -->`; with `--check` it changes nothing, and fails if a table is out of date.
@@ -78,6 +78,27 @@ def controls_table() -> str:
         )
     header = ['student', 'config', 'parameters', 'top-1 % of seeds 0 to 4', 'mean, 95 %']
     return markdown_table([*header, 's.d.', 'minus plain, 95 %'], rows, text_columns=2)
+
+
+def cached_students_table() -> str:
+    """Return the scores of students with a cache, and their differences to the live ones."""
+    runs = _read('teacher_cache/results.json')['runs']
+    scores = {
+        name: {int(seed): score for seed, score in run['scores'].items()}
+        for name, run in runs.items()
+    }
+    rows = []
+    for name in ('vit_32', 'vit_32_feature_kd', 'vit_32_lift', 'vit_32_widelast'):
+        row = [STUDENTS[name]]
+        for suffix in ('', '_20_views', '_5_views'):
+            found = scores.get(name + suffix)
+            row.append(' '.join(f'{score:.1f}' for score in found.values()) if found else '')
+            if suffix:
+                difference = paired_difference(found, scores[name]) if found else None
+                row.append(interval_text(difference, '+.2f') if difference else '')
+        rows.append(row)
+    header = ['student', 'live', '20 views', 'minus live', '5 views', 'minus live']
+    return markdown_table(header, rows)
 
 
 def interval_text(summary: Summary, form: str) -> str:
@@ -186,6 +207,7 @@ def _read(name: str) -> Any:
 
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'controls.md': {'controls': controls_table},
+    'teacher_cache.md': {'students': cached_students_table},
     'performance.md': {
         'growth': growth_table,
         'step': step_table,
