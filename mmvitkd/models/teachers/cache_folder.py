@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +39,19 @@ def find_header(folder: Path) -> CacheHeader | None:
     Raises:
         ValueError: If it is a file, or a folder of something else.
     """
-    if folder.is_dir() and not (folder / NAME).exists():
-        known = {path for pattern in LEFTOVERS for path in folder.glob(pattern)}
-        others = sorted(path.name for path in folder.iterdir() if path not in known)
-        if others:
-            raise KeyedValueError(
-                f'{{{KEY}}}: {folder} is not a teacher cache: there is no {NAME} in it, but '
-                f'{listed(others)}. Name an empty or a new folder.',
-                KEY,
-            )
-        return None
-    return read_header(folder) if folder.exists() else None
+    if not folder.is_dir():
+        return read_header(folder) if folder.exists() else None
+    names = sorted(path.name for path in folder.iterdir())  # once: another may be creating it
+    if NAME in names:
+        return read_header(folder)
+    others = [name for name in names if not any(fnmatch(name, known) for known in LEFTOVERS)]
+    if others:
+        raise KeyedValueError(
+            f'{{{KEY}}}: {folder} is not a teacher cache: there is no {NAME} in it, but '
+            f'{listed(others)}. Name an empty or a new folder.',
+            KEY,
+        )
+    return None
 
 
 def create_cache(
