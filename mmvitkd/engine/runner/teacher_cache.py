@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from math import ceil
+from shutil import disk_usage
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from ...datasets.samplers.view_plan import visited_views
 from ...datasets.samplers.view_sampler import ViewIndex
 from ...models.teachers import CachedTeacher
 from ...models.utils.normalization import normalization_by
+from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import FolderInUseError, folder_lock
 
@@ -252,7 +254,10 @@ def _log(teacher: CachedTeacher, views: ViewSet, missing: int, reason: str) -> N
     planned = sum(map(len, views.planned_rows())) if missing else 0
     text = 'complete: the teacher is not built'
     if missing:
-        stored = 'and stores them' if not reason else f'and does not store them: {reason}'
+        size, free = missing * teacher.row_bytes, disk_usage(teacher.folder).free
+        stored = f'and stores them: {size_text(size)}, {size_text(free)} are free'
+        if reason:
+            stored = f'and does not store them: {reason}'
         text = (
             f'{missing:,} of {planned:,} views are missing: the teacher computes them, {stored}'
         )

@@ -8,6 +8,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.cache.header import NAME, read_header
 from mmvitkd.engine.runner import teacher_cache as module
 from mmvitkd.models.teachers import cache_folder
+from mmvitkd.utils.bytesize import size_text
 from mmvitkd.utils.folder_lock import folder_lock
 
 import cached_training as toy
@@ -445,6 +446,18 @@ def test_no_space(root, monkeypatch):
     assert str(root / 'new') in message and '3 views of 10 images' in message
     assert '512 B' in message and 'teacher_cache.views' in message
     assert not (root / 'new').exists()
+
+
+def test_the_log_says_what_is_missing_and_how_much_space_it_takes(root, caplog, monkeypatch):
+    forget_a_row(root, row=17)
+    usage = shutil.disk_usage(root)._replace(free=3 * 2**20)
+    monkeypatch.setattr(module, 'disk_usage', lambda _: usage)
+    runner, _, text = logged(config(root), root, caplog)
+    size = size_text(runner.model.teacher.row_bytes)
+    assert (
+        f'1 of 30 views are missing: the teacher computes them, and stores them: {size}' in text
+    )
+    assert '3 MiB are free' in text
 
 
 # One run at a time writes -------------------------------------------------------------------
