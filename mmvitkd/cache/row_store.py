@@ -148,21 +148,6 @@ class RowStore:
             stored[places] = self._shard(number).checksums[local] != 0
         return stored
 
-    def num_stored(self) -> int:
-        """Return the number of rows that are stored."""
-        shards = map(self._shard, range(self._sharding.num_shards))
-        return sum(int(np.count_nonzero(shard.checksums)) for shard in shards)
-
-    def missing(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Return the numbers of the rows from start to before stop that are not stored."""
-        size, found = self._sharding.rows_per_shard, [np.empty(0, np.int64)]
-        for number in range(start // size, -(-stop // size)):
-            first = number * size
-            low, high = max(start, first), min(stop, first + size)
-            marks = self._shard(number).checksums[low - first : high - first]
-            found.append(low + np.flatnonzero(marks == 0))
-        return np.concatenate(found)
-
     def prefetch(self, rows: Rows) -> None:
         """Let the kernel start to read rows from the disk, without waiting for it.
 

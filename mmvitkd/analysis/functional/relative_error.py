@@ -4,9 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...models.losses.relative_error import error_sums, relative_errors
+
 # Relative energy about the mean that float64 sums may leave of identical rows.
 ROUNDING = 1e-13
-SCALARS = 4  # rows, squared errors, energies and cosines, which precede the sum of the targets
+SCALARS = 4  # the cosines, and the scalars of `error_sums`, which precede the sum of targets
 
 
 class RelativeError:
@@ -43,15 +45,8 @@ class RelativeError:
                 f'{tuple(teacher.shape)}, wanted the same shape.'
             )
         s, t = (x.detach().flatten(0, -2).double() for x in (student, teacher))
-        scalars = torch.stack(
-            [
-                t.new_tensor(float(len(t))),
-                (s - t).square().sum(),
-                t.square().sum(),
-                F.cosine_similarity(s, t, dim=1).sum(),
-            ]
-        )
-        self.add_sums(torch.cat([scalars, t.sum(0)]))
+        cosines = F.cosine_similarity(s, t, dim=1).sum().reshape(1)
+        self.add_sums(torch.cat([cosines, error_sums(s[None], t[None])]))
 
     @property
     def sums(self) -> Tensor:
@@ -80,21 +75,18 @@ class RelativeError:
             ValueError: If there are no rows, a feature was not finite, or all rows of the
                 teacher are the same, so that there is nothing to explain.
         """
-        if not len(self._sums) or not self._sums[0]:
+        if not len(self._sums):
             raise ValueError('nothing measured: found no features.')
         sums = self._sums.cpu()
         if not sums.isfinite().all():
             raise ValueError('features: some are NaN or infinite.')
-        count, error, energy, cosine = sums[:SCALARS].tolist()
-        spread = energy - sums[SCALARS:].square().sum().item() / count
-        if spread <= ROUNDING * energy:
+        cosine, _, energy, count = sums[:SCALARS].tolist()
+        if not count:
+            raise ValueError('nothing measured: found no features.')
+        errors = {key: x.item() for key, x in relative_errors(sums[1:])._asdict().items()}
+        if not energy or errors['mean_token'] <= ROUNDING:
             raise ValueError(
                 f'teacher: all {count:.0f} rows are the same; relative error and R2 need '
                 'features that differ.'
             )
-        return {
-            'rel_error': error / energy,
-            'mean_token': spread / energy,
-            'r2': 1 - error / spread,
-            'cosine': cosine / count,
-        }
+        return {**errors, 'cosine': cosine / count}

@@ -41,22 +41,6 @@ def visited_views(
             yield view, 0, np.arange(sampler.num_images)
 
 
-def num_visited(
-    sampler: ViewSampler, num_epochs: int, ranks: Collection[int] = ANY_RANKS
-) -> int:
-    """Return how many views :func:`visited_views` lists.
-
-    Where several shuffled epochs of repeated augmentation share a view, this draws them all:
-    a few seconds for ImageNet.
-    """
-    views, inner = min(sampler.views or num_epochs, num_epochs), sampler.sampler
-    if not isinstance(inner, RepeatAugSampler):
-        return views * sampler.num_images
-    if views == num_epochs or not inner.shuffle:
-        return views * _epoch_length(inner, ranks)
-    return sum(len(found) for *_, found in visited_views(sampler, num_epochs, ranks))
-
-
 def _repeated(
     sampler: RepeatAugSampler, view: int, epochs: range, ranks: Collection[int]
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:

@@ -66,11 +66,9 @@ def open_teacher_cache(
     ranks = [get_world_size()] if ranks is None else ranks
     views = view_set(loader, sampler, preprocessor, num_epochs, cfg, ranks)
     is_first = is_first_on_machine()
-    if is_first:
-        together(partial(teacher.open, views))
-    else:
-        together(lambda: None)
-        teacher.open(views, check=False)
+    open_checked = partial(teacher.open, views)
+    together(open_checked if is_first else lambda: None)
+    together((lambda: None) if is_first else partial(open_checked, check=False))
     with ExitStack() as stack:
         stack.callback(teacher.close)
         missing = teacher.num_missing() if is_first else 0
