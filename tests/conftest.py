@@ -33,7 +33,7 @@ SLOW = (
     'test_analysis/test_measures/test_one_more_measure.py',
     'faults',
     'test_engine/test_runner/test_fill_cache.py',
-    'test_engine/test_runner/test_teacher_cache.py',
+    'test_engine/test_runner/test_open_teacher_cache.py',
     'test_engine/test_hooks/test_random_state_hook.py',
     'test_engine/test_hooks/test_preemption_hook.py',
     'test_engine/test_hooks/test_sep_hook.py',

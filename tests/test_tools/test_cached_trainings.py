@@ -100,7 +100,7 @@ def test_one_line_for_two_ranks(small):
     assert code != 0
     lines = [line for line in output.splitlines() if 'train: teacher_cache' in line]
     assert any('seed 0' in line and 'sample_seed=0' in line for line in lines)
-    assert 'mmvitkd/engine/runner/teacher_cache.py' not in output  # no traceback
+    assert 'mmvitkd/engine/runner/open_teacher_cache.py' not in output  # no traceback
 
 
 def test_test_and_export_need_neither_cache_nor_teacher(run_tool, small):

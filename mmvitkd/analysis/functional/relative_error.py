@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...models.losses.relative_error import error_sums, relative_errors
+from ...models.losses.error_sums import error_sums, relative_errors
 
 # Relative energy about the mean that float64 sums may leave of identical rows.
 ROUNDING = 1e-13

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...models import FeatureDistill
 from ...models.algorithms.loss_inputs import LossInputs, loss_inputs
-from ...models.losses.relative_error import RelativeErrors, error_sums, relative_errors
+from ...models.losses.error_sums import RelativeErrors, error_sums, relative_errors
 from ...models.teachers import CachedTeacher, Teacher
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
@@ -31,7 +31,7 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     ``feature/pair_0/rel_error`` (named after the loss ``loss_pair_0``), ``.../r2`` and
     ``.../mean_token`` are of the last measured batch of all ranks, both sides as the loss
-    compares them; see :class:`~mmvitkd.models.losses.relative_error.RelativeErrors`. The mean
+    compares them; see :class:`~mmvitkd.models.losses.error_sums.RelativeErrors`. The mean
     token is that of all measured batches until then, the last one included.
     ``.../val_rel_error`` and so on are exact: of all validation images in float32, with the
     mean token of these. With an EMA of the student there are also ``.../val_rel_error_ema`` and

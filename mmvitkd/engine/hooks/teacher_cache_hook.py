@@ -10,7 +10,7 @@ from ...models.teachers import CachedTeacher
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
 from ..runner.loops import view_sampler
-from ..runner.teacher_cache import epochs_of, open_teacher_cache
+from ..runner.open_teacher_cache import epochs_of, open_teacher_cache
 
 
 @HOOKS.register_module()

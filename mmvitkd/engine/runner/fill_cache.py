@@ -32,7 +32,7 @@ from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import folder_lock
 from .load_views import load_views
-from .teacher_cache import (
+from .open_teacher_cache import (
     KEY,
     epochs_of,
     is_first_on_machine,
@@ -57,7 +57,7 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
     Raises:
         OSError: If the folder cannot be written to, another run fills it, or the disk is full;
             what is stored stays.
-        ValueError: See :func:`~mmvitkd.engine.runner.teacher_cache.open_teacher_cache`.
+        ValueError: See :func:`~mmvitkd.engine.runner.open_teacher_cache.open_teacher_cache`.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpretrain'):
         seed = (cfg.get('randomness') or {}).get('seed')

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from ..losses.relative_error import compared_features
+from ..losses.error_sums import compared_features
 
 
 class LossInputs(NamedTuple):

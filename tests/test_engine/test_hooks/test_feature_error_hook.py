@@ -6,7 +6,7 @@ from itertools import count
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner import Runner
 from mmvitkd.models import BaseTeacher
-from mmvitkd.models.losses.relative_error import error_sums, relative_errors
+from mmvitkd.models.losses.error_sums import error_sums, relative_errors
 
 import pytest
 import torch

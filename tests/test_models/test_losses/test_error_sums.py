@@ -2,7 +2,7 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.losses import CosineSmoothL1Loss, FeatureMSELoss, align
-from mmvitkd.models.losses.relative_error import (
+from mmvitkd.models.losses.error_sums import (
     compared_features,
     error_sums,
     relative_errors,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.cache.header import NAME, read_header
-from mmvitkd.engine.runner import teacher_cache as module
+from mmvitkd.engine.runner import open_teacher_cache as module
 from mmvitkd.models.teachers import cache_folder
 from mmvitkd.utils.bytesize import size_text
 from mmvitkd.utils.folder_lock import folder_lock
