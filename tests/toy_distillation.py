@@ -2,7 +2,7 @@
 
 import torch
 from mmpretrain.structures import DataSample
-from toy import PREPROCESSOR, WIDE_ARCH, vit
+from toy import ARCH, PREPROCESSOR, WIDE_ARCH, vit
 
 
 def noise(count, seed=0):
@@ -26,6 +26,31 @@ def distillation(**kwargs):
         pairs=[(2, 3)],
         pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=1.0),
         pair_projector=projector,
+    )
+    return {**defaults, **kwargs}
+
+
+def encoder(**kwargs):
+    """A label-free student that is distilled in embedding and tokens, with projectors."""
+    student = dict(
+        type='mmvitkd.ImageEncoder',
+        data_preprocessor=dict(PREPROCESSOR),
+        backbone=dict(
+            type='mmvitkd.VisionTransformer',
+            arch=ARCH,
+            img_size=32,
+            patch_size=8,
+            out_type='raw',
+        ),
+    )
+    defaults = dict(
+        type='mmvitkd.FeatureDistill',
+        architecture=student,
+        teacher=dict(vit(WIDE_ARCH), data_preprocessor=dict(PREPROCESSOR)),
+        allow_random_teacher=True,
+        pairs=[('tokens', 3), ('embedding', 'embedding')],
+        pair_loss=dict(type='mmvitkd.FeatureMSELoss', loss_weight=1.0),
+        pair_projector=dict(in_channels=16, out_channels=32, norm='LN'),
     )
     return {**defaults, **kwargs}
 

@@ -98,6 +98,11 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     complete_config(cfg)
+    if not cfg.get('test_evaluator'):
+        raise ValueError(
+            f'test_evaluator={cfg.get("test_evaluator")}: no metric to compute; wanted one or '
+            'more. A student without labels is measured by tools/evaluate_features.py.'
+        )
     cfg.model = student_config(cfg.model)
     if args.tta:
         add_tta(cfg)

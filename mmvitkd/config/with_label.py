@@ -24,7 +24,7 @@ def apply_with_label(cfg: Config) -> None:
 
     Without labels, an ``ImageClassifier`` becomes a ``mmvitkd.ImageEncoder``: its head goes,
     its backbone returns all tokens, and unless a neck pools them, its embedding is distilled
-    too. Metrics that need labels go; if no other is left, nothing is validated.
+    too. Metrics that need labels go.
 
     Args:
         cfg: The config of a run, changed in place.
@@ -103,17 +103,11 @@ def _remove_head(model: Any) -> None:
 
 
 def _remove_metrics(cfg: Config) -> None:
-    """Leave out metrics that need labels; without others, do not validate.
-
-    The test data stay, whose pipeline says how images are prepared for the student.
-    """
+    """Leave out metrics that need labels; ``FeatureErrorHook`` needs none."""
     for split in ('val', 'test'):
         given = cfg.get(f'{split}_evaluator') or []
         metrics = given if isinstance(given, list | tuple) else [given]
-        left = [metric for metric in metrics if _name(metric) not in LABEL_METRICS]
-        cfg[f'{split}_evaluator'] = left
-        if split == 'val' and not left:
-            cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        cfg[f'{split}_evaluator'] = [m for m in metrics if _name(m) not in LABEL_METRICS]
 
 
 def _name(config: dict[str, Any]) -> str:

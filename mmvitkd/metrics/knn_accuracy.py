@@ -67,7 +67,7 @@ class KNNAccuracy(BaseMetric):  # type: ignore[misc]  # MMEngine is untyped
             if label is None or label.numel() != 1:
                 raise ValueError(
                     f'KNNAccuracy: {sample.get("img_path", "an image")} has the label {label}, '
-                    'wanted one class. Without class folders use mmvitkd.FeatureError.'
+                    'wanted one class. Without class folders leave it out.'
                 )
             self.results.append(
                 dict(

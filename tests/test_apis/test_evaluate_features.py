@@ -12,8 +12,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
-from test_metrics.test_feature_error import encoder
 from toy import MEAN, STD, WIDE_ARCH, vit
+from toy_distillation import encoder
 from toy_students import PIPELINE, training, write_images
 
 PROJECTOR = dict(in_channels=16, out_channels=32, norm='LN')

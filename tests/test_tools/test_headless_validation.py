@@ -1,4 +1,4 @@
-"""Metrics without a head are the same on one process and on two."""
+"""k-NN accuracy without a head is the same on one process and on two."""
 
 import json
 import os
@@ -34,4 +34,4 @@ def test_two_processes_find_what_one_finds(request):
     both = validate(*TORCHRUN, root=request.config.rootpath)
     assert len(both) == 2 and both[0] == both[1]
     assert both[0] == pytest.approx(alone, rel=1e-6)
-    assert {'knn/top1', 'feature/r2', 'feature/pair_1/rel_error'} <= alone.keys()
+    assert {*alone} == {'knn/top1'}

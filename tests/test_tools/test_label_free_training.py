@@ -77,8 +77,14 @@ def test_a_resumed_training_ends_with_the_same_weights(run_tool, options, tmp_pa
             assert torch.equal(tensor, again[part][name]), name
     log = next((tmp_path / 'run').glob('*/*.log')).read_text()
     assert '9 images without labels' in log and '1 unreadable training image' in log
+    assert log.count('feature/val_r2: ') == log.count('feature/val_r2_ema: ') == 3
     dumped = Config.fromfile(tmp_path / 'run' / 'cosine.py')
     assert dumped.model.architecture.type == 'mmvitkd.ImageEncoder'
+
+
+def test_there_is_no_metric_to_test(run_tool, options, tmp_path):
+    with pytest.raises(SystemExit, match=r'test_evaluator=\[\]: no metric'):
+        run_tool('test', CONFIG, 'any.pth', '--work-dir', tmp_path, options=options)
 
 
 def test_a_teacher_cache_has_embeddings_and_tokens(run_tool, options, tmp_path):

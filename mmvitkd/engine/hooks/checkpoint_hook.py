@@ -74,7 +74,6 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     _default_greater_keys: ClassVar[list[str]] = [
         *_CheckpointHook._default_greater_keys,
         'r2',
-        'cosine',
     ]
     _default_less_keys: ClassVar[list[str]] = [
         *_CheckpointHook._default_less_keys,

@@ -34,14 +34,16 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     compares them; see :class:`~mmvitkd.models.losses.error_sums.RelativeErrors`. The mean
     token is that of all measured batches until then, the last one included.
     ``.../val_rel_error`` and so on are exact: of all validation images in float32, with the
-    mean token of these. With an EMA of the student there are also ``.../val_rel_error_ema`` and
-    so on, of the average with the projector as it is.
+    mean token of these; ``feature/val_rel_error`` and ``feature/val_r2`` are the means over the
+    losses. With an EMA of the student there are also ``.../val_rel_error_ema`` and so on, of
+    the average with the projector as it is.
 
     A student that is worse than the mean token after the warm-up gets a large warning, once.
 
     Nothing is read from the device in a step that does not log. Losses, gradients and random
     numbers are those of a run without the hook. Losses that compare no features are left out,
-    as are validation images that no live teacher can see; the log says so.
+    as are validation images that no live teacher can see; the log says so. A teacher whose
+    cache is complete is built if nothing else would be validated.
 
     Args:
         interval: The iterations from one measured batch to the next.
@@ -170,12 +172,15 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         passes, self._passes = self._passes or [], None
         found = {}
         for suffix, sums in zip(('', '_ema'), passes, strict=False):
-            for name, each in _of_all_ranks(sums).items():
-                errors = relative_errors(each)
-                for key, value in errors._asdict().items():
+            errors = {k: relative_errors(each) for k, each in _of_all_ranks(sums).items()}
+            for key in ('rel_error', 'r2') if errors else ():
+                mean = sum(float(getattr(each, key)) for each in errors.values()) / len(errors)
+                found[f'feature/val_{key}{suffix}'] = mean
+            for name, each in errors.items():
+                for key, value in each._asdict().items():
                     found[f'feature/{name}/val_{key}{suffix}'] = float(value)
                 if not suffix and runner.iter > self._warmup:
-                    self._warn_if_worse(runner, name, errors, 'the validation images')
+                    self._warn_if_worse(runner, name, each, 'the validation images')
         RuntimeInfoHook().after_val_epoch(runner, found)
         if metrics is not None:
             metrics.update(found)
@@ -226,12 +231,18 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     def _refusal_reason(self, runner: Runner, model: Any) -> str:
         """Return why validation images cannot be measured; '' if they can."""
-        teacher = model.teacher
-        teacher = teacher.live if isinstance(teacher, CachedTeacher) else teacher
         if runner.val_loop is None:
             return 'this run does not validate'
         if model.distiller.deliveries.deliveries:
             return 'distiller.distill_deliveries are for training'
+        teacher = model.teacher
+        if isinstance(teacher, CachedTeacher):
+            if self.validate and not runner.val_loop.evaluator.metrics:
+                try:
+                    teacher.build_live()
+                except (OSError, ValueError) as error:
+                    return f'the teacher cannot be built: {error}'
+            teacher = teacher.live
         if teacher is None:
             return 'the teacher is not built, as its cache is complete'
         if not isinstance(teacher, Teacher):

@@ -7,14 +7,12 @@ from typing import Any
 
 import torch
 from mmengine.dist import master_only
-from mmengine.evaluator import Evaluator
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
-from ...metrics import FeatureError
 from ...models.algorithms import FeatureDistill
 from ...models.algorithms.unused_parameters import unused_message, unused_parameters
 from ...registry import LOOPS, RUNNERS
@@ -71,14 +69,6 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
             default_args=dict(runner=self, dataloader=self._train_dataloader),
         )
-
-    def build_evaluator(self, evaluator: Any) -> Evaluator:
-        """Build an evaluator; a metric that runs the model itself gets it."""
-        built = super().build_evaluator(evaluator)
-        for metric in built.metrics:
-            if isinstance(metric, FeatureError):
-                metric.bind(unwrap_model(self.model))
-        return built
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:

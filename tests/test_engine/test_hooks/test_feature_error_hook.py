@@ -12,8 +12,7 @@ import pytest
 import torch
 from mmengine.registry import DATASETS
 from toy import vit
-from toy_distillation import distillation, logits_and, loss_arguments, noise
-from toy_runs import ToyScript  # noqa: F401
+from toy_distillation import distillation, encoder, logits_and, loss_arguments, noise
 
 RUNS = count()
 
@@ -212,7 +211,8 @@ def test_losses_without_features_are_named_once(tmp_path, said):
     run.train()
     [line] = [text for _, text in lines if 'Relative error of loss_' in text]
     assert 'loss_kd' in line
-    assert {name.split('/')[1] for name in logged(run)} == {'first', 'second'}
+    found = {name.split('/')[1] for name in logged(run)}
+    assert found == {'first', 'second', 'val_rel_error', 'val_r2'}
 
 
 def test_a_model_without_a_teacher_is_left_alone(tmp_path):
@@ -274,7 +274,7 @@ def test_two_processes_log_the_errors_of_all_images(run_twice, distributed, tmp_
     alone = runner(tmp_path, **copy.deepcopy(kwargs))
     alone.train()
     expected = logged(alone)
-    assert len(expected) == 6
+    assert len(expected) == 8
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
         assert found.keys() == expected.keys()
@@ -283,17 +283,18 @@ def test_two_processes_log_the_errors_of_all_images(run_twice, distributed, tmp_
 
 
 def test_embeddings_and_tokens_without_labels(tmp_path):
-    student = vit(out_type='raw')
-    student = dict(type='mmvitkd.ImageEncoder', **{k: student[k] for k in ('backbone',)})
-    model = distillation(
-        architecture=dict(student, data_preprocessor=vit()['data_preprocessor']),
-        pairs=[('embedding', 'embedding'), ('tokens', 'tokens')],
-        pair_projector=dict(in_channels=16, out_channels=32, norm=None, bias=True),
-    )
-    evaluator = dict(type='ToyScript', values=[1.0] * 2)
-    run = runner(tmp_path, model=model, val_evaluator=evaluator)
+    """The errors alone are a validation, and choose the best checkpoint."""
+    checkpoint = dict(type='mmvitkd.CheckpointHook', save_best='feature/val_r2')
+    hooks = dict(checkpoint=checkpoint)
+    run = runner(tmp_path, model=encoder(), val_evaluator=[], hooks=hooks)
     run.train()
     found = logged(run)
-    for pair in ('pair_0', 'pair_1'):
+    pairs = 'pair_0', 'pair_1'
+    for pair in pairs:
         assert 0 < found[f'feature/{pair}/val_mean_token'][0] <= 1
         assert len(found[f'feature/{pair}/r2']) == 6
+    for key in ('rel_error', 'r2'):
+        values = [found[f'feature/{pair}/val_{key}'] for pair in pairs]
+        means = [sum(each) / 2 for each in zip(*values, strict=True)]
+        assert found[f'feature/val_{key}'] == pytest.approx(means)
+    assert run.message_hub.get_info('best_score') == max(found['feature/val_r2'])

@@ -110,6 +110,27 @@ def with_validation(cfg):
     return cfg
 
 
+@pytest.mark.parametrize(
+    ('evaluator', 'file', 'reason'),
+    [
+        ([], None, None),
+        ([], 'gone.pth', 'gone.pth'),
+        (VALIDATION['val_evaluator'], None, 'its cache is complete'),
+    ],
+)
+def test_a_complete_cache_and_a_validation(config, tmp_path, evaluator, file, reason):
+    """Where errors of the features are all that is validated, the teacher is built for it."""
+    cfg = with_validation(config(pairs=[(2, 3)], distiller=None))
+    cfg.default_hooks.feature_error = dict(type='mmvitkd.FeatureErrorHook')
+    cfg.merge_from_dict(dict(val_evaluator=evaluator, log_level='INFO'))
+    toy.train(cfg, tmp_path / 'fills')
+    cfg.model.teacher_ckpt = file or cfg.model.teacher_ckpt
+    runner, _ = toy.train(cfg, tmp_path / 'reads')
+    text = Path(runner._log_dir, f'{runner.timestamp}.log').read_text()
+    assert ('feature/val_r2' in text) == (reason is None)
+    assert ('in validation: none' in text and str(reason) in text) == (reason is not None)
+
+
 def test_with_an_average_and_both_measuring_hooks(config, root, tmp_path):
     hooks = dict(
         sep=dict(type='mmvitkd.SEPHook', interval=1, num_images=4),

@@ -7,9 +7,8 @@ import pytest
 import torch
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
-from test_metrics.test_feature_error import encoder
 from toy import vit
-from toy_distillation import distillation, logits_and, loss_arguments
+from toy_distillation import distillation, encoder, logits_and, loss_arguments
 
 IMAGES = torch.randn(3, 3, 32, 32)
 
