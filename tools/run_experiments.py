@@ -65,23 +65,28 @@ def write_report(
     suite: 'Suite',
     runs: list['Run'],
     failed: dict[str, str],
+    features: dict[str, dict[int, dict[str, Any]]],
     out: Path,
     environment: dict[str, Any],
     console: Console,
 ) -> None:
-    """Print the table, and write it with the numbers and the figure."""
+    """Print the tables, and write them with the numbers and the figure."""
     from mmvitkd.checkpoint.atomic_backend import AtomicLocalBackend
     from mmvitkd.experiments import experiment_report as report
     from mmvitkd.experiments.plot_seeds import draw_seeds
     from mmvitkd.utils.tables import markdown_table, screen_table
 
     scores = report.scores_of(suite, runs)
-    header, rows = report.table_of(scores, suite)
     caption = report.caption_of(scores, suite)
-    console.print('', screen_table(header, rows), '', caption, '', sep='\n', highlight=False)
-    content = environment | report.content_of(scores, suite, runs, failed)
+    tables = [report.table_of(scores, suite)]
+    tables += [report.features_table_of(features)] if features else []
+    for table in tables:
+        console.print('', screen_table(*table), highlight=False)
+    console.print('', caption, '', sep='\n', highlight=False)
+    content = environment | report.content_of(scores, suite, runs, failed, features)
     files = AtomicLocalBackend()
-    files.put(f'{markdown_table(header, rows)}\n\n{caption}\n'.encode(), out / 'table.md')
+    text = '\n\n'.join([*(markdown_table(*table) for table in tables), caption])
+    files.put(f'{text}\n'.encode(), out / 'table.md')
     files.put((json.dumps(content, indent=1) + '\n').encode(), out / 'results.json')
     draw_seeds(scores, suite.reference, suite.metric, out / 'scores.png')
 
@@ -111,6 +116,29 @@ def run_suite(args: argparse.Namespace) -> None:
         sys.exit(f'run_experiments: --out: {error}')
 
 
+def evaluate(
+    runs: list['Run'], failed: dict[str, str], console: Console
+) -> dict[str, dict[int, dict[str, Any]]]:
+    """Evaluate the features of what is done, by name and seed; add reasons to `failed`."""
+    from mmvitkd.experiments.feature_scores import feature_scores
+
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_current_instance().setLevel('WARNING')
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for run in runs:
+        if run.seed is None or run.result() is None:
+            continue
+        try:
+            scores = feature_scores(run)
+        except (OSError, ValueError) as error:
+            failed[f'features of {run.name}'] = str(error)
+            continue
+        found.setdefault(run.entry.name, {})[run.seed] = scores
+        console.print(f'features of {run.name}: evaluated', highlight=False)
+    return found
+
+
 def train_and_report(
     suite: 'Suite', runs: list['Run'], out: Path, args: argparse.Namespace
 ) -> None:
@@ -133,7 +161,8 @@ def train_and_report(
     console.print(f'{left} of {len(runs)} trainings to run', highlight=False)
     with training_progress(console) as bars:
         failed = run_all(runs, TRAIN, bars, args.jobs, commit)
-    write_report(suite, runs, failed, out, environment, console)
+    features = evaluate(runs, failed, console) if suite.evaluates_features else {}
+    write_report(suite, runs, failed, features, out, environment, console)
     console.print(f'Table, numbers and figure: {out}', highlight=False)
     if failed:
         reasons = [f'{name}: {reason}' for name, reason in failed.items()]

@@ -3,11 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .feature_scores import token_scores
 from .run import Run
 from .statistics import Summary, paired_difference, summarize
 from .suite import Suite
 
 Scores = Mapping[str, Mapping[int, float]]
+Features = Mapping[str, Mapping[int, dict[str, Any]]]  # results of `evaluate_features`
+FEATURE_COLUMNS = {
+    'rel_error': 'relative error',
+    'mean_token': 'of the mean token',
+    'r2': 'R2',
+    'readout_r2': 'R2 of a ridge readout',
+    'knn': 'k-NN top-1 %',
+    'probe': 'linear probe top-1 %',
+}
 
 
 def scores_of(suite: Suite, runs: Sequence[Run]) -> dict[str, dict[int, float]]:
@@ -22,6 +32,8 @@ def scores_of(suite: Suite, runs: Sequence[Run]) -> dict[str, dict[int, float]]:
 def table_of(scores: Scores, suite: Suite) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the table; cells without a value are empty."""
     header = ['run', 'seeds', suite.metric, '95 %', 's.d.', f'minus {suite.reference}', '95 %']
+    is_share = all(abs(value) <= 1 for values in scores.values() for value in values.values())
+    form = '.4f' if is_share else '.2f'
     rows = []
     for name, values in scores.items():
         summary = _summary(values)
@@ -30,12 +42,26 @@ def table_of(scores: Scores, suite: Suite) -> tuple[list[str], list[list[str]]]:
             [
                 name,
                 str(len(values)),
-                *_mean_and_half(summary, '.2f'),
-                '' if deviation is None else f'{deviation:.2f}',
-                *_mean_and_half(_difference(name, scores, suite), '+.2f'),
+                *_mean_and_half(summary, form),
+                '' if deviation is None else format(deviation, form),
+                *_mean_and_half(_difference(name, scores, suite), f'+{form}'),
             ]
         )
     return header, rows
+
+
+def features_table_of(features: Features) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of features: means over seeds, with s.d."""
+    rows = []
+    for name, seeds in features.items():
+        each = [token_scores(found) for found in seeds.values()]
+        row = [name, str(len(each))]
+        for key in FEATURE_COLUMNS:
+            values = [scores[key] for scores in each if key in scores]
+            form = '.2f' if key in ('knn', 'probe') else '.4f'
+            row.append(_mean_and_deviation(_summary(dict(enumerate(values))), form))
+        rows.append(row)
+    return ['run', 'seeds', *FEATURE_COLUMNS.values()], rows
 
 
 def caption_of(scores: Scores, suite: Suite) -> str:
@@ -53,11 +79,15 @@ def caption_of(scores: Scores, suite: Suite) -> str:
 
 
 def content_of(
-    scores: Scores, suite: Suite, runs: Sequence[Run], failed: Mapping[str, str]
+    scores: Scores,
+    suite: Suite,
+    runs: Sequence[Run],
+    failed: Mapping[str, str],
+    features: Features,
 ) -> dict[str, Any]:
     """Return the numbers as they are written to JSON."""
     configs = {entry.name: entry.config.name for entry in suite.entries}
-    entries = {}
+    entries: dict[str, dict[str, Any]] = {}
     for name, values in scores.items():
         summary = _summary(values)
         entries[name] = dict(
@@ -66,6 +96,9 @@ def content_of(
             summary=_numbers(summary),
             difference=_numbers(_difference(name, scores, suite)),
         )
+        for seed, found in features.get(name, {}).items():
+            kept = {key: found[key] for key in ('compared', 'classified')}
+            entries[name].setdefault('features', {})[seed] = kept
     trainings = {}
     for run in runs:
         result = run.result()
@@ -85,8 +118,15 @@ def _mean_and_half(summary: Summary | None, form: str) -> list[str]:
     """Format mean and half interval, empty if there is none."""
     if summary is None:
         return ['', '']
-    half = '' if summary.half is None else f'± {summary.half:.2f}'
+    half = '' if summary.half is None else f'± {format(summary.half, form.lstrip("+"))}'
     return [format(summary.mean, form), half]
+
+
+def _mean_and_deviation(summary: Summary | None, form: str) -> str:
+    if summary is None:
+        return ''
+    deviation = '' if summary.deviation is None else f' ({format(summary.deviation, form)})'
+    return format(summary.mean, form) + deviation
 
 
 def _difference(name: str, scores: Scores, suite: Suite) -> Summary | None:

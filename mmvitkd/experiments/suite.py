@@ -12,7 +12,7 @@ from ..package_data import PREFIX, packaged_config
 from ..suggestions import did_you_mean
 from ..utils.bounded_yaml import load_yaml
 
-KEYS = ('metric', 'reference', 'once', 'runs')
+KEYS = ('metric', 'reference', 'evaluate_features', 'once', 'runs')
 ENTRY_KEYS = ('config', 'needs', 'options')
 
 
@@ -44,12 +44,14 @@ class Suite:
         metric: The metric to compare, as in the validation log; ``..._ema`` is the average's.
         reference: The name of the entry to compare the others with.
         entries: All configs, each after those that it needs.
+        evaluates_features: Whether the features of every run's last checkpoint are evaluated.
     """
 
     file: Path
     metric: str
     reference: str
     entries: list[Entry]
+    evaluates_features: bool = False
 
     @property
     def compared(self) -> list[str]:
@@ -62,7 +64,9 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
 
     Args:
         file: A YAML file with the keys ``metric``, ``reference``, ``runs`` and, for entries
-            that are trained once for all seeds, ``once``. An entry is ``name: CONFIG`` or
+            that are trained once for all seeds, ``once``; with ``evaluate_features: true`` see
+            :func:`~mmvitkd.experiments.feature_scores.feature_scores`. An entry is
+            ``name: CONFIG`` or
             ``name: {config: CONFIG, needs: {KEY: NAME}, options: {KEY: VALUE}}``; CONFIG is
             relative to the suite, or a packaged config such as ``mmvitkd::mnist5k/vit_32.py``.
         reference: Overrides the suite's.
@@ -97,7 +101,12 @@ def read_suite(file: Path, reference: str | None = None) -> Suite:
             f'{did_you_mean(reference, compared)}; wanted one of {", ".join(compared)}.'
         )
     metric = _text(content.get('metric'), f'{file}: metric')
-    return Suite(file, metric, reference, entries)
+    evaluates = content.get('evaluate_features', False)
+    if not isinstance(evaluates, bool):
+        raise ValueError(
+            f'{file}: evaluate_features: found {evaluates!r}, wanted true or false.'
+        )
+    return Suite(file, metric, reference, entries, evaluates)
 
 
 def _read(file: Path) -> dict[str, Any]:

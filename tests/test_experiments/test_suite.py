@@ -98,6 +98,7 @@ def test_needs_within_a_seed_are_of_that_seed(suite):
         ('teacher: big.py', '1: big.py', 'wanted a name of letters'),
         ('plain: small.py', 'plain: [small.py]', 'runs.plain: found .* wanted names'),
         ('needs:', 'options: {fast: [1]}, needs:', r'runs.taught.options: fast: found \[1\]'),
+        ('metric:', 'evaluate_features: 1\nmetric:', 'evaluate_features: found 1, wanted'),
         (GOOD, '- a', 'invalid suite'),
         (GOOD, 'a: {', 'invalid suite'),
         (GOOD, 'metric: a\nreference: b\n', 'runs: found none'),

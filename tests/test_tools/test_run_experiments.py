@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.experiments import scheduler
+from mmvitkd.experiments import feature_scores, scheduler
 from mmvitkd.experiments.statistics import summarize
 from mmvitkd.utils.folder_lock import folder_lock
 
@@ -102,6 +102,27 @@ def test_a_failed_run_is_reported_and_the_others_go_on(experiment, capsys):
     assert '| taught | 1 | 91.50 |  |  | +1.50 |  |' in table
     assert 'plain' in capsys.readouterr().out
     assert Path('out/scores.png').stat().st_size > 10_000
+
+
+def test_features_are_reported_too(experiment, tmp_path, monkeypatch):
+    """Of what can be evaluated; the reason why another cannot is a failure."""
+
+    def scores(run):
+        if run.name == 'plain, seed 1':
+            raise ValueError('no images')
+        compared = dict(pair_0=dict(rel_error=0.25, mean_token=0.5, r2=0.5, readout_r2=0.75))
+        return dict(compared=compared, classified=dict(student=dict(knn=40.0 + run.seed)))
+
+    monkeypatch.setattr(feature_scores, 'feature_scores', scores)
+    leave(tmp_path, 'taught1', 93.0)
+    (tmp_path / 'suite.yml').write_text(f'{SUITE}\nevaluate_features: true\n')
+    _, error = experiment()
+    assert error.endswith('features of plain, seed 1: no images')
+    numbers = results()['runs']['taught']['features']
+    assert numbers['1']['classified']['student']['knn'] == 41.0
+    table = Path('out/table.md').read_text()
+    line = '| taught | 2 | 0.2500 (0.0000) | 0.5000 (0.0000) | 0.5000 (0.0000) | 0.7500'
+    assert line in table and '| 40.50 (0.71) |' in table
 
 
 def test_what_is_done_is_not_run_again(experiment, tmp_path):

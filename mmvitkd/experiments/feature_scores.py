@@ -1,0 +1,62 @@
+"""Evaluate the features of a finished run: against its teacher, by k-NN and by linear probe."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..apis.evaluate_features import FeatureModels, evaluate_features
+from ..config.load_config import load_config
+from ..datasets.train_val_lists import find_train_val
+from ..utils.atomic_file import atomic_file
+from ..utils.plain_values import plain_values
+from .run import Run
+
+FILE = 'features.json'
+EMBEDDING = 'embedding'
+
+
+def feature_scores(run: Run) -> dict[str, Any]:
+    """Return the result of ``evaluate_features`` for a run's last checkpoint.
+
+    The images are those of its ``train_dataloader``, and what is held out there. A result in
+    the run's folder, which is emptied before a training, is read instead.
+
+    Args:
+        run: A finished run.
+
+    Raises:
+        OSError: If a file is missing.
+        ValueError: If the student cannot be evaluated.
+    """
+    file = run.folder / FILE
+    if file.is_file():
+        stored: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
+        return stored
+    config = run.folder / run.entry.config.name
+    dataset = load_config(str(config)).train_dataloader.dataset
+    lists = find_train_val(
+        dataset.data_root, dataset.get('val_ratio', 0.1), dataset.get('split_seed', 0)
+    )
+    models = FeatureModels(str(config), str(run.checkpoint))
+    found: dict[str, Any] = plain_values(evaluate_features(models, *lists, num_workers=0))
+    with atomic_file(file) as temporary:
+        Path(temporary).write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
+    return found
+
+
+def token_scores(found: dict[str, Any]) -> dict[str, float]:
+    """Return the scores of the first pair of patch tokens, or else of the embedding.
+
+    Args:
+        found: The result of ``evaluate_features``.
+
+    Returns:
+        'rel_error', 'mean_token', 'r2' and 'readout_r2' against the teacher, as far as they
+        were measured; 'knn' and 'probe' of the student, in percent, if there are classes.
+    """
+    names = sorted(found['compared'], key=lambda name: name == EMBEDDING)
+    compared = found['compared'][names[0]] if names else {}
+    scores = {key: compared.get(key) for key in ('rel_error', 'mean_token', 'r2', 'readout_r2')}
+    classified = found['classified'].get('student', {})
+    scores |= {key: classified.get(key) for key in ('knn', 'probe')}
+    return {key: value for key, value in scores.items() if value is not None}
