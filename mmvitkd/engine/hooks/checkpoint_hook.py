@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import CheckpointHook as _CheckpointHook
-from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 
 from ...checkpoint import atomic_backend  # noqa: F401  (registers atomic writing of files)
@@ -20,6 +19,7 @@ from ...registry import HOOKS
 from ...utils import random_state
 from ...utils.atomic_file import atomic_file
 from ...utils.disk_full import report_disk_full
+from ..optimizers.optimizer_step import is_optimizer_step
 from ..runner.agreement import Agreement
 from ..runner.resume import images_per_step
 
@@ -41,13 +41,6 @@ def seconds_of(every: str) -> float:
             "'90s'."
         )
     return float(found[1]) * SECONDS[found[2]]
-
-
-def is_optimizer_step(runner: Runner) -> bool:
-    """Return whether the optimizer has used all gradients that were computed."""
-    wrapper = runner.optim_wrapper
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    return all(each.should_update() for each in wrappers)
 
 
 @HOOKS.register_module()

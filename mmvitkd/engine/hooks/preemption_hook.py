@@ -13,10 +13,11 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ...registry import HOOKS
+from ..optimizers.optimizer_step import is_optimizer_step
 from ..runner.agreement import Agreement
 from ..runner.launch import PREEMPTED
 from ..runner.loops import ResumableLoop
-from .checkpoint_hook import CheckpointHook, is_optimizer_step
+from .checkpoint_hook import CheckpointHook
 
 
 class TrainingPreempted(SystemExit):

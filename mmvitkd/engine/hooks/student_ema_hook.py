@@ -10,12 +10,14 @@ from mmengine.runner.checkpoint import weights_to_cpu
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
 from ..optimizers.ema import MomentumAnnealingEMA
+from ..optimizers.optimizer_step import is_optimizer_step
 
 
 @HOOKS.register_module()
 class StudentEMAHook(EMAHook):  # type: ignore[misc]  # MMEngine is untyped
     """MMEngine's ``EMAHook`` for the student only, which keeps the raw weights in place.
 
+    It counts steps of the optimizer, also where these accumulate several iterations' gradients.
     Training, ``state_dict`` and test use the raw weights; the average is saved as
     ``ema_state_dict``. Validation logs both: ``accuracy/top1`` and ``accuracy/top1_ema``.
 
@@ -35,6 +37,11 @@ class StudentEMAHook(EMAHook):  # type: ignore[misc]  # MMEngine is untyped
         model = unwrap_model(runner.model)
         self.src_model = getattr(model, 'student', model)
         self.ema_model = MODELS.build(self.ema_cfg, default_args=dict(model=self.src_model))
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Update the average where the optimizer has changed the student."""
+        if is_optimizer_step(runner):
+            super().after_train_iter(runner, *args, **kwargs)
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Validate the raw weights."""

@@ -70,6 +70,18 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             default_args=dict(runner=self, dataloader=self._train_dataloader),
         )
 
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict[str, Any] | None = None) -> None:
+        """Scale the learning rate by the images of an optimizer's step, on all ranks."""
+        accumulated = getattr(optim_wrapper, '_accumulative_counts', 1)
+        if accumulated > 1 and auto_scale_lr and auto_scale_lr.get('enable'):
+            self.logger.info(
+                f'optim_wrapper.accumulative_counts={accumulated}: the learning rate is scaled '
+                f'for {accumulated} times the batch size.'
+            )
+            base = auto_scale_lr['base_batch_size'] / accumulated
+            auto_scale_lr = dict(auto_scale_lr, base_batch_size=base)
+        super().scale_lr(optim_wrapper, auto_scale_lr)
+
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
         """Write the config to the work dir, completely or not at all."""

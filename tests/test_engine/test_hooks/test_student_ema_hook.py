@@ -59,6 +59,21 @@ def test_the_formula(make_runner, momentum, gamma):
         assert not torch.allclose(value, steps[-1][name])
 
 
+def test_it_counts_steps_of_the_optimizer(make_runner):
+    """Twelve iterations whose gradients are accumulated by three: four steps."""
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=3)
+    hook = dict(momentum=0.3, gamma=1, **EMA)
+    runner = make_runner(custom_hooks=[hook], optim_wrapper=wrapper)
+    wanted, *steps = _train(runner)[2::3]
+    for t, weights in enumerate(steps, start=1):
+        share = max(0.3, 1 / (1 + t))
+        wanted = {k: (1 - share) * v + share * weights[k] for k, v in wanted.items()}
+    found = student_weights(f'{runner.work_dir}/epoch_3.pth', ema=True)
+    assert len(steps) == 3
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value)
+
+
 def test_its_defaults_are_the_published_decay_annealed(make_runner):
     runners = [
         make_runner('default', custom_hooks=[EMA]),

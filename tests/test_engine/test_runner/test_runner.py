@@ -120,3 +120,13 @@ def test_two_views_come_in_turn(see):
 def test_wrong_keys_are_named(see, cfg, message):
     with pytest.raises(ValueError, match=message):
         see(**cfg)
+
+
+@pytest.mark.parametrize(('accumulated', 'rate'), [(1, 0.025), (4, 0.1), (8, 0.2)])
+def test_the_learning_rate_scales_with_accumulated_batches(make_runner, accumulated, rate):
+    """Batches of 2 images, at a base of 8."""
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=accumulated)
+    scale = dict(enable=True, base_batch_size=8)
+    runner = make_runner(optim_wrapper=wrapper, auto_scale_lr=scale, param_scheduler=None)
+    runner.train()
+    assert runner.optim_wrapper.get_lr()['lr'] == [pytest.approx(rate)]
