@@ -13,6 +13,8 @@ from .moments import CentredProducts, CurveMoments
 
 # Share of the channels that are the largest ones: a hundredth, at least one.
 LARGEST = 0.01
+# The widths of ViT-Ti, -S, -B and -L, and half of the first and the last.
+COMMON_WIDTHS = (96, 192, 384, 512, 768, 1024)
 
 
 class Moments(NamedTuple):
@@ -21,12 +23,12 @@ class Moments(NamedTuple):
     Attributes:
         mean: (D,) float64.
         covariance: (D, D) float64, divided by the number of tokens.
-        count: The number of tokens.
+        num_tokens: How many there are.
     """
 
     mean: Tensor
     covariance: Tensor
-    count: int
+    num_tokens: int
 
 
 def width_floor(
@@ -206,6 +208,11 @@ class WidthFloor:
         }
 
 
+def common_widths(width: int) -> list[int]:
+    """Return the widths of usual students below a width, its half and its quarter included."""
+    return sorted({w for w in (width // 4, width // 2, *COMMON_WIDTHS) if 0 < w < width})
+
+
 def smallest_width(curve: Sequence[float], share: float) -> int:
     """Return the smallest width whose floor is at most a share; curves end near 0."""
     return next((w for w, floor in enumerate(curve) if floor <= share), len(curve) - 1)
@@ -226,8 +233,8 @@ def _target(moments: Moments, target: str) -> tuple[Tensor, Tensor]:
     constant = constant_channels(mean, std)
     if constant.all():
         raise ValueError(
-            f'all {moments.count:,} tokens are the same in all {len(std)} channels: there is '
-            'nothing to distil.'
+            f'all {moments.num_tokens:,} tokens are the same in all {len(std)} channels: '
+            'there is nothing to distil.'
         )
     one = torch.ones_like(std)
     shift = torch.zeros_like(mean) if target == 'raw' else mean
@@ -236,7 +243,7 @@ def _target(moments: Moments, target: str) -> tuple[Tensor, Tensor]:
 
 def _changed(moments: Moments, shift: Tensor, scale: Tensor) -> Moments:
     covariance = moments.covariance * scale[:, None] * scale
-    return Moments((moments.mean - shift) * scale, covariance, moments.count)
+    return Moments((moments.mean - shift) * scale, covariance, moments.num_tokens)
 
 
 def _moment(moments: Moments, origin: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...registry import MEASURES
-from ..functional.width_floor import WidthFloor, smallest_width
-from ..plotting.floors import COMMON_WIDTHS, FLOORS
+from ..functional.width_floor import WidthFloor, common_widths, smallest_width
+from ..plotting.floors import FLOORS
 from ..plotting.panels import block_label
 from . import shared_tables as shared
 from .base import Entry, Measure, Table
@@ -56,12 +56,14 @@ class FloorMeasure(Measure):
     meaning = 'least error of a narrow student behind a linear map'
     entries = ('floor',)
     columns = {
-        'width 1 %': lambda block: smallest_width(block['floor']['centred']['in_sample'], SHARE),
+        'width 1 %': lambda block: smallest_width(
+            block['floor']['centred']['in_sample'], SHARE
+        ),
         'mean token': lambda block: block['floor']['mean_share'],
     }
     column_note = (
-        'Width 1 %: the smallest one that a student needs to leave 1 % of the variance behind a '
-        "linear map. Mean token: its share of the tokens' energy."
+        'Width 1 %: the smallest one that leaves 1 % of the variance behind a linear map. '
+        "Mean token: its share of the tokens' energy."
     )
     tables = {FLOOR_TABLE: floor_rows, POOLED_TABLE: pooled_rows}
     figures = (FLOORS,)
@@ -89,6 +91,4 @@ class FloorMeasure(Measure):
 
     def result(self) -> dict[str, Any]:
         """Return the result of ``WidthFloor``, with pooling to common widths."""
-        width = self.block.embed_dims
-        halves = {width // 4, width // 2, *COMMON_WIDTHS}
-        return {'floor': self._floor.result(sorted(w for w in halves if 0 < w < width))}
+        return {'floor': self._floor.result(common_widths(self.block.embed_dims))}

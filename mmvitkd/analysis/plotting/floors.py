@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...utils.plotting import COLORS, GREY
+from ..functional.width_floor import COMMON_WIDTHS
 from .figure import Blocks, ReportFigure
 from .model_overlays import model_lines, model_panels
 from .panels import LINE, SMALL, block_label, blocks_with, legend, panels, sample_blocks
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The widths of ViT-Ti, -S, -B and -L, and half of the first and the last.
-COMMON_WIDTHS = (96, 192, 384, 512, 768, 1024)
 TARGET_COLORS = {'raw': COLORS[1], 'centred': COLORS[2], 'standardised': COLORS[3]}
 # Floors below this share are rounding, or too small to matter; the axis ends there.
 LOWEST = 1e-4
@@ -93,7 +92,7 @@ FLOORS = ReportFigure(
     'Floors',
     'The least squared error of any student whose features of that width reach the teacher '
     "through a linear map with a bias, or through Lift, as a share of the target's energy; "
-    "WideLast is not bound by it. Solid: on these images, a bound. Dashed: half of them, in "
+    'WideLast is not bound by it. Solid: on these images, a bound. Dashed: half of them, in '
     'the directions of the other half, what a student may expect of new images. Raw and '
     'centred targets have the same error and differ in what it is divided by.',
     draw_floors,

@@ -87,9 +87,7 @@ def test_codes_of_a_frozen_wide_last_block_go_below_the_floor():
     """What it can return for codes of 16 numbers lies in no set of 16 dimensions."""
     base = dict(embed_dims=STUDENT, num_layers=1, num_heads=1, feedforward_channels=64)
     config = dict(type='VisionTransformer', arch=base, img_size=64, patch_size=16)
-    student = MODELS.build(
-        dict(type='mmvitkd.WideLast', base=config, width=WIDTH, num_heads=3)
-    )
+    student = MODELS.build(dict(type='mmvitkd.WideLast', base=config, width=WIDTH, num_heads=3))
     [block] = student.layers
     for parameter in block.parameters():
         if parameter.dim() > 1:
