@@ -8,6 +8,7 @@ from mmpretrain.registry import MODELS
 
 from ..config.load_config import load_config
 from ..models.utils.adapters import adapter_for
+from ..models.utils.adapters.mmpretrain_adapter import MMPretrainAdapter
 from ..utils.errors import KeyedValueError
 
 
@@ -68,7 +69,8 @@ def plain_student(word: str) -> PlainStudent:
         model = MODELS.build(config)
     adapter = adapter_for(model)
     widths = set(adapter.widths)
-    if adapter.num_extra_tokens is None or len(widths) != 1 or adapter.features == {}:
+    is_vit = isinstance(adapter, MMPretrainAdapter) and adapter.num_extra_tokens is not None
+    if not is_vit or len(widths) != 1:
         raise KeyedValueError(
             f'{{student}}={word!r}: found a {type(getattr(model, "backbone", model)).__name__} '
             f'with blocks of the widths {sorted(widths) or "unknown"}, wanted a plain ViT of '

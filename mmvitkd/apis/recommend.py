@@ -105,15 +105,13 @@ def _candidates(
 
 def _costs(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Count the cost of students by the texts of their configs."""
-    costs = {}
+    counted: dict[str, dict[str, Any]] = {}
     with TemporaryDirectory() as folder:
-        for name, text in texts.items():
-            file = Path(folder, 'config.py')
-            file.write_text(text, encoding='utf-8')
-            found = count_cost(str(file))
-            costs[name] = dict(
-                parameters=found['student']['parameters'],
-                macs=found['student']['macs'],
-                added_share=found['added_share'],
-            )
-    return costs
+        for text in texts.values():
+            if text not in counted:
+                file = Path(folder, 'config.py')
+                file.write_text(text, encoding='utf-8')
+                found = count_cost(str(file))
+                numbers = {key: found['student'][key] for key in ('parameters', 'macs')}
+                counted[text] = dict(**numbers, added_share=found['added_share'])
+    return {name: counted[text] for name, text in texts.items()}
