@@ -69,8 +69,8 @@ def plain_student(word: str) -> PlainStudent:
         model = MODELS.build(config)
     adapter = adapter_for(model)
     widths = set(adapter.widths)
-    is_vit = isinstance(adapter, MMPretrainAdapter) and adapter.num_extra_tokens is not None
-    if not is_vit or len(widths) != 1:
+    extra = adapter.num_extra_tokens
+    if not isinstance(adapter, MMPretrainAdapter) or extra is None or len(widths) != 1:
         raise KeyedValueError(
             f'{{student}}={word!r}: found a {type(getattr(model, "backbone", model)).__name__} '
             f'with blocks of the widths {sorted(widths) or "unknown"}, wanted a plain ViT of '
@@ -83,7 +83,7 @@ def plain_student(word: str) -> PlainStudent:
         width=width,
         depth=len(adapter.blocks),
         head_size=width // model.get_submodule(adapter.blocks[0]).attn.num_heads,
-        num_extra_tokens=adapter.num_extra_tokens,
+        num_extra_tokens=extra,
         config=word,
         is_ours=str(config['backbone']['type']).startswith('mmvitkd.'),
     )

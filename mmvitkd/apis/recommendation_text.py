@@ -12,9 +12,9 @@ HOW_TO_READ = (
     "bias, or behind Lift, in % of the target's energy; first on these images (a bound), then "
     'on half of them in the directions of the other half (an expectation). Behind a LayerNorm '
     'and a projector it is that of one channel less. WideLast is not bound by it. Pooled: what '
-    'average pooling to that width discards of the raw target. Mean token: its share of the '
-    'energy. Largest: the share of the variance in the largest hundredth of the channels. '
-    'Norm: the mean norm of a token, and that behind a LayerNorm that is not trained yet.'
+    'average pooling to that width discards of the raw target. Shares: of the mean token in '
+    'the energy, and of the largest hundredth of the channels in the variance. Norm: the mean '
+    'norm of a token, and that behind a LayerNorm that is not trained yet.'
 )
 
 
@@ -111,7 +111,7 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
         ]
         for name, layer in trained['layers'].items()
     ]
-    header = ['layer', 'error, %', 'floor, %', 'mean token, %', 'R2', '']
+    header = ['layer', 'error, %', 'floor, %', 'error of the mean token, %', 'R2', '']
     return [
         f'{code_span(trained["checkpoint"])} on {trained["num_images"]:,} held-out images; all '
         'in % of the energy of what its losses compare, on the same images.',
@@ -121,7 +121,7 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
 
 def _layer_table(layers: Mapping[str, Any], width: int) -> str:
     header = ['layer', *(f'{target}, %' for target in TARGETS), 'pooled, %']
-    header += ['mean token, %', 'largest, %', 'norm']
+    header += ['share of the mean token, %', 'of the largest, %', 'norm']
     rows = []
     for name, layer in layers.items():
         norm = layer['token_norm']
