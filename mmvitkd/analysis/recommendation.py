@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isclose
+from math import isclose, sqrt
 from typing import Any
 
-from ..models.connectors.target_tokens_connector import KINDS
 from .layer_selection import LayerChoice
 
 # The thresholds; docs/recommend.md says why.
@@ -131,12 +130,9 @@ def recommend(
     floors = numbers.floors(target.value)
     remedy = _choose_remedy(numbers, target.value, student_width, wide_output)
     chosen = _choose_width(floors, remedy.value, student_width, head_size, wide_output)
-    norm = numbers.of(target.value)['token_norm']
-    ratio = norm['mean'] / norm['layer_norm']
-    scaled = target.value != 'standardised' and not 1 / MAX_NORM_RATIO < ratio < MAX_NORM_RATIO
-    return Recommendation(
-        target, _choose_layers(spectral), remedy, chosen, remedy.value == LIFT and scaled
-    )
+    ratio = _norm_ratio(numbers, target.value)
+    starts = remedy.value == LIFT and not 1 / MAX_NORM_RATIO < ratio < MAX_NORM_RATIO
+    return Recommendation(target, _choose_layers(spectral), remedy, chosen, starts)
 
 
 def choose_target(numbers: TeacherNumbers) -> Decision:
@@ -183,27 +179,26 @@ def _choose_remedy(
     floors = numbers.floors(target)
     # A projector reads tokens behind a LayerNorm, whose channels add up to 0: one less.
     floor = floors[student_width if wide_output else student_width - 1]
-    binds = floor > MAX_FLOOR
     name = 'Lift' if wide_output else 'a projector'
+    binds = floor > MAX_FLOOR
     reason = (
         f'the floor of {name} at the width {student_width} is {_percent(floor)} of the '
         f'variance, {"above" if binds else "at most"} {_percent(MAX_FLOOR)}: '
     )
-    if not binds:
-        pooled = numbers.pooled(target, student_width)
-        reason += (
-            f'the width costs little, where average pooling to it discards {_percent(pooled)}'
-        )
-        value = LIFT if wide_output else PROJECTOR
-        reason += ", and the result has the teacher's width" if wide_output else ''
-    else:
+    if binds:
         value = WIDELAST
-        other = floors[student_width]
-        reason += (
-            'the width limits the student'
-            + ('' if wide_output else f', and Lift has the floor {_percent(other)}')
-            + '; a wider last block is not bound by it'
-        )
+        reason += 'the width limits the student'
+        if not wide_output:
+            reason += f', and Lift has the floor {_percent(floors[student_width])}'
+        reason += '; a wider last block is not bound by it'
+    else:
+        value = LIFT if wide_output else PROJECTOR
+        reason += 'the width costs little'
+        if student_width < len(floors) - 1:
+            pooled = numbers.pooled(target, student_width)
+            reason += f', where average pooling to it discards {_percent(pooled)}'
+        if wide_output:
+            reason += ", and the result has the teacher's width"
     return Decision('remedy', value, _sentence(reason))
 
 
@@ -228,9 +223,21 @@ def _choose_width(
     )
 
 
+def _norm_ratio(numbers: TeacherNumbers, target: str) -> float:
+    """Return the norm of a target's tokens relative to that of a new LayerNorm's."""
+    layer = numbers.of(target)
+    norm = layer['token_norm']
+    if target == 'standardised':
+        return 1.0  # each channel has a variance of 1
+    energy = norm['mean'] ** 2 + norm['std'] ** 2
+    if target == 'centred':
+        energy *= 1 - layer['mean_share']
+    return float(sqrt(energy) / norm['layer_norm'])
+
+
 def _about_mean(target: str) -> str:
     """Return the target whose floors are shares of the variance, and not of all energy."""
-    return 'standardised' if target == KINDS[-1] else 'centred'
+    return 'standardised' if target == 'standardised' else 'centred'
 
 
 def _outweighed(numbers: Mapping[str, Any]) -> bool:

@@ -96,6 +96,12 @@ def test_lift_starts_at_its_target_where_the_norms_differ(norm, starts):
     assert decided(spread, wide_output=True).norm_from_target is False  # standardised
 
 
+def test_a_centred_target_has_less_norm():
+    found = decided(layer(decay=0.9, norm=25.0, mean_share=0.6), wide_output=True)
+    assert found.target.value == 'centred'
+    assert not found.norm_from_target  # (1 - 0.6) ** 0.5 * 25 / 16 = 0.99
+
+
 def test_the_layers_name_spectralkd():
     reason = decided(layer()).layers.reason
     assert 'first 2' in reason and 'last 6' in reason and '91 %' in reason
@@ -110,7 +116,8 @@ def test_a_decision_says_what_supports_it(monkeypatch):
 
 
 def test_a_student_as_wide_as_the_teacher_needs_no_remedy():
-    assert decided(layer(), student=WIDTH).remedy.value == 'projector'
+    remedy = decided(layer(), student=WIDTH).remedy
+    assert remedy.value == 'projector' and 'pooling' not in remedy.reason
 
 
 @pytest.mark.parametrize('student', [0, WIDTH + 1])

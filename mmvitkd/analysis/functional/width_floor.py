@@ -106,8 +106,8 @@ class WidthFloor:
     """Accumulates what the floors of a layer are computed from, in float64.
 
     Images are numbered as they come, and those of even and of odd numbers are kept apart: the
-    held-out floor is of one half, in the basis of the other. Three D x D matrices are held at
-    most, whatever the number of images.
+    held-out floor is of one half, in the basis of the other. Two D x D matrices are held,
+    whatever the number of images.
     """
 
     def __init__(self) -> None:

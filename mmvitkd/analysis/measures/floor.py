@@ -69,7 +69,7 @@ class FloorMeasure(Measure):
     figures = (FLOORS,)
     warnings = (few_images,)
     required = {'floor': (*TARGETS, 'images_needed', 'mean_share')}
-    scalars = {'width_floor_1': columns['width 1 %'], 'mean_share': columns['mean token']}
+    scalars = {'width_1_percent': columns['width 1 %'], 'mean_share': columns['mean token']}
 
     def __init__(self, block: Block) -> None:
         super().__init__(block)
