@@ -138,26 +138,17 @@ def recommend(
 def choose_target(numbers: TeacherNumbers) -> Decision:
     """Choose the target: after the final norm, unless a mean or a few channels outweigh it."""
     last, normed = numbers.last, numbers.normed
+    value, reason = 'raw', f'{_shares(last)}: neither outweighs the rest'
     if normed is not None and not _outweighed(normed):
-        value, reason = (
-            FINAL_NORM,
-            (
-                f"after the final norm, which the teacher's own head reads, {_shares(normed)}; "
-                f'before it, {_shares(last)}'
-            ),
-        )
+        value = FINAL_NORM
+        reason = f"after the final norm, which the teacher's own head reads, {_shares(normed)}"
+        reason += f'; before it, {_shares(last)}'
     elif last['largest']['variance'] > MAX_LARGEST_SHARE:
-        value, reason = (
-            'standardised',
-            (f'{_shares(last)}: a loss that adds up channels would learn little else'),
-        )
+        value = 'standardised'
+        reason = f'{_shares(last)}: a loss that adds up channels would learn little else'
     elif last['mean_share'] > MAX_MEAN_SHARE:
-        value, reason = (
-            'centred',
-            (f'{_shares(last)}: most of what a raw target rewards is one constant vector'),
-        )
-    else:
-        value, reason = 'raw', f'{_shares(last)}: neither outweighs the rest'
+        value = 'centred'
+        reason = f'{_shares(last)}: most of what a raw target rewards is one constant vector'
     return Decision('target', value, _sentence(reason))
 
 
