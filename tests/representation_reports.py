@@ -14,6 +14,7 @@ from mmvitkd.analysis.functional.singular_values import SVDDimensions
 from mmvitkd.analysis.functional.spectral_energy import SEP
 from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 from mmvitkd.analysis.functional.token_entropy import TokenEntropy, ValueRange
+from mmvitkd.analysis.functional.width_floor import WidthFloor
 
 import torch
 
@@ -53,6 +54,8 @@ def block_report(features, entropy):
     rotation = SubspaceRotation(len(features), basis, d=4, num_pairs=60)
     rotation.update(features, range(len(features)))
     svd = measured(SVDDimensions(), features)
+    floor = WidthFloor()
+    floor.update(features)
     permutation = SEPPermutation(num_orders=8, num_resamples=20)
     return {
         'num_tokens': features.shape[1],
@@ -70,6 +73,7 @@ def block_report(features, entropy):
             'null_folded': null_sep(features.shape[2], 'folded', num_tokens=256),
         },
         'sorted_energy': measured(SortedChannelEnergy(), features),
+        'floor': floor.result([features.shape[2] // 2]),
         'participation_ratio': measured(ParticipationRatio(), features),
         **measured(ChannelSpectrum(), features),
         'entropy': measured(entropy, features),

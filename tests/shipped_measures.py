@@ -10,6 +10,7 @@ NAMES = (
     'permutation',
     'energy',
     'effective_rank',
+    'floor',
     'cka',
     'spectrum',
     'entropy',

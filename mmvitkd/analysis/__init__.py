@@ -28,6 +28,7 @@ from .functional.spectral_energy import SEP, sep
 from .functional.subspace_rotation import SubspaceRotation
 from .functional.token_entropy import TokenEntropy, ValueRange, token_entropy
 from .functional.weighted_knn import weighted_knn
+from .functional.width_floor import WidthFloor, pooling_loss, width_floor
 from .layer_selection import LayerChoice, choose_layers
 
 FeatureSource = FeatureExtractor  # the old name, for one release
@@ -55,6 +56,7 @@ __all__ = [
     'SubspaceRotation',
     'TokenEntropy',
     'ValueRange',
+    'WidthFloor',
     'choose_layers',
     'cost_of',
     'distillation_cost_of',
@@ -65,9 +67,11 @@ __all__ = [
     'null_sep',
     'null_tokens',
     'pca_dimensions',
+    'pooling_loss',
     'sep',
     'singular_values',
     'svd_dimensions',
     'token_entropy',
     'weighted_knn',
+    'width_floor',
 ]

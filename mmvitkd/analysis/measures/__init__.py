@@ -12,6 +12,7 @@ from .sep import SEPMeasure
 from .permutation import PermutationMeasure
 from .energy import EnergyMeasure
 from .effective_rank import EffectiveRankMeasure
+from .floor import FloorMeasure
 from .cka import CKAMeasure
 from .spectrum import SpectrumMeasure
 from .entropy import EntropyMeasure
@@ -31,6 +32,7 @@ __all__ = [
     'EffectiveRankMeasure',
     'EnergyMeasure',
     'EntropyMeasure',
+    'FloorMeasure',
     'GradientMeasure',
     'MagnitudeMeasure',
     'Measure',

@@ -16,6 +16,11 @@ KINDS = ('raw', 'centred', 'standardised')
 ROUNDING = 1e-6
 
 
+def constant_channels(mean: Tensor, std: Tensor) -> Tensor:
+    """Return which channels (C,) have a spread that is no more than rounding."""
+    return std <= ROUNDING * torch.maximum(mean.abs(), std.max())
+
+
 @MODELS.register_module()
 class TargetTokens(PatchTokens):
     """The teacher's tokens as a target: raw, without their mean, or standardised.
@@ -94,7 +99,7 @@ class TargetTokens(PatchTokens):
         Raises:
             ValueError: If all are constant.
         """
-        constant = std <= ROUNDING * torch.maximum(mean.abs(), std.max())
+        constant = constant_channels(mean, std)
         if constant.all():
             raise ValueError(f'all {len(std)} channels are constant over {count:,} tokens')
         self.mean.copy_(mean)

@@ -1,6 +1,7 @@
 """report.md has the numbers of the report, and names problems."""
 
 import mmvitkd  # noqa: F401
+from mmvitkd.analysis.functional.width_floor import smallest_width
 from mmvitkd.analysis.measures.shared_tables import PUBLISHED
 from mmvitkd.analysis.report.markdown import report_text
 from mmvitkd.analysis.report.summary_table import number_table, numbers_of
@@ -38,6 +39,8 @@ def test_the_numbers_are_the_reports():
             'sorted b90': block['sorted_energy']['bandwidth']['0.90'],
             'participation': block['participation_ratio']['mean'],
             'effective rank': block['effective_rank']['mean'],
+            'width 1 %': smallest_width(block['floor']['centred']['in_sample'], 0.01),
+            'mean token': block['floor']['mean_share'],
             'intensity': block['frequency_intensity'],
             'entropy, bits': block['entropy']['mean'],
             'activation': block['activation_magnitude']['mean'],

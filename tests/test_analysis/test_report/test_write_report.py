@@ -24,6 +24,7 @@ OF_MEASURES = {
     'sorted_energy': ({'sorted_energy'}, {'bandwidths', 'channel_curves'}),
     'participation_ratio': ({'in_use'}, {'summaries'}),
     'effective_rank': ({'in_use'}, {'summaries'}),
+    'floor': ({'floors'}, {'floors', 'pooled'}),
     'spectrum': ({'spectrum'}, {'spectra'}),
     'frequency_intensity': ({'intensity'}, {'summaries'}),
     'entropy': ({'u_shape'}, {'summaries'}),

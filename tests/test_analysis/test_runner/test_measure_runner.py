@@ -13,6 +13,7 @@ from mmvitkd.analysis.functional.singular_values import SVDDimensions
 from mmvitkd.analysis.functional.spectral_energy import SEP
 from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 from mmvitkd.analysis.functional.token_entropy import TokenEntropy
+from mmvitkd.analysis.functional.width_floor import WidthFloor
 from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.runner.feature_writer import FeatureWriter
 from mmvitkd.analysis.runner.measure_runner import MeasureRunner
@@ -73,6 +74,8 @@ def by_hand(features, i, seed, centered=False, judged=slice(None), fitted=slice(
     rotation = SubspaceRotation(len(of_basis), basis, seed=seed)
     extra = dict(held_out=len(of_basis) < len(own), num_images=len(of_basis))
     rank = svd.pop('effective_rank')
+    floor = WidthFloor()
+    floor.update(own)
     return {
         'module': f'model.blocks.{i}',
         'num_tokens': 16,
@@ -91,6 +94,7 @@ def by_hand(features, i, seed, centered=False, judged=slice(None), fitted=slice(
         },
         'sorted_energy': fed(SortedChannelEnergy(), own),
         'participation_ratio': fed(ParticipationRatio(), own),
+        'floor': floor.result([8, 16]),
         **fed(ChannelSpectrum(), own),
         'entropy': {**fed(TokenEntropy(low, high), own), 'low': low, 'high': high, 'bins': 100},
         'activation_magnitude': fed(Magnitude(), own),
