@@ -53,7 +53,7 @@ def test_the_ways_to_name_a_teacher(teacher, name):
 
 
 def test_a_student_without_a_teacher():
-    assert provenance_of(training('plain').model) == (None, None, [LABELS], None)
+    assert provenance_of(training('plain').model) == (None, None, [LABELS], None, ())
 
 
 def test_what_the_student_started_from():

@@ -327,7 +327,7 @@ def test_a_failed_check_leaves_nothing(run_tool, trained, tmp_path, monkeypatch)
     def check(*_):
         raise ValueError('its logits differ by up to 0.5')
 
-    monkeypatch.setattr(mmpretrain_files, 'check_logits', check)
+    monkeypatch.setattr(mmpretrain_files, 'check_outputs', check)
     config, checkpoint, *_ = trained('lift')
     with pytest.raises(SystemExit, match=r'differ by up to 0\.5'):
         run_tool(TOOL, config, checkpoint, '--out', tmp_path / 'new' / 'student')
