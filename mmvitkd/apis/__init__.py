@@ -7,6 +7,7 @@ from .evaluate_features import FeatureModels, evaluate_features
 from .load_distillation import load_distillation
 from .load_model import load_model
 from .load_student import load_student
+from .nearest_neighbours import nearest_neighbours
 from .predict import predict
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     'load_distillation',
     'load_model',
     'load_student',
+    'nearest_neighbours',
     'predict',
 ]
