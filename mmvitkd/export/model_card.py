@@ -19,6 +19,7 @@ from .encoder_snippets import encoder_usage
 from .export_dir import MARK
 from .preprocessing_text import in_words
 from .score import Score
+from .score_text import closeness, score_text
 from .snippets import BEFORE, classifier_usage
 from .student import Student
 
@@ -66,13 +67,13 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
         folder: The folder with its files.
     """
     usage = classifier_usage if student.num_classes else encoder_usage
-    words = words_for(student, facts.score, facts.provenance.pairs)
+    words = words_for(student)
     sections = [
         MARK,
         f'# {escape(facts.name)}',
         _summary(student, facts, words),
         markdown_table(['', ''], _properties(student, facts, words), 2),
-        *words.sections,
+        *closeness(facts.score, facts.provenance.pairs),
         '## How it was trained',
         _training(facts),
         '## Files',
@@ -103,7 +104,7 @@ def _properties(student: Student, facts: Facts, words: Words) -> list[list[str]]
         ['parameters', f'{facts.cost.parameters:,}'],
         ['MACs', _count(facts.cost.macs)],
         ['GFLOPs (2 x MACs)', f'{2 * facts.cost.macs / 1e9:.4g}'],
-        ['score', words.score],
+        ['score', score_text(facts.score)],
         ['weights', 'exponential moving average' if facts.ema else 'as trained, not averaged'],
         ['input', f'{height} x {width} (H x W), {wanted.channel_order}'],
         ['mean, std of pixels in [0, 255]', f'{list(wanted.mean)}, {list(wanted.std)}'],

@@ -56,11 +56,8 @@ def _thumbnail(pixels: np.ndarray) -> np.ndarray:
 
 def _shortened(caption: str) -> str:
     """Return the lines of a caption, the beginning of long ones left out."""
-    lines = caption.splitlines()
-    # `$` would begin mathematics.
-    return '\n'.join(
-        (line if len(line) <= MAX_LETTERS else f'…{line[1 - MAX_LETTERS :]}').replace(
-            '$', r'\$'
-        )
-        for line in lines
-    )
+    lines = [
+        line if len(line) <= MAX_LETTERS else f'…{line[1 - MAX_LETTERS :]}'
+        for line in caption.splitlines()
+    ]
+    return '\n'.join(lines).replace('$', r'\$')  # which would begin mathematics
