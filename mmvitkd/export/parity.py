@@ -41,8 +41,8 @@ def check_outputs(
             if not torch.allclose(one, two, rtol=tolerance, atol=tolerance):
                 difference = (one - two).abs().max().item()
                 raise ValueError(
-                    f'{what}: at batch size {batch_size} its {name} and that of the trained '
-                    f'model differ by up to {difference:.3g}, wanted at most {tolerance:g}.'
+                    f'{what}: at batch size {batch_size} its {name} and the trained '
+                    f"model's differ by up to {difference:.3g}, wanted at most {tolerance:g}."
                 )
 
 
