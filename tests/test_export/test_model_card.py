@@ -73,7 +73,7 @@ def test_an_encoder(card):
         f'| {pairs[0]} | 0.2000 | 0.9000 | 0.7778 |',
     ):
         assert line in text.splitlines()
-    for word in ('classes', 'labels', 'logits', 'predict'):
+    for word in ('classes', 'labels', 'logits', 'predict('):
         assert word not in text
     for call in ('embed(', 'FeatureExtractor(', "run(['embedding', 'features']"):
         assert call in text

@@ -30,7 +30,7 @@ def test_each_loss_has_a_row_of_errors():
     assert table.splitlines()[0] == '|  | relative error | of the mean token | R2 |'
     assert table.splitlines()[2:] == [
         '| a and b | 0.2000 | 0.9000 | 0.7778 |',
-        '| kd\\_1 | 0.4000 | 0.8000 | 0.5000 |',
+        '| kd_1 | 0.4000 | 0.8000 | 0.5000 |',
     ]
 
 

@@ -117,7 +117,7 @@ def test_the_config_does_not_mention_timms_own_weights(tmp_path, read):
         (
             'ours',
             dict(backbone=dict(layer_cfgs=dict(act_cfg=dict(type='ReLU')))),
-            'differ from',
+            'differ by',
         ),
     ],
 )

@@ -131,7 +131,9 @@ def draw(args: argparse.Namespace) -> None:
     save(image_rows(rows, heading), args.out.expanduser())
     for path, reason in sorted(found.unreadable.items()):
         print(f'left out, as it cannot be read: {path}: {reason}')
-    print(f'{args.out}: written, {len(rows)} of {len(rows[0]) - 1} neighbours each')
+    queries = '1 query' if len(rows) == 1 else f'{len(rows)} queries'
+    count = max(map(len, rows)) - 1
+    print(f'{args.out}: written, {queries} and {count} neighbours of each')
 
 
 def main() -> None:
