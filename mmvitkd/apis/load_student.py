@@ -7,7 +7,6 @@ import torch
 from mmengine.config import Config
 from mmpretrain import get_model
 from mmpretrain.models import ImageClassifier
-from mmpretrain.registry import MODELS
 from torch import nn
 
 from ..checkpoint.checksums import log_if_changed
@@ -15,6 +14,8 @@ from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..config.student_config import ENCODER
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
+
+CLASSIFIER = (ImageClassifier, 'ImageClassifier', 'mmpretrain.ImageClassifier')
 
 
 def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Module:
@@ -63,7 +64,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
 
 def _is_headless(model: Any) -> bool:
     """Return whether a model is MMPretrain's ``ImageClassifier`` without a head."""
-    return MODELS.get(model['type']) is ImageClassifier and model.get('head') is None
+    return model.get('head') is None and model['type'] in CLASSIFIER
 
 
 def _files(path: Path) -> tuple[Path, Path]:

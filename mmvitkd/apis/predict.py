@@ -32,8 +32,8 @@ def predict(
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If something is not an image.
-        ValueError: If the list is empty, ``batch_size`` is below 1, an array has another
-            shape or type, or a file cannot be read.
+        ValueError: If the model has no head, the list is empty, ``batch_size`` is below 1, an
+            array has another shape or type, or a file cannot be read.
 
     Example:
         >>> import mmvitkd, numpy
@@ -44,6 +44,11 @@ def predict(
         >>> result['scores'].shape
         (1000,)
     """
+    if getattr(model, 'head', model) is None:
+        raise ValueError(
+            f'model: this {type(model).__name__} has no head, so no classes; wanted a '
+            'classifier. mmvitkd.apis.embed gives its embeddings.'
+        )
     given = image_list(images)
     if batch_size < 1:
         raise ValueError(f'batch_size={batch_size}: wanted 1 or more.')

@@ -93,6 +93,12 @@ def test_other_arguments_are_named(export, images, error, message):
         predict(load_student(export('lift')[0]), images)
 
 
+def test_a_student_without_a_head_is_named(export, pictures):
+    model = load_student(export('lift', labels=False)[0])
+    with pytest.raises(ValueError, match=r'ImageEncoder has no head.*apis\.embed'):
+        predict(model, pictures[0])
+
+
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
 def test_an_image_of_too_many_pixels_is_not_decoded(export, tmp_path, monkeypatch, backend):
     loader = dict(type='LoadImageFromFile', imdecode_backend=backend)

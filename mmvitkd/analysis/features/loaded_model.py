@@ -27,8 +27,8 @@ class LoadedModel(NamedTuple):
     """A model that is ready to be measured.
 
     Attributes:
-        model: A classifier in eval mode, on the CPU: normalised images (B, 3, H, W) in,
-            logits out.
+        model: A classifier or an ``ImageEncoder`` in eval mode, on the CPU, which takes
+            normalised images (B, 3, H, W).
         preprocess: Reads an image as (3, H, W), normalised for the model, as in the
             model's own evaluation; ``size`` is its (H, W) in pixels. Needs no GPU.
         provenance: A description of the model, and of the source of its weights.
