@@ -39,6 +39,7 @@ SLOW = (
     'test_engine/test_hooks/test_sep_hook.py',
     'test_engine/test_hooks/test_teacher_cache_hook.py',
     'test_engine/test_hooks/test_watchdog_hook.py',
+    'test_export/test_encoder_snippets.py',
     'test_export/test_onnx_file.py',
     'test_export/test_snippets.py',
     'test_models/test_algorithms/test_fast_path.py',

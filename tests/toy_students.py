@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import mmvitkd  # noqa: F401
 from mmvitkd.config.student_config import student_config
+from mmvitkd.config.with_label import apply_with_label
 
 import numpy as np
 import torch
@@ -89,6 +90,14 @@ def training(kind, data_root='data/animals', **model):
             default_hooks=dict(checkpoint=dict(type='mmvitkd.CheckpointHook')),
         )
     )
+
+
+def label_free(kind, data_root='data/animals', **model):
+    """The same of a distillation without labels, into a student without a head."""
+    cfg = training(kind, data_root, **model)
+    cfg.with_label = False
+    apply_with_label(cfg)
+    return cfg
 
 
 def build(config):

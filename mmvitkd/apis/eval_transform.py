@@ -1,9 +1,10 @@
-"""Turn image files into a model's input, as in its own evaluation."""
+"""Turn images into a model's input, as in its own evaluation."""
 
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -59,8 +60,11 @@ class PipelineTransform:
         self._resize = resize
         self.size = stated or image_input_of(model, pipeline).size
 
-    def __call__(self, path: str) -> Tensor:
+    def __call__(self, image: str | np.ndarray) -> Tensor:
         """Read an image.
+
+        Args:
+            image: A file, or pixels (H, W, 3), uint8, BGR.
 
         Returns:
             (3, H, W), float32, normalised.
@@ -68,7 +72,11 @@ class PipelineTransform:
         Raises:
             UnreadableImageError: If it cannot be read.
         """
-        results = self._read(path)
+        if isinstance(image, str):
+            results = self._read(image)
+        else:
+            size = image.shape[:2]
+            results = dict(img=image, img_shape=size, ori_shape=size)
         for transform in self._rest:
             results = transform(results)
         images = self._preprocessor({'inputs': [results['inputs']]})['inputs']
@@ -96,10 +104,14 @@ class TimmTransform:
         self.size: tuple[int, int] = tuple(settings['input_size'][1:])
         self._transform: Callable[[Image.Image], Tensor] = create_transform(**settings)
 
-    def __call__(self, path: str) -> Tensor:
+    def __call__(self, image: str | np.ndarray) -> Tensor:
         """Read an image as ``mmvitkd.LoadImage`` does; (3, H, W), float32, normalised.
+
+        Args:
+            image: A file, or pixels (H, W, 3), uint8, BGR.
 
         Raises:
             UnreadableImageError: If it cannot be read.
         """
-        return self._transform(Image.fromarray(read_image(path)[..., ::-1]))
+        pixels = read_image(image) if isinstance(image, str) else image
+        return self._transform(Image.fromarray(pixels[..., ::-1]))

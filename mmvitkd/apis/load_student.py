@@ -1,20 +1,25 @@
 """Load a student that tools/model_converters/export_student.py wrote."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmpretrain import get_model
+from mmpretrain.models import ImageClassifier
 from torch import nn
 
 from ..checkpoint.checksums import log_if_changed
 from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
+from ..config.student_config import ENCODER
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
+
+CLASSIFIER = (ImageClassifier, 'ImageClassifier', 'mmpretrain.ImageClassifier')
 
 
 def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Module:
-    """Load an exported student, ready for :func:`predict`.
+    """Load an exported student, ready for :func:`predict` or :func:`embed`.
 
     Args:
         path: The folder of an export, or a config file with its checkpoint next to it:
@@ -24,7 +29,9 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     Returns:
         A classifier of MMPretrain in eval mode, as ``mmpretrain.get_model`` returns it:
         MMPretrain's inferencers find its config and its class names in it. Called with
-        normalised images (B, 3, H, W), it gives logits (B, classes).
+        normalised images (B, 3, H, W), it gives logits (B, classes). A student without a head
+        is a ``mmvitkd.ImageEncoder``, and gives the embedding (B, C) and the patch tokens
+        (B, N, C).
 
     Raises:
         FileNotFoundError: If there is no such folder, config or checkpoint.
@@ -45,12 +52,19 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
     config, checkpoint = _files(Path(path).expanduser())
     log_if_changed(config)
     cfg = Config.fromfile(config)
+    if _is_headless(cfg.model):
+        cfg.model.type = f'mmvitkd.{ENCODER}'
     model = get_model(cfg, device=device)
     load_weights(model, str(checkpoint))
     meta = read_checkpoint(str(checkpoint)).get('meta') or {}
     # get_model sets this when it loads a checkpoint, but would load one that does not fit.
     model._dataset_meta = meta.get('dataset_meta') or {}
     return model
+
+
+def _is_headless(model: Any) -> bool:
+    """Return whether a model is MMPretrain's ``ImageClassifier`` without a head."""
+    return model.get('head') is None and model['type'] in CLASSIFIER
 
 
 def _files(path: Path) -> tuple[Path, Path]:

@@ -2,19 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.registry import DefaultScope
 from mmpretrain import ImageClassificationInferencer
-from PIL import Image
 from torch import nn
 
-from ..datasets.transforms.load_image import is_16_bit, to_rgb
+from .image_like import ImageLike, image_list, pixels_of
 from .image_reader import ImageReader
-
-ImageLike = str | os.PathLike[str] | Image.Image | np.ndarray
 
 
 def predict(
@@ -36,8 +32,8 @@ def predict(
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If something is not an image.
-        ValueError: If the list is empty, ``batch_size`` is below 1, an array has another
-            shape or type, or a file cannot be read.
+        ValueError: If the model has no head, the list is empty, ``batch_size`` is below 1, an
+            array has another shape or type, or a file cannot be read.
 
     Example:
         >>> import mmvitkd, numpy
@@ -48,19 +44,19 @@ def predict(
         >>> result['scores'].shape
         (1000,)
     """
-    single = isinstance(images, str | os.PathLike | Image.Image | np.ndarray)
-    given: Sequence[ImageLike] = [images] if single else list(images)  # type: ignore
-    if not given:
-        raise ValueError('images: the list is empty, wanted one image or more.')
+    if getattr(model, 'head', model) is None:
+        raise ValueError(
+            f'model: this {type(model).__name__} has no head, so no classes; wanted a '
+            'classifier. mmvitkd.apis.embed gives its embeddings.'
+        )
+    given = image_list(images)
     if batch_size < 1:
         raise ValueError(f'batch_size={batch_size}: wanted 1 or more.')
-    for index, image in enumerate(given):
-        _check_image(image, f'images[{index}]')
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         inferencer = ImageClassificationInferencer(model)
     # MMPretrain's inferencers would read files with OpenCV.
     read = ImageReader(inferencer.config.test_dataloader.dataset.pipeline[0])
-    arrays = (_to_bgr(image, read) for image in given)
+    arrays = (_read(image, read) for image in given)
     samples = []
     for batch in inferencer.preprocess(arrays, batch_size):
         samples += inferencer.forward(batch)
@@ -75,36 +71,12 @@ def predict(
     ]
 
 
-def _check_image(image: Any, name: str) -> None:
-    """Check that something is an image, before any work is done."""
-    if isinstance(image, str | os.PathLike):
-        if not Path(image).is_file():
-            raise FileNotFoundError(f'{name}={str(image)!r}: there is no such regular file.')
-    elif isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                f'{name}: wanted an array (H, W, 3) of uint8 in RGB, found {image.shape} of '
-                f'{image.dtype}.'
-            )
-    elif isinstance(image, Image.Image):
-        try:
-            is_16_bit(image)
-        except ValueError as error:
-            raise ValueError(f'{name}: a PIL image: {error}.') from None
-    else:
-        raise TypeError(
-            f'{name}: wanted a path, a PIL image or an array, found {type(image).__name__}.'
-        )
-
-
-def _to_bgr(image: ImageLike, read: ImageReader) -> np.ndarray:
+def _read(image: ImageLike, read: ImageReader) -> np.ndarray:
     """Return an image as MMPretrain's pipelines take it: (H, W, 3), uint8, BGR."""
-    if isinstance(image, str | os.PathLike):
-        try:
-            pixels: np.ndarray = read(str(image))['img']
-            return pixels
-        except Exception as error:
-            raise ValueError(f'{str(image)!r} cannot be read as an image: {error}') from error
-    if isinstance(image, Image.Image):
-        image = to_rgb(image)
-    return np.ascontiguousarray(image[..., ::-1])
+    if not isinstance(image, str | os.PathLike):
+        return pixels_of(image)
+    try:
+        pixels: np.ndarray = read(str(image))['img']
+        return pixels
+    except Exception as error:
+        raise ValueError(f'{str(image)!r} cannot be read as an image: {error}') from error

@@ -4,7 +4,7 @@ import os.path as osp
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .student_config import student_config
+from .student_config import is_encoder, student_config
 
 
 class Provenance(NamedTuple):
@@ -15,12 +15,14 @@ class Provenance(NamedTuple):
         weights: The name of the file of the teacher's weights, if one was given.
         losses: A line for each loss, with its weight.
         start: The name of the file of weights that the student started from, if any.
+        pairs: What the losses of ``pairs`` compare, in order: ``loss_pair_0``, ...
     """
 
     teacher: str | None
     weights: str | None
     losses: list[str]
     start: str | None = None
+    pairs: tuple[str, ...] = ()
 
 
 def provenance_of(model: Mapping[str, Any]) -> Provenance:
@@ -30,8 +32,8 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
         model: A ``FeatureDistill``, or a plain classifier.
     """
     student = student_config(dict(model))
-    label = (student.get('head') or student).get('loss')
-    losses = [f'labels: {_loss(label or {"type": "CrossEntropyLoss"})}']
+    label = (student.get('head') or student).get('loss') or {'type': 'CrossEntropyLoss'}
+    losses = [] if is_encoder(student) else [f'labels: {_loss(label)}']
     teacher = model.get('teacher')
     if teacher is None:
         return Provenance(None, None, losses)
@@ -39,17 +41,19 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
     for name, loss in (distiller.get('distill_losses') or {}).items():
         records = (distiller.get('loss_forward_mappings') or {}).get(name) or {}
         losses.append(f'{_records(records, distiller) or name}: {_loss(loss)}')
-    pairs = model.get('pairs') or []
-    for student_layer, teacher_layer in pairs:
+    pairs = tuple(
+        f'student {_layer(of_student)} and teacher {_layer(of_teacher)}'
+        for of_student, of_teacher in model.get('pairs') or ()
+    )
+    for layers in pairs:
         loss = model['pair_loss']
         # The pairs share the weight.
         loss = {**loss, 'loss_weight': loss.get('loss_weight', 1.0) / len(pairs)}
-        layers = f'student {_layer(student_layer)} and teacher {_layer(teacher_layer)}'
         losses.append(f'{layers}: {_loss(loss)}')
     weights, start = (
         osp.basename(model.get(key) or '') or None for key in ('teacher_ckpt', 'student_ckpt')
     )
-    return Provenance(_name(teacher), weights, losses, start)
+    return Provenance(_name(teacher), weights, losses, start, pairs)
 
 
 def _name(teacher: Any) -> str:

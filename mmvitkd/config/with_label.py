@@ -7,7 +7,7 @@ from mmpretrain.registry import MODELS
 
 from ..utils.errors import KeyedValueError
 from .data_config import datasets_of
-from .student_config import student_config
+from .student_config import is_encoder, student_config
 
 KEY = 'with_label'
 EMBEDDING = ('embedding', 'embedding')
@@ -81,7 +81,7 @@ def _check(cfg: Config) -> None:
 def _remove_head(model: Any) -> None:
     """Make an ImageEncoder of an ImageClassifier."""
     student = student_config(model)
-    if _name(student) == 'ImageEncoder':
+    if is_encoder(student):
         return
     if _name(student) != 'ImageClassifier':
         _refuse(

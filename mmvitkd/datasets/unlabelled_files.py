@@ -63,7 +63,7 @@ def _find(
             root, split, 'a folder of images, or a text file with one path a line'
         )
         folder = own or train
-        paths, ignored = _images_below(folder, extensions)
+        paths, ignored = images_below(folder, extensions)
     if not paths:
         raise ValueError(f'there is no image ({", ".join(extensions)}) in {folder!r}.')
     if own is None:
@@ -77,8 +77,10 @@ def _find(
     return UnlabelledFiles(folder, paths, ignored, seeded=own is None)
 
 
-def _images_below(folder: str, extensions: Sequence[str]) -> tuple[list[str], list[str]]:
-    """List the images below a folder, and all other files."""
+def images_below(
+    folder: str, extensions: Sequence[str] = EXTENSIONS
+) -> tuple[list[str], list[str]]:
+    """List the images below a folder, and all other files, both sorted and relative to it."""
     images: list[str] = []
     ignored: list[str] = []
     endings = tuple(extension.lower() for extension in extensions)

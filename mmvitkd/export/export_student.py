@@ -11,9 +11,10 @@ from ..checkpoint.read import read_checkpoint
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
 from ..models.utils.cost import cost_of
+from .card_words import FILES
 from .export_dir import CARD, check_target, new_folder
 from .mmpretrain_files import write_mmpretrain
-from .model_card import DIFFERS, FILES, Facts, model_card
+from .model_card import DIFFERS, Facts, model_card
 from .onnx_file import write_onnx
 from .run_match import is_of_another_run
 from .score import given_score, recorded_score

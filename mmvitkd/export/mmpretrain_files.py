@@ -1,15 +1,16 @@
 """Write a student as a plain MMPretrain config and checkpoint."""
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
 
 from ..checkpoint.integrity import seal
 from ..datasets.transforms.load_image import LoadImage
+from ..models.students.image_encoder import encode
 from ..version import __version__
-from .parity import check_logits
+from .parity import check_outputs
 from .plain_config import config_text
 from .student import Student, build_plain
 
@@ -19,10 +20,15 @@ HEADER = (
     '# To test it, set data_root to the folder of your images, here or on the command line:\n'
     '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
+ENCODER_HEADER = (
+    '# A student without a head, exported by mmvitkd: the model, and how images are read\n'
+    '# for it. README.md says how to get its embedding and features.\n'
+)
 OPENCV = (
     '# OpenCV reads the images as mmvitkd.LoadImage does, but for GIF and TIFF\n'
-    '# with transparency and turned AVIF. An image that cannot be read stops the test.\n'
+    '# with transparency and turned AVIF.{unreadable}\n'
 )
+UNREADABLE = ' An image that cannot be read stops the test.'
 SEEDED_SPLIT = (
     "# The test images are a seeded part of the training folder, which mmvitkd's ImageFolder\n"
     '# picks: testing needs mmvitkd.\n'
@@ -30,15 +36,15 @@ SEEDED_SPLIT = (
 
 
 def write_mmpretrain(student: Student, folder: Path) -> None:
-    """Write ``student.py`` and ``student.pth``, read them back and compare the logits.
+    """Write ``student.py`` and ``student.pth``, read them back and compare the outputs.
 
     The checkpoint holds the weights and, for MMPretrain's inferencers, the class names; it
     loads with ``torch.load(file, weights_only=True)``.
 
     Raises:
-        ValueError: If the model that is read back does not give equal logits.
+        ValueError: If the model that is read back does not give equal outputs.
     """
-    text = f'{_header(student.config)}{config_text(student.config)}'
+    text = f'{_header(student)}{config_text(student.config)}'
     (folder / CONFIG).write_text(text, encoding='utf-8')
     names = {'classes': student.classes} if student.classes is not None else {}
     meta = {'dataset_meta': names, 'mmvitkd_version': __version__}
@@ -48,13 +54,17 @@ def write_mmpretrain(student: Student, folder: Path) -> None:
     model = build_plain(Config.fromfile(folder / CONFIG))
     content = torch.load(folder / CHECKPOINT, weights_only=True)
     model.load_state_dict(content['state_dict'], strict=True)
-    check_logits(student, model, 0, f'mmpretrain: the model of {CONFIG}')
+    run = model if student.num_classes else partial(encode, model)
+    check_outputs(student, run, 0, f'mmpretrain: the model of {CONFIG}')
 
 
-def _header(config: dict[str, Any]) -> str:
-    """Return what to know before testing, as comments."""
+def _header(student: Student) -> str:
+    """Return what to know before using the config, as comments."""
+    config, is_tested = student.config, student.num_classes
     replaces_ours = (
         LoadImage.mmpretrain_equivalent.items() <= config['test_pipeline'][0].items()
     )
     is_ours = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
-    return HEADER + (OPENCV if replaces_ours else '') + (SEEDED_SPLIT if is_ours else '')
+    opencv = OPENCV.format(unreadable=UNREADABLE if is_tested else '')
+    header = HEADER if is_tested else ENCODER_HEADER
+    return header + (opencv if replaces_ours else '') + (SEEDED_SPLIT if is_ours else '')

@@ -1,6 +1,5 @@
 """Write the model card of an exported student: what it is, its cost, score and use."""
 
-import re
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -15,19 +14,15 @@ from ..config.provenance import Provenance
 from ..utils.markdown import code_span, escape
 from ..utils.tables import markdown_table
 from ..version import __version__
+from .card_words import Words, words_for
+from .encoder_snippets import encoder_usage
 from .export_dir import MARK
 from .preprocessing_text import in_words
 from .score import Score
-from .snippets import BEFORE, usage
+from .score_text import closeness, score_text
+from .snippets import BEFORE, classifier_usage
 from .student import Student
 
-NAMED = 5
-FILES = {
-    'student.py': "MMPretrain's config: the model and how to test it",
-    'student.pth': 'its weights and class names; loads with `weights_only=True`',
-    'timm/': "timm's `local-dir` layout",
-    'student.onnx': 'ONNX: normalised `images` (B, 3, H, W) to `logits` (B, classes)',
-}
 TERMS = (
     "The weights inherit the terms of what they were made from: the training images', the "
     "teacher's and those of any weights they started from. mmvitkd's license covers none of "
@@ -71,15 +66,18 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
         facts: Everything else on the card.
         folder: The folder with its files.
     """
+    usage = classifier_usage if student.num_classes else encoder_usage
+    words = words_for(student)
     sections = [
         MARK,
         f'# {escape(facts.name)}',
-        _summary(student, facts),
-        markdown_table(['', ''], _properties(student, facts), 2),
+        _summary(student, facts, words),
+        markdown_table(['', ''], _properties(student, facts, words), 2),
+        *closeness(facts.score, facts.provenance.pairs),
         '## How it was trained',
         _training(facts),
         '## Files',
-        markdown_table(['file', 'what it is', 'size'], _files(folder), 3),
+        markdown_table(['file', 'what it is', 'size'], _files(folder, words), 3),
         '## How to use it',
         BEFORE,
         *usage(student, facts.formats),
@@ -90,28 +88,28 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
     return '\n\n'.join(sections) + '\n'
 
 
-def _summary(student: Student, facts: Facts) -> str:
+def _summary(student: Student, facts: Facts, words: Words) -> str:
     model = student.config['model']
     parts = [model[name]['type'] for name in ('backbone', 'neck') if model.get(name)]
     kind = ' and '.join(str(part).split('.')[-1] for part in parts or [model['type']])
     by = escape(facts.provenance.teacher or '')
     how = f'distilled from {by}' if by else 'trained without a teacher'
-    return f'An image classifier ({kind}) of {student.num_classes} classes, {how}.'
+    return f'An {words.kind} ({kind}) {words.with_head}, {how}.'
 
 
-def _properties(student: Student, facts: Facts) -> list[list[str]]:
+def _properties(student: Student, facts: Facts, words: Words) -> list[list[str]]:
     wanted = student.image_input
     height, width = wanted.size
     return [
         ['parameters', f'{facts.cost.parameters:,}'],
         ['MACs', _count(facts.cost.macs)],
         ['GFLOPs (2 x MACs)', f'{2 * facts.cost.macs / 1e9:.4g}'],
-        ['score', _score(facts.score)],
+        ['score', score_text(facts.score)],
         ['weights', 'exponential moving average' if facts.ema else 'as trained, not averaged'],
         ['input', f'{height} x {width} (H x W), {wanted.channel_order}'],
         ['mean, std of pixels in [0, 255]', f'{list(wanted.mean)}, {list(wanted.std)}'],
         ['resizing', in_words(wanted)],
-        ['classes', _classes(student)],
+        *words.rows,
     ]
 
 
@@ -123,28 +121,8 @@ def _count(number: int) -> str:
     return f'{number / 1e3:.4g} k'
 
 
-def _score(score: Score | None) -> str:
-    if score is None:
-        return 'not measured'
-    metrics = ', '.join(_metric(k, v) for k, v in score.metrics.items())
-    return f'{metrics} ({score.source})'
-
-
-def _metric(name: str, value: float) -> str:
-    """Format a metric; MMPretrain's ``accuracy/top1`` is in percent."""
-    accuracy = re.fullmatch(r'accuracy/top(\d+)', name)
-    return f'top-{accuracy[1]} {value:.2f} %' if accuracy else f'{escape(name)} {value:.2f}'
-
-
-def _classes(student: Student) -> str:
-    if student.classes is None:
-        return f'{student.num_classes}, names not known'
-    more = '; ...' if len(student.classes) > NAMED else ''
-    return f'{student.num_classes}: {"; ".join(map(escape, student.classes[:NAMED]))}{more}'
-
-
 def _training(facts: Facts) -> str:
-    teacher, weights, losses, start = facts.provenance
+    teacher, weights, losses, start, _ = facts.provenance
     if teacher is None:
         who = 'Teacher: none.'
     else:
@@ -159,9 +137,9 @@ def _training(facts: Facts) -> str:
     return f'{warning}\n\n{text}' if facts.differs else text
 
 
-def _files(folder: Path) -> list[list[str]]:
+def _files(folder: Path, words: Words) -> list[list[str]]:
     rows = []
-    for name, what in FILES.items():
+    for name, what in words.files.items():
         path = folder / name
         files = [p for p in (path, *path.rglob('*')) if p.is_file()]
         if files:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .encoding import encoding_of
 from .onnx_patches import patch_swin_windows
-from .parity import check_logits
+from .parity import check_outputs
 from .student import FormatUnavailableError, Student
 
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
@@ -33,12 +34,13 @@ def require_onnx() -> None:
 
 
 def write_onnx(student: Student, file: Path) -> None:
-    """Write the student as ONNX, run it with onnxruntime and compare the logits.
+    """Write the student as ONNX, run it with onnxruntime and compare the outputs.
 
     The graph takes ``images`` (B, 3, H, W), float32 and normalised, and gives ``logits``
-    (B, classes). What normalises them is in the file's metadata: ``mean`` and ``std`` for
-    pixels in [0, 255], ``input_size``, ``channel_order``, ``interpolation``, ``crop_pct``,
-    ``crop_mode`` and ``classes``, each as JSON.
+    (B, classes), or without a head ``embedding`` (B, C) and ``features`` (B, N, C). What
+    normalises them is in the file's metadata: ``mean`` and ``std`` for pixels in [0, 255],
+    ``input_size``, ``channel_order``, ``interpolation``, ``crop_pct``, ``crop_mode`` and
+    ``classes``, or the ``grid`` (H, W) of the features, each as JSON.
 
     Args:
         student: The student.
@@ -46,7 +48,7 @@ def write_onnx(student: Student, file: Path) -> None:
 
     Raises:
         FormatUnavailableError: If a package is missing, or torch cannot export the model.
-        ValueError: If the logits differ from torch's.
+        ValueError: If the outputs differ from torch's.
     """
     require_onnx()
     with _quiet(), patch_swin_windows():
@@ -54,7 +56,7 @@ def write_onnx(student: Student, file: Path) -> None:
     _strip_sources(program.model)
     program.model.metadata_props.update(metadata(student))
     program.save(file)
-    check_logits(student, _onnxruntime(file), TOLERANCE, file.name, BATCH_SIZES)
+    check_outputs(student, _onnxruntime(file), TOLERANCE, file.name, BATCH_SIZES)
 
 
 def _export(student: Student) -> Any:
@@ -66,7 +68,7 @@ def _export(student: Student) -> Any:
             dynamo=True,
             verbose=False,
             input_names=['images'],
-            output_names=['logits'],
+            output_names=list(student.outputs),
             dynamic_shapes=({0: torch.export.Dim('batch')},),
         )
     except Exception as error:  # the exporter raises all kinds
@@ -88,6 +90,7 @@ def metadata(student: Student) -> dict[str, str]:
         crop_pct=wanted.crop_pct,
         crop_mode=wanted.crop_mode,
         classes=student.classes,
+        grid=None if student.num_classes else encoding_of(student).grid,
     )
     texts = {k: json.dumps(v, ensure_ascii=False) for k, v in values.items() if v is not None}
     # Undecodable bytes of a folder's name become JSON's escapes.
@@ -119,8 +122,10 @@ def _strip_sources(model: Any) -> None:
         value.metadata_props.clear()
 
 
-def _onnxruntime(file: Path) -> Callable[[Tensor], Tensor]:
+def _onnxruntime(file: Path) -> Callable[[Tensor], list[Tensor]]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=['CPUExecutionProvider'])
-    return lambda images: torch.from_numpy(session.run(None, {'images': images.numpy()})[0])
+    return lambda images: [
+        torch.from_numpy(output) for output in session.run(None, {'images': images.numpy()})
+    ]

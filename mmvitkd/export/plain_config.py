@@ -3,6 +3,7 @@
 import os.path as osp
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from mmengine.fileio import list_dir_or_file
 from mmengine.registry import Registry
 
 from ..config.env_values import replace_values, secrets
-from ..config.student_config import student_config
+from ..config.student_config import is_encoder, student_config
 from ..datasets.folder_layout import EXTENSIONS
 from ..registry import METRICS, MODELS, TRANSFORMS
 
@@ -39,30 +40,26 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
 
     Returns:
         ``custom_imports`` if something needs it, ``data_root`` if there is one,
-        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader``,
-        ``test_evaluator``, ``test_cfg`` and the settings that show images. The pipeline of the
-        data set equals ``test_pipeline``. Absolute paths are replaced by relative ones, and
-        secrets by the names of their environment variables.
+        ``default_scope``, ``model``, ``test_pipeline``, ``test_dataloader``, and, of a student
+        with a head, ``test_evaluator``, ``test_cfg`` and the settings that show images. The
+        pipeline of the data set equals ``test_pipeline``. Absolute paths are replaced by
+        relative ones, and secrets by the names of their environment variables.
 
     Raises:
         ValueError: If the config has no student, neither a test nor a validation set, or no
             pipeline in it.
     """
     model = _plain_student(cfg)
-    split = next((s for s in ('test', 'val') if _is_complete(cfg, s)), None)
-    if split is None:
-        raise ValueError(
-            f'{cfg.filename}: this config has neither a test_dataloader with a '
-            'test_evaluator nor those of val; their pipeline is needed to prepare images.'
-        )
-    whole = cfg.to_dict()
+    encodes = is_encoder(student_config(cfg.model))
+    split, whole = _split(cfg), cfg.to_dict()
     loader = deepcopy(whole[f'{split}_dataloader'])
     if 'pipeline' not in loader['dataset']:
         raise ValueError(
             f'{split}_dataloader.dataset ({loader["dataset"].get("type")}) has no pipeline, '
             'which is needed to prepare images.'
         )
-    loader['dataset'] = dataset = _dataset(loader['dataset'], classes)
+    convert = _unlabelled if encodes else partial(_labelled, classes=classes)
+    loader['dataset'] = dataset = convert(loader['dataset'])
     root = dataset.get('data_root')
     if root:
         dataset['data_root'] = root = IMAGES if _is_absolute(root) else root
@@ -73,9 +70,7 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
         model=model,
         test_pipeline=dataset['pipeline'],
         test_dataloader=loader,
-        test_evaluator=_replace(deepcopy(whole[f'{split}_evaluator']), METRICS),
-        test_cfg={},
-        **deepcopy(SHOW),
+        **({} if encodes else _test(whole.get(f'{split}_evaluator'))),
     )
     imports = _imports(whole, model)
     parts = dict(custom_imports=imports, **parts) if imports else parts
@@ -99,8 +94,34 @@ def _portable(value: Any) -> Any:
     return type(value)(map(_portable, value)) if isinstance(value, list | tuple) else value
 
 
-def _is_complete(cfg: Config, split: str) -> bool:
-    return all(cfg.get(f'{split}_{part}') for part in ('dataloader', 'evaluator'))
+def _split(cfg: Config) -> str:
+    """Return the split whose data tell how images are prepared, one with metrics if there is.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for parts in (('dataloader', 'evaluator'), ('dataloader',)):
+        for split in ('test', 'val'):
+            if all(cfg.get(f'{split}_{part}') for part in parts):
+                return split
+    raise ValueError(
+        f'{cfg.filename}: this config has neither a test_dataloader nor a val_dataloader; '
+        'its pipeline is needed to prepare images.'
+    )
+
+
+def _test(evaluator: Any) -> dict[str, Any]:
+    """Return the settings of a test, with the metrics that MMPretrain has."""
+    metrics = _replace(deepcopy(evaluator or []), METRICS)
+    if isinstance(metrics, list):
+        metrics = [metric for metric in metrics if not _is_ours(metric)]
+    elif _is_ours(metrics):
+        metrics = []
+    return dict(test_evaluator=metrics, test_cfg={}, **deepcopy(SHOW))
+
+
+def _is_ours(config: Any) -> bool:
+    return str(config['type']).startswith(OURS)
 
 
 def bare_student(cfg: Config) -> dict[str, Any]:
@@ -123,7 +144,10 @@ def _plain_student(cfg: Config) -> dict[str, Any]:
     """Return the student with MMPretrain's types, without what only training needs."""
     model: dict[str, Any] = _replace(bare_student(cfg), MODELS)
     model.pop('train_cfg', None)
-    (model.get('data_preprocessor') or {}).pop('batch_augments', None)
+    preprocessor = model.get('data_preprocessor') or {}
+    preprocessor.pop('batch_augments', None)
+    if is_encoder(student_config(cfg.model)):
+        preprocessor.pop('num_classes', None)
     for part in (model, model.get('head') or {}):
         part.pop('loss', None)
     return model
@@ -164,7 +188,14 @@ def _replace(value: Any, registry: Registry) -> Any:
     return {**kept, **ours['mmpretrain_equivalent']}
 
 
-def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
+def _unlabelled(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Return MMPretrain's data set of all images below a folder."""
+    if dataset['type'] != 'mmvitkd.ImageFolder':
+        return dataset
+    return _custom_dataset(dataset, data_root=IMAGES, with_label=False)
+
+
+def _labelled(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str, Any]:
     """Return MMPretrain's data set if it finds the same classes in the folders."""
     if dataset['type'] != 'mmvitkd.ImageFolder' or classes is None:
         return dataset
@@ -179,11 +210,16 @@ def _dataset(dataset: dict[str, Any], classes: Sequence[str] | None) -> dict[str
         classes
     ):
         return dataset
+    return _custom_dataset(
+        dataset, data_root=dataset['data_root'], data_prefix=folder, classes=list(classes)
+    )
+
+
+def _custom_dataset(dataset: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """Return the config of MMPretrain's data set that reads the files of an ImageFolder."""
     return dict(
         type='CustomDataset',
-        data_root=dataset['data_root'],
-        data_prefix=folder,
-        classes=list(classes),
+        **settings,
         extensions=list(dataset.get('extensions', EXTENSIONS)),
         pipeline=dataset['pipeline'],
     )

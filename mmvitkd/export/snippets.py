@@ -1,4 +1,4 @@
-"""Show how to use an exported student, in a few lines of Python for each format."""
+"""Show how to classify images with an exported student, in a few lines for each format."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ if image.mode[0] == 'I':  # 16-bit grey
 image = image.convert('RGB')"""
 
 
-def usage(student: Student, formats: Sequence[str]) -> list[str]:
+def classifier_usage(student: Student, formats: Sequence[str]) -> list[str]:
     """Return a Markdown snippet of Python for each format, to run in the export's folder.
 
     Args:
-        student: The student.
+        student: A student with a head.
         formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'.
     """
     snippets = {
@@ -35,7 +35,7 @@ model = load_student('.')
 print(predict(model, 'image.png')[0])
 ```
 
-With MMPretrain{_needs(student)}:
+With MMPretrain{needs(student)}:
 
 ```python
 from mmpretrain import ImageClassificationInferencer
@@ -64,8 +64,8 @@ from PIL import Image, ImageOps
 
 session = onnxruntime.InferenceSession('student.onnx')
 about = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_map.items()}}
-{_image(student)}
-pixels = (numpy.float32(image){_reverse(student)} - about['mean']) / about['std']
+{image_lines(student)}
+pixels = (numpy.float32(image){reverse(student)} - about['mean']) / about['std']
 images = numpy.float32(pixels.transpose(2, 0, 1)[None])
 (logits,) = session.run(['logits'], {{'images': images}})[0]
 scores = numpy.exp(logits - logits.max())
@@ -76,16 +76,19 @@ print({_best(student)}, scores.max())
     return [snippets[name] for name in formats]
 
 
-def _needs(student: Student) -> str:
+def needs(student: Student) -> str:
+    """Return what MMPretrain needs to build the student, to follow its name."""
     imports = (student.config.get('custom_imports') or {}).get('imports')
     return f' ({" and ".join(imports)} must be installed)' if imports else ' alone'
 
 
-def _image(student: Student) -> str:
+def image_lines(student: Student) -> str:
+    """Return the lines that read and resize the file 'image.png' as a PIL ``image``."""
     return '\n'.join([READ, *in_code(student.image_input)])
 
 
-def _reverse(student: Student) -> str:
+def reverse(student: Student) -> str:
+    """Return what turns the channels of RGB pixels round for a student that takes BGR."""
     return '' if student.image_input.channel_order == 'RGB' else '[..., ::-1]'
 
 

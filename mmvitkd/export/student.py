@@ -11,9 +11,12 @@ from torch import Tensor, nn
 
 from ..checkpoint.load_strict import load_student
 from ..checkpoint.read import read_checkpoint
+from ..models.students import ImageEncoder
 from .class_names import class_names
 from .image_input import ImageInput, image_input_of
 from .plain_config import bare_student, plain_config
+
+LOGITS, ENCODED = ('logits',), ('embedding', 'features')
 
 
 class FormatUnavailableError(ValueError):
@@ -27,7 +30,7 @@ class Student(NamedTuple):
         model: Built from the training's own config, loaded, in eval mode, on the CPU.
         config: Its config for the export, see :func:`plain_config`.
         image_input: Its input.
-        num_classes: How many classes it has.
+        num_classes: How many classes it has; 0 if it has no head.
         classes: Their names, in the order of the logits, if they are known.
     """
 
@@ -36,6 +39,11 @@ class Student(NamedTuple):
     image_input: ImageInput
     num_classes: int
     classes: tuple[str, ...] | None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what the model returns: logits, or an embedding and features."""
+        return LOGITS if self.num_classes else ENCODED
 
     def images(self, batch_size: int) -> Tensor:
         """Return random normalised images (B, 3, H, W), the same ones each time."""
@@ -47,7 +55,7 @@ def read_student(cfg: Config, path: str, ema: bool = False) -> Student:
     """Build and load the student of a training.
 
     Args:
-        cfg: The config of a distillation, or of a plain classifier.
+        cfg: The config of a distillation, of a plain classifier or of an ``ImageEncoder``.
         path: A checkpoint of it: of the training, published, or of the student alone.
         ema: Whether to take the exponential moving average of the weights.
 
@@ -63,7 +71,7 @@ def read_student(cfg: Config, path: str, ema: bool = False) -> Student:
         pipeline = plain_config(cfg)['test_pipeline']
         image_input = image_input_of(model, pipeline)
         num_classes = _count_classes(model, image_input)
-        classes = class_names(cfg, checkpoint, num_classes)
+        classes = class_names(cfg, checkpoint, num_classes) if num_classes else None
         return Student(model, plain_config(cfg, classes), image_input, num_classes, classes)
 
 
@@ -76,11 +84,13 @@ def build_plain(config: Mapping[str, Any]) -> nn.Module:
 
 
 def _count_classes(model: nn.Module, image_input: ImageInput) -> int:
+    if isinstance(model, ImageEncoder):
+        return 0
     with torch.no_grad():
         logits = model(torch.zeros(1, 3, *image_input.size))
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         raise ValueError(
             f'The student ({type(model).__name__}) returns no logits (B, classes): it has no '
-            'classification head.'
+            'classification head, and is no mmvitkd.ImageEncoder.'
         )
     return int(logits.shape[1])

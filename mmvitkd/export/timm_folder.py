@@ -1,6 +1,7 @@
 """Write a student as a folder that ``timm.create_model('local-dir:FOLDER')`` reads."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from torch import nn
 from ..checkpoint.converters.vit import mmpretrain_to_timm
 from ..checkpoint.integrity import seal
 from ..models.backbones import VisionTransformer
+from ..models.students import ImageEncoder
 from ..models.utils.remedy import remedies_of
-from .parity import check_logits
+from .parity import check_outputs
 from .student import FormatUnavailableError, Student
 
 TOLERANCE = 1e-5
@@ -37,14 +39,17 @@ WRAPPER = ('type', '_scope_', 'model_name', 'loss', 'train_cfg', 'with_cp', 'dat
 
 
 def write_timm(student: Student, folder: Path) -> None:
-    """Write the student in timm's layout, read it back with timm and compare the logits.
+    """Write the student in timm's layout, read it back with timm and compare the outputs.
+
+    Without a head, the embedding is what timm's model returns, and the features are the patch
+    tokens of its ``forward_features``.
 
     Args:
         student: A ViT or distilled DeiT of MMPretrain or ours, or a model of timm's own.
-        folder: Where ``config.json`` and ``model.safetensors`` go; removed if logits differ.
+        folder: Where ``config.json`` and ``model.safetensors`` go; removed if outputs differ.
 
     Raises:
-        FormatUnavailableError: If timm has no such architecture, or its logits differ.
+        FormatUnavailableError: If timm has no such architecture, or its outputs differ.
     """
     if student.image_input.channel_order != 'RGB':
         raise FormatUnavailableError(
@@ -62,10 +67,16 @@ def write_timm(student: Student, folder: Path) -> None:
     seal(folder / 'model.safetensors')
     exported = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
     try:
-        check_logits(student, exported, TOLERANCE, "timm's model")
+        run = exported if student.num_classes else partial(_encode, exported)
+        check_outputs(student, run, TOLERANCE, "timm's model")
     except ValueError as error:
         shutil.rmtree(folder)
         raise FormatUnavailableError(str(error)) from None
+
+
+def _encode(model: Any, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what a model of timm without a classifier makes of images: see `ENCODED`."""
+    return model(images), model.forward_features(images)[:, model.num_prefix_tokens :]
 
 
 def _architecture(student: Student) -> tuple[str, dict[str, Any], dict[str, torch.Tensor]]:
@@ -101,7 +112,7 @@ def _architecture(student: Student) -> tuple[str, dict[str, Any], dict[str, torc
 
 
 def _plain_vit(model: nn.Module) -> Any:
-    """Return the backbone of a ViT of equal blocks whose class token a linear head reads."""
+    """Return the backbone of a ViT of equal blocks whose class token is what counts."""
     reason = _refusal_reason(model)
     if reason:
         raise FormatUnavailableError(f'timm has no {reason}')
@@ -119,8 +130,11 @@ def _refusal_reason(model: nn.Module) -> str:
         return f'model that is known to equal a {type(backbone or model).__name__}'
     if neck is not None:
         return f'ViT with a {type(neck).__name__} between its blocks and its head'
-    if backbone.out_type != 'cls_token' or not backbone.final_norm:
+    encodes = isinstance(model, ImageEncoder)
+    if backbone.out_type != ('raw' if encodes else 'cls_token') or not backbone.final_norm:
         return f'ViT with out_type={backbone.out_type!r}, final_norm={backbone.final_norm}'
+    if encodes:
+        return ''
     if type(head) not in HEADS or getattr(head, 'hidden_dim', None) is not None:
         return f'{type(head).__name__} with a hidden layer or of another kind'
     return ''

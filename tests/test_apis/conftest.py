@@ -7,15 +7,18 @@ from mmvitkd.export.student import read_student
 import numpy as np
 import pytest
 from PIL import Image
-from toy_students import save_training, training
+from toy_students import label_free, save_training, training
 
 
 @pytest.fixture
 def export(tmp_path):
-    """Exports a student of a kind; returns the folder and the model of the training."""
+    """Exports a student of a kind; returns the folder and the model of the training.
 
-    def export(kind, **changes):
-        cfg = training(kind)
+    Without labels it has no head.
+    """
+
+    def export(kind, labels=True, **changes):
+        cfg = (training if labels else label_free)(kind)
         cfg.merge_from_dict(changes)
         save_training(cfg, tmp_path / 'training.pth')
         student = read_student(cfg, str(tmp_path / 'training.pth'))

@@ -45,6 +45,14 @@ def with_pillow(file, edge, size):
     return np.asarray(image).transpose(2, 0, 1).astype(float)
 
 
+def test_pixels_in_memory_are_prepared_as_those_of_a_file(file):
+    pixels = cv2.imread(file)
+    model = MODELS.build(vit())
+    timm = TimmClassifier('vit_tiny_patch16_224', img_size=32, **TINY)
+    for transform in (PipelineTransform(config(), model), TimmTransform(timm)):
+        assert torch.equal(transform(pixels), transform(file))
+
+
 def check(found, pixels, mean, std):
     mean, std = (np.reshape(x, (3, 1, 1)) for x in (mean, std))
     assert found.dtype == torch.float32

@@ -3,6 +3,7 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student
 from mmvitkd.checkpoint.checksums import write_checksums
+from mmvitkd.models.students import ImageEncoder
 
 import pytest
 import torch
@@ -19,6 +20,16 @@ def test_a_folder_or_its_config_gives_the_trained_model(export, kind):
         assert torch.equal(model(images), wanted(images))
         assert not any(module.training for module in model.modules())
         assert model._dataset_meta['classes'] == NAMES
+
+
+@pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast', 'swin'])
+def test_without_a_head_it_is_an_image_encoder(export, kind):
+    folder, wanted = export(kind, labels=False)
+    images = torch.randn(2, 3, 32, 32)
+    model = load_student(folder)
+    assert type(model) is ImageEncoder
+    for found, output in zip(model(images), wanted(images), strict=True):
+        assert torch.equal(found, output)
 
 
 def test_a_renamed_pair_is_loaded_too(export, tmp_path):

@@ -12,16 +12,21 @@ from toy import MEAN, STD
 from toy_students import NAMES
 
 
-def by_hand(model, array):
-    """Scores of an RGB image: edge to 40 by Pillow's bicubic, centre 32, normalise, softmax."""
+def normalised(array):
+    """An RGB image as (1, 3, 32, 32): edge to 40 by Pillow's bicubic, centre 32, normalised."""
     height, width = array.shape[:2]
     size = (40, 40 * height // width) if width < height else (40 * width // height, 40)
     resized = np.asarray(Image.fromarray(array).resize(size, Image.Resampling.BICUBIC))
     top, left = (resized.shape[0] - 32) // 2, (resized.shape[1] - 32) // 2
     crop = resized[top : top + 32, left : left + 32].astype(np.float32)
     pixels = ((crop - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)
+    return torch.from_numpy(pixels)[None]
+
+
+def by_hand(model, array):
+    """Scores of an RGB image."""
     with torch.no_grad():
-        return model(torch.from_numpy(pixels)[None]).softmax(1)[0].numpy()
+        return model(normalised(array)).softmax(1)[0].numpy()
 
 
 @pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast'])
@@ -86,6 +91,12 @@ def test_unknown_names_are_none(export, pictures):
 def test_other_arguments_are_named(export, images, error, message):
     with pytest.raises(error, match=message):
         predict(load_student(export('lift')[0]), images)
+
+
+def test_a_student_without_a_head_is_named(export, pictures):
+    model = load_student(export('lift', labels=False)[0])
+    with pytest.raises(ValueError, match=r'ImageEncoder has no head.*apis\.embed'):
+        predict(model, pictures[0])
 
 
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])

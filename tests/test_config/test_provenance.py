@@ -7,7 +7,7 @@ from mmvitkd.config.provenance import provenance_of
 
 import pytest
 from mmengine.config import Config
-from toy_students import training
+from toy_students import label_free, training
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 LABELS = 'labels: LabelSmoothLoss (label_smooth_val 0.1, mode original, weight 0.1)'
@@ -53,7 +53,16 @@ def test_the_ways_to_name_a_teacher(teacher, name):
 
 
 def test_a_student_without_a_teacher():
-    assert provenance_of(training('plain').model) == (None, None, [LABELS], None)
+    assert provenance_of(training('plain').model) == (None, None, [LABELS], None, ())
+
+
+def test_without_labels_there_is_no_loss_of_them():
+    found = provenance_of(label_free('ours').model)
+    assert found.pairs == (
+        'student block 2 and teacher block 3',
+        'student embedding and teacher embedding',
+    )
+    assert found.losses == [f'{pair}: FeatureMSELoss (weight 0.1)' for pair in found.pairs]
 
 
 def test_what_the_student_started_from():

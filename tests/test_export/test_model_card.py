@@ -15,7 +15,7 @@ from toy import MEAN, STD
 def card(read, tmp_path):
     """The card of a student; keywords change what it says."""
 
-    def make(kind='lift', changes=None, **facts):
+    def make(kind='lift', changes=None, labels=True, **facts):
         defaults = dict(
             name='tiny',
             config='tiny_from_vit.py',
@@ -26,7 +26,7 @@ def card(read, tmp_path):
             score=Score({'accuracy/top1': 78.234}, 'the validation of epoch 300'),
             formats=['mmpretrain'],
         )
-        student = read(kind)._replace(**(changes or {}))
+        student = read(kind, labels=labels)._replace(**(changes or {}))
         return model_card(student, Facts(**{**defaults, **facts}), tmp_path)
 
     return make
@@ -54,6 +54,29 @@ def test_properties_cost_and_score(card):
     ):
         assert line in text.splitlines()
     assert 'inherit the terms' in text and 'torch ' in text.splitlines()[-1]
+
+
+def test_an_encoder(card):
+    pairs = ('student block 2 and teacher block 3',)
+    errors = dict(rel_error=0.2, mean_token=0.9, r2=0.77777)
+    score = {f'feature/pair_0/val_{name}': value for name, value in errors.items()}
+    text = card(
+        labels=False,
+        provenance=Provenance('dinov2', None, ['KD'], pairs=pairs),
+        score=Score(score, 'the validation of epoch 3'),
+        formats=['mmpretrain', 'onnx'],
+    )
+    for line in (
+        'An image encoder (VisionTransformer and LiftProjector) without a head, distilled '
+        'from dinov2.',
+        '| `embedding` | 32 numbers: the mean of the features |',
+        f'| {pairs[0]} | 0.2000 | 0.9000 | 0.7778 |',
+    ):
+        assert line in text.splitlines()
+    for word in ('classes', 'labels', 'logits', 'predict('):
+        assert word not in text
+    for call in ('embed(', 'FeatureExtractor(', "run(['embedding', 'features']"):
+        assert call in text
 
 
 def test_unknown_facts(card):

@@ -51,6 +51,26 @@ def test_one_file_for_any_batch_size_with_its_metadata(tmp_path, read, capfd):
         assert trace not in file.read_bytes()
 
 
+@pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast', 'swin'])
+def test_without_a_head_it_gives_the_embedding_and_the_features(tmp_path, read, kind):
+    student = read(kind, labels=False)
+    file = tmp_path / 'student.onnx'
+    write_onnx(student, file)
+    session = ort.InferenceSession(str(file), providers=['CPUExecutionProvider'])
+    for batch_size in (1, 2, 5):
+        images = torch.randn(batch_size, 3, 32, 32)
+        with torch.no_grad():
+            wanted = student.model(images)
+        found = session.run(['embedding', 'features'], {'images': images.numpy()})
+        for one, two in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(one, two.numpy(), rtol=0, atol=1e-4)
+    about = session.get_modelmeta().custom_metadata_map
+    assert 'classes' not in about and json.loads(about['mean']) == MEAN
+    assert kind == 'swin' or json.loads(about['grid']) == [4, 4]
+    for trace in (b'teacher', b'distiller', b'connector', b'loss', b'head.', b'logits'):
+        assert trace not in file.read_bytes()
+
+
 def test_swin_gives_the_same_logits(tmp_path, read):
     student = read('swin_widelast')
     write_onnx(student, tmp_path / 'student.onnx')

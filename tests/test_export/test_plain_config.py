@@ -8,7 +8,7 @@ from mmvitkd.export.plain_config import bare_student, config_text, plain_config
 import pytest
 from mmengine.config import Config
 from toy import ARCH, PREPROCESSOR
-from toy_students import NAMES, student, training, write_images
+from toy_students import NAMES, label_free, student, training, write_images
 
 
 def test_a_plain_student_needs_no_mmvitkd():
@@ -19,6 +19,42 @@ def test_a_plain_student_needs_no_mmvitkd():
     assert parts['test_pipeline'][0] == dict(type='LoadImageFromFile', imdecode_backend='cv2')
     assert parts['test_evaluator'] == dict(type='Accuracy', topk=(1,))
     assert parts['default_scope'] == 'mmpretrain'
+
+
+def test_a_student_without_a_head_has_nothing_to_test():
+    parts = plain_config(label_free('ours'))
+    assert parts['model']['type'] == 'ImageClassifier' and 'head' not in parts['model']
+    assert not {'test_evaluator', 'test_cfg', 'visualizer', 'custom_imports'} & parts.keys()
+    dataset = parts['test_dataloader']['dataset']
+    assert (dataset['type'], dataset['with_label']) == ('CustomDataset', False)
+    assert dataset['data_root'] == parts['data_root'] == 'path/to/images'
+    assert dataset['pipeline'] == parts['test_pipeline']
+
+
+@pytest.mark.parametrize('evaluator', [[], None, dict(type='mmvitkd.KNNAccuracy')])
+def test_without_a_head_no_metric_is_needed(evaluator):
+    cfg = label_free('ours')
+    wanted = plain_config(cfg)
+    cfg.test_evaluator = evaluator
+    assert plain_config(cfg) == wanted
+    cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, evaluator
+    cfg.test_dataloader = None
+    assert plain_config(cfg) == wanted
+
+
+def test_without_a_head_the_number_of_classes_is_dropped():
+    cfg = label_free('ours')
+    cfg.model.architecture.data_preprocessor.num_classes = 5
+    assert 'num_classes' not in str(plain_config(cfg))
+
+
+def test_metrics_that_mmpretrain_lacks_are_dropped():
+    cfg = training('ours')
+    ours = dict(type='mmvitkd.PerClass', out_dir='tables')
+    cfg.test_evaluator = [ours, cfg.test_evaluator]
+    assert plain_config(cfg)['test_evaluator'] == [dict(type='Accuracy', topk=(1,))]
+    cfg.test_evaluator = ours
+    assert plain_config(cfg)['test_evaluator'] == []
 
 
 def test_what_mmpretrains_loader_lacks_is_dropped():

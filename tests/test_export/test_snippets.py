@@ -4,7 +4,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student, predict
 from mmvitkd.export.mmpretrain_files import write_mmpretrain
 from mmvitkd.export.onnx_file import write_onnx
-from mmvitkd.export.snippets import usage
+from mmvitkd.export.snippets import classifier_usage
 from mmvitkd.export.student import read_student
 
 import numpy as np
@@ -25,7 +25,7 @@ CASES = {
 
 def run(student):
     """The scores that the ONNX snippet computes."""
-    (text,) = usage(student, ['onnx'])
+    (text,) = classifier_usage(student, ['onnx'])
     names = {}
     exec(text.split('```python\n')[1].removesuffix('```'), names)
     return names['scores']

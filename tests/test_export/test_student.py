@@ -5,7 +5,7 @@ from mmvitkd.export.student import read_student
 
 import pytest
 import torch
-from toy_students import NAMES, save_training, training
+from toy_students import NAMES, label_free, save_training, training
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,21 @@ def test_it_has_the_weights_of_the_training(tmp_path, kind):
         assert images.shape == (2, 3, 32, 32) and not student.model.training
         assert torch.equal(student.model(images), wanted[ema](images))
     assert (student.num_classes, student.classes) == (5, NAMES)
+    assert student.outputs == ('logits',)
+
+
+@pytest.mark.parametrize('kind', ['ours', 'lift', 'widelast', 'swin'])
+def test_without_a_head_it_returns_an_embedding_and_features(tmp_path, kind):
+    cfg, path = label_free(kind), str(tmp_path / 'c.pth')
+    wanted, _ = save_training(cfg, path)
+    student = read_student(cfg, path)
+    for found, output in zip(
+        student.model(student.images(2)), wanted(student.images(2)), strict=True
+    ):
+        assert torch.equal(found, output)
+    assert student.outputs == ('embedding', 'features')
+    # The checkpoint has the names of the folders, which are no classes of this student.
+    assert (student.num_classes, student.classes) == (0, None)
 
 
 def test_a_published_checkpoint_or_the_student_alone(tmp_path):

@@ -43,6 +43,36 @@ def test_timm_gives_the_same_logits(tmp_path, read, kind, parts):
     assert wanted.std() > 0.1
 
 
+def test_without_a_head_timm_gives_the_embedding_and_the_features(tmp_path, read):
+    student = read('ours', labels=False)
+    write_timm(student, tmp_path)
+    images, model = student.images(4), load(tmp_path)
+    assert model.num_classes == 0
+    with torch.no_grad():
+        embedding, features = student.model(images)
+        torch.testing.assert_close(model(images), embedding, rtol=0, atol=1e-5)
+        tokens = model.forward_features(images)
+    torch.testing.assert_close(tokens[:, 1:], features, rtol=0, atol=1e-5)
+    text = (tmp_path / 'config.json').read_text()
+    assert 'label_names' not in text and json.loads(text)['num_classes'] == 0
+
+
+@pytest.mark.parametrize(
+    ('kind', 'parts', 'reason'),
+    [
+        ('widelast', {}, r'\(WideLast\)'),
+        ('lift', {}, 'LiftProjector between'),
+        ('swin', {}, 'known to equal a SwinTransformer'),
+        ('distilled', {}, 'its embedding .* differ'),  # timm takes the mean of two tokens
+        ('ours', dict(backbone=dict(out_type='featmap')), "out_type='featmap'"),
+    ],
+)
+def test_headless_students_that_timm_lacks_are_refused(tmp_path, read, kind, parts, reason):
+    with pytest.raises(FormatUnavailableError, match=reason):
+        write_timm(read(kind, labels=False, **parts), tmp_path / 'timm')
+    assert not (tmp_path / 'timm').exists()
+
+
 def test_timm_prepares_an_image_equally(tmp_path, read):
     student = read('ours')
     write_timm(student, tmp_path)
@@ -87,7 +117,7 @@ def test_the_config_does_not_mention_timms_own_weights(tmp_path, read):
         (
             'ours',
             dict(backbone=dict(layer_cfgs=dict(act_cfg=dict(type='ReLU')))),
-            'differ from',
+            'differ by',
         ),
     ],
 )

@@ -1,8 +1,8 @@
 """Export a student: `export_student.py CONFIG CHECKPOINT --out DIR`.
 
 Writes MMPretrain's config and checkpoint, timm's layout if timm has the architecture, ONNX,
-and a model card. Each is read back and must give the logits of the trained model; otherwise
-nothing is written.
+and a model card. Each is read back and must give the logits of the trained model, or without a
+head its embedding and features; otherwise nothing is written.
 """
 
 import argparse

@@ -1,13 +1,13 @@
 """Read the embedding and the patch tokens of chosen layers in one forward pass."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ...models.utils.adapters import adapter_for
-from ...models.utils.features import Features, to_embedding
+from ...models.utils.features import Features
+from .embedding_reader import EmbeddingReader
 from .extractor import FeatureExtractor, Key
 
 
@@ -45,11 +45,7 @@ class ImageFeatureReader:
             source = FeatureExtractor(model, 'last' if layer == 'last' else [layer])
             self.modules[name] = list(source.names.values())[-1]
         self._source = FeatureExtractor(model, [*self.modules.values()] or 'last')
-        found = adapter_for(model).features.get('embedding')
-        if found is None:
-            raise ValueError(f'{type(model).__name__}: it is not known what its embedding is.')
-        self._embedding = found
-        self._pooled = dict(model.named_modules())[found.source]
+        self._embedding = EmbeddingReader(model)
 
     def __call__(self, images: Tensor) -> ImageFeatures:
         """Run the model on images (B, 3, H, W), normalised for it.
@@ -57,18 +53,12 @@ class ImageFeatureReader:
         Raises:
             ValueError: If a layer returns neither tokens nor a map, or there is no embedding.
         """
-        recorded: list[Any] = []
-
-        def record(module: nn.Module, inputs: Any, output: Any) -> None:
-            recorded.append(inputs[0] if self._embedding.is_input else output)
-
-        hook = self._pooled.register_forward_hook(record)
-        try:
-            with torch.no_grad(), self._source.recorded(images) as (_, outputs):
-                read = self._source.features_of(outputs, images) if self.modules else {}
-        finally:
-            hook.remove()
+        with (
+            torch.no_grad(),
+            self._embedding.recorded() as embedding,
+            self._source.recorded(images) as (_, outputs),
+        ):
+            read = self._source.features_of(outputs, images) if self.modules else {}
         by_module = {self._source.names[key]: features for key, features in read.items()}
         layers = {name: by_module[module] for name, module in self.modules.items()}
-        _, extra, pool, _ = self._embedding
-        return ImageFeatures(to_embedding(recorded[0], pool or 'mean', extra), layers)
+        return ImageFeatures(embedding(), layers)

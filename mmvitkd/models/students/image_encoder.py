@@ -1,6 +1,6 @@
 """ImageEncoder: a student without labels, which turns images into embeddings and tokens."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from mmpretrain.models import ImageClassifier
 from mmpretrain.structures import DataSample
@@ -34,6 +34,9 @@ class ImageEncoder(ImageClassifier):  # type: ignore[misc]  # MMPretrain is unty
     Raises:
         ValueError: If there is a head or another neck, or the backbone returns no patch tokens.
     """
+
+    # Without a head, which returns what this is made of; see `encode`.
+    mmpretrain_equivalent: ClassVar[dict[str, Any]] = dict(type='ImageClassifier')
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class ImageEncoder(ImageClassifier):  # type: ignore[misc]  # MMPretrain is unty
             with their ``embedding`` (C,); or no losses: an empty dict.
         """
         if mode == 'tensor':
-            return self._encode(inputs)
+            return encode(self, inputs)
         return super().forward(inputs, data_samples, mode)
 
     def loss(self, inputs: Tensor, data_samples: list[DataSample]) -> dict[str, Tensor]:
@@ -93,19 +96,26 @@ class ImageEncoder(ImageClassifier):  # type: ignore[misc]  # MMPretrain is unty
         self, inputs: Tensor, data_samples: list[DataSample] | None = None, **kwargs: Any
     ) -> list[DataSample]:
         """Return the data samples of the images, each with its ``embedding`` (C,)."""
-        embeddings, _ = self._encode(inputs)
+        embeddings, _ = encode(self, inputs)
         samples = data_samples or [DataSample() for _ in inputs]
         for sample, embedding in zip(samples, embeddings, strict=True):
             sample.set_field(embedding, 'embedding')
         return samples
 
-    def _encode(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        feats, adapter = self.extract_feat(inputs), adapter_for(self)
-        _, extra, pool, _ = adapter.features['embedding']
-        assert pool is not None
-        tokens = feats[0] if self.neck is not None else feats[-1]
-        if tokens.dim() == 4:
-            tokens = tokens.flatten(2).transpose(1, 2)
-        elif self.neck is None:
-            tokens = tokens[:, extra or 0 :]
-        return to_embedding(feats, pool, extra), tokens
+
+def encode(model: ImageClassifier, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the embedding (B, C) and the patch tokens (B, N, C) of a model without a head.
+
+    Args:
+        model: An :class:`ImageEncoder`, or an ``ImageClassifier`` of the same parts.
+        images: (B, 3, H, W), normalised.
+    """
+    feats = model.extract_feat(images)
+    _, extra, pool, _ = adapter_for(model).features['embedding']
+    assert pool is not None
+    tokens = feats[0] if model.neck is not None else feats[-1]
+    if tokens.dim() == 4:
+        tokens = tokens.flatten(2).transpose(1, 2)
+    elif model.neck is None:
+        tokens = tokens[:, extra or 0 :]
+    return to_embedding(feats, pool, extra), tokens

@@ -100,6 +100,57 @@ def test_a_plain_student_in_all_formats(
         exec(snippet, {})
 
 
+@pytest.fixture
+def unlabelled(run_tool, tmp_path, images):
+    """Trains an epoch without labels; returns the config and the checkpoint."""
+
+    def train(kind):
+        cfg = training('ours' if kind == 'projector' else kind, images / 'val')
+        cfg.model.pairs = [('neck.norm' if kind == 'lift' else 2, 3)]
+        if kind == 'projector':
+            cfg.model.pair_projector = dict(in_channels=16, out_channels=32, norm='LN')
+        cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, cfg.test_evaluator
+        cfg.val_cfg, cfg.train_cfg = dict(), dict(by_epoch=True, max_epochs=1, val_interval=1)
+        cfg.default_hooks.feature_error = dict(type='mmvitkd.FeatureErrorHook')
+        cfg.dump(tmp_path / 'bare.py')
+        torch.save(build(vit(WIDE_ARCH)).state_dict(), tmp_path / 'teacher.pth')
+        options = ['with_label=False', f'model.teacher_ckpt={tmp_path}/teacher.pth']
+        where = ['--work-dir', tmp_path / 'run']
+        run_tool('train', tmp_path / 'bare.py', *where, options=options)
+        return tmp_path / 'run' / 'bare.py', tmp_path / 'run' / 'epoch_1.pth'
+
+    return train
+
+
+@pytest.mark.parametrize('kind', ['projector', 'lift', 'widelast'])
+def test_a_student_without_a_head(run_tool, unlabelled, tmp_path, images, monkeypatch, kind):
+    out = tmp_path / 'tiny'
+    run_tool(TOOL, *unlabelled(kind), '--out', out)
+    assert 'student.onnx' in files(out)
+    assert ('timm/config.json' in files(out)) == (kind == 'projector')
+    for name in files(out):
+        content = (out / name).read_bytes().replace(b'pretrain', b'').lower()
+        words = [b'optim', b'distiller', b'architecture.', b'accuracy', b'logits', b'elk']
+        if name != 'README.md':
+            words += [b'teacher', b'train', b'loss', b'connector', b'head.', b'feature_error']
+            words += [b"'mmvitkd", b'projector'] if kind == 'projector' else []
+        for word in words:
+            assert word not in content, (name, word)
+
+    card = card_of(out)
+    assert 'weights from teacher.pth' in card and 'labels' not in card
+    assert '## How close it is to its teacher' in card and '(the validation of epoch 1)' in card
+    snippets = re.findall(r'```python\n(.*?)```', card, re.DOTALL)
+    assert len(snippets) == (4 if kind == 'projector' else 3)
+    monkeypatch.chdir(out)
+    for name, image in zip(('image', 'other'), images.rglob('*.png'), strict=False):
+        (out / f'{name}.png').write_bytes(image.read_bytes())
+    for snippet in snippets:
+        exec(snippet, {})
+    with pytest.raises(SystemExit, match=r'test_evaluator=None: .*evaluate_features'):
+        run_tool('test', *exported(out), '--work-dir', tmp_path / 'a')
+
+
 @pytest.mark.parametrize('kind', ['lift', 'widelast'])
 def test_the_export_predicts_like_the_training(
     run_tool, trained, tmp_path, images, kind, capsys
@@ -327,7 +378,7 @@ def test_a_failed_check_leaves_nothing(run_tool, trained, tmp_path, monkeypatch)
     def check(*_):
         raise ValueError('its logits differ by up to 0.5')
 
-    monkeypatch.setattr(mmpretrain_files, 'check_logits', check)
+    monkeypatch.setattr(mmpretrain_files, 'check_outputs', check)
     config, checkpoint, *_ = trained('lift')
     with pytest.raises(SystemExit, match=r'differ by up to 0\.5'):
         run_tool(TOOL, config, checkpoint, '--out', tmp_path / 'new' / 'student')
