@@ -11,6 +11,8 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 
+import onnxruntime
+
 TUTORIAL = (Path(__file__).parents[1] / 'docs' / 'tutorial.md').read_text()
 COMMANDS = re.findall(r'```bash\n(.*?)```', TUTORIAL, re.DOTALL)
 
@@ -45,7 +47,7 @@ def thin_out(folder, keep=5):
 def test_every_command_in_order(site, tmp_path):
     where = shell('python -c "import mmvitkd; print(mmvitkd.__file__)"', site, tmp_path)
     assert where.strip() == str(site / 'mmvitkd' / '__init__.py')
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 18
     printed = [shell(COMMANDS[0], site, tmp_path)]
     thin_out(tmp_path / 'data' / 'digits')
     printed += [shell(command, site, tmp_path) for command in COMMANDS[1:]]
@@ -58,3 +60,17 @@ def test_every_command_in_order(site, tmp_path):
     files = {path.name for path in (tmp_path / 'digits_student').iterdir()}
     students = {'student.onnx', 'student.pth', 'student.py'}
     assert files == {'README.md', 'SHA256SUMS', *students}
+    check_without_labels(tmp_path, printed[11:])
+
+
+def check_without_labels(folder, printed):
+    """After a flat folder is there, six commands end in an embedding and its ONNX file."""
+    count = len(list((folder / 'photos').iterdir()))
+    _, _, training, scores, _, shape, _ = printed
+    assert f'{count - count // 10} images without labels' in training
+    assert shape.split() == [str(count), f'({count},', '32)']
+    assert float(re.search(r'feature/val_r2: (\S+)', training)[1]) > 0
+    assert 'R2 of a ridge readout' in scores and 'left out: knn' in scores
+    session = onnxruntime.InferenceSession(folder / 'digits_encoder' / 'student.onnx')
+    assert [output.name for output in session.get_outputs()] == ['embedding', 'features']
+    assert (folder / 'neighbours.png').stat().st_size > 10_000
