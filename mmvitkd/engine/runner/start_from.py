@@ -11,6 +11,7 @@ from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
 from ...models.students.narrow_state_dict import mmpretrain_names
 from ...utils.errors import KeyedValueError
+from ...utils.on_screen import ON_SCREEN
 from ...utils.unwrap import unwrap_model
 
 Weights = dict[str, Tensor]
@@ -54,7 +55,8 @@ def start_from(runner: Runner, path: str, new: Sequence[str] = ()) -> None:
     runner.logger.info(
         f'{KEY}: {len(used)} tensors of {path}; '
         f'new: {", ".join(_top_parts(others)) or "nothing"}; '
-        f'unused of the file: {", ".join(_top_parts(unused)) or "nothing"}'
+        f'unused of the file: {", ".join(_top_parts(unused)) or "nothing"}',
+        extra=ON_SCREEN,
     )
     state = checkpoint if 'state_dict' in checkpoint else {}
     state = {**state, 'state_dict': model.state_dict()}

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isqrt
 
-from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...checkpoint.load_strict import check_kinds
 from ...utils.errors import KeyedValueError
+from ...utils.on_screen import log_on_screen
 from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
 
@@ -49,12 +49,11 @@ class Initialization:
         """
         student.load_state_dict(self.weights, strict=False)
         filled = [p.numel() for n, p in student.named_parameters() if n in self.weights]
-        print_log(
+        log_on_screen(
             f'Student starts from {self.path}: {len(filled)} tensors '
             f'({sum(filled) / 1e6:.3g} M parameters) filled; '
             f'new: {", ".join(self.new) or "nothing"}; '
-            f'unused of the file: {", ".join(self.unused) or "nothing"}',
-            logger='current',
+            f'unused of the file: {", ".join(self.unused) or "nothing"}'
         )
 
 
