@@ -6,6 +6,8 @@ from logging.handlers import MemoryHandler
 
 from mmengine.logging import MMLogger
 
+from ...utils.on_screen import OnScreen
+
 # How messages begin that say nothing to a user: of other packages about their own code, and
 # the name of the run at every epoch.
 NOTES = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias', 'Exp name: ')
@@ -15,7 +17,7 @@ NEVER = logging.CRITICAL + 1
 
 
 class ScreenFilter(logging.Filter):
-    """Show warnings and what is marked by ``ON_SCREEN``; once it is open, everything.
+    """Show warnings and what is marked as ``OnScreen``; once it is open, all records.
 
     Attributes:
         is_open: Whether all records are shown, as from the first epoch on.
@@ -30,7 +32,7 @@ class ScreenFilter(logging.Filter):
         if str(record.msg).startswith(NOTES):
             return False
         is_warning = record.levelno >= logging.WARNING
-        return is_warning or self.is_open or getattr(record, 'on_screen', False)
+        return is_warning or self.is_open or isinstance(record.msg, OnScreen)
 
 
 class _PythonFilter(logging.Filter):

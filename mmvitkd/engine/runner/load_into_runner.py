@@ -3,7 +3,7 @@
 from mmengine.runner import Runner
 
 from ...checkpoint.load_strict import load_student
-from ...utils.on_screen import ON_SCREEN
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 
 
@@ -12,4 +12,4 @@ def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
     load_student(unwrap_model(runner.model), path, ema)
     which = 'EMA weights' if ema else 'weights'
     text = f'Loaded the {which} of the student from {path}'
-    runner.logger.info(text, extra=ON_SCREEN)
+    runner.logger.info(OnScreen(text))

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
+from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
 from ...cache.view_set import View, ViewSet
@@ -26,7 +27,7 @@ from ...models.utils.normalization import normalization_by
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import FolderInUseError, folder_lock
-from ...utils.on_screen import log_on_screen
+from ...utils.on_screen import OnScreen
 
 KEY = 'teacher_cache'
 COMPARED = 8  # stored rows that the teacher computes again when it is at hand
@@ -261,7 +262,8 @@ def _log(teacher: CachedTeacher, views: ViewSet, missing: int, reason: str) -> N
         )
     elif teacher.live is not None:
         text = 'complete'
-    log_on_screen(
+    line = (
         f'{KEY}: {teacher.folder}: {views.views} views of {views.num_images:,} images, '
         f'{teacher.row_bytes:,} bytes each; {text}.'
     )
+    print_log(OnScreen(line), 'current')

@@ -25,7 +25,7 @@ from ...registry import LOOPS, RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.errors import listed
 from ...utils.folder_lock import folder_lock
-from ...utils.on_screen import ON_SCREEN
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..logging.screen import quiet
 from .ignored_settings import ignored_settings
@@ -185,7 +185,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             self.resume(str(newest))
             return
         text = f'--resume: no checkpoint in {self.work_dir}: starting anew.'
-        self.logger.info(text, extra=ON_SCREEN)
+        self.logger.info(OnScreen(text))
         self._resume = False
         self.load_or_resume()
 
@@ -223,11 +223,11 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             by_epoch = isinstance(self.train_loop, EpochBasedTrainLoop)
             text = f'Resumed from {filename}, after {done:,} of {end:,} iterations'
             where = f': epoch {self.epoch + 1} of {self.max_epochs}' if by_epoch else ''
-            self.logger.info(f'{text}{where}.', extra=ON_SCREEN)
+            self.logger.info(OnScreen(f'{text}{where}.'))
             return
         text = f'{filename}: this training is finished, after {done:,} of {end:,} iterations'
         if done == end:
-            self.logger.info(f'{text}: nothing is left to train.', extra=ON_SCREEN)
+            self.logger.info(OnScreen(f'{text}: nothing is left to train.'))
         else:
             self.logger.warning(
                 f'{text}: nothing is trained. Wanted a later end (train_cfg.max_epochs or '

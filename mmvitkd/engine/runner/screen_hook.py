@@ -4,7 +4,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ...utils.on_screen import ON_SCREEN
+from ...utils.on_screen import OnScreen
 from ..logging.screen import open_screen
 from .run_summary import summary_of
 
@@ -21,7 +21,7 @@ class ScreenHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     def before_run(self, runner: Runner) -> None:
         """Log the summary."""
         for line in summary_of(runner):
-            runner.logger.info(line, extra=ON_SCREEN)
+            runner.logger.info(OnScreen(line))
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Show what training logs."""
