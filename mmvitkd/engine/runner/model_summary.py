@@ -61,7 +61,7 @@ def _teacher_lines(
         cost = _measured(runner, lambda: teacher.cost(image))
     yield f'Teacher: {name}, {_size_text(cost, size) if cost else "of unknown cost"}'
     if student is not None and size is not None and student != size:
-        yield _other_size(size, student, given)
+        yield _other_size(size, student, teacher, given)
 
 
 def _measured(runner: Runner, measure: Callable[[], Cost | None]) -> Cost | None:
@@ -77,7 +77,7 @@ def _measured(runner: Runner, measure: Callable[[], Cost | None]) -> Cost | None
         return None
 
 
-def _other_size(size: Grid, student: Grid, given: Any) -> str:
+def _other_size(size: Grid, student: Grid, teacher: BaseTeacher, given: Any) -> str:
     """Return what it costs that the teacher's images have another size."""
     ratio = size[0] * size[1] / (student[0] * student[1])
     line = (
@@ -85,8 +85,10 @@ def _other_size(size: Grid, student: Grid, given: Any) -> str:
         f'{_pixels(student)}: {ratio:.1f} x the tokens'
     )
     kind = str(given.get('type') if isinstance(given, dict) else given)
-    if ratio > 1 and ('timm:' in kind or 'TimmClassifier' in kind):
-        line += f'; model.teacher.img_size={student[0]} avoids it'
+    is_timm = kind.startswith('timm:') or kind.endswith('TimmClassifier')
+    if is_timm and ratio > 1 and teacher.token_grid:
+        if student[0] % (size[0] // teacher.token_grid[0]) == 0:  # whole patches
+            line += f'; model.teacher.img_size={student[0]} avoids it'
     return line
 
 

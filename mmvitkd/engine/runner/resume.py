@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ...checkpoint.find import newest_checkpoint
+from ...checkpoint.find import PARTS, newest_checkpoint
 from ...utils.atomic_file import atomic_file
 from ...utils.errors import KeyedValueError
 
@@ -73,7 +73,7 @@ def check_resumable(checkpoint: Mapping[str, Any], path: str, has_schedulers: bo
     Raises:
         ValueError: If it lacks the optimizer or the schedulers; names a file that has them.
     """
-    wanted = ['optimizer', *(['param_schedulers'] if has_schedulers else [])]
+    wanted = [*PARTS, *(['param_schedulers'] if has_schedulers else [])]
     lacking = [part for part in wanted if part not in checkpoint]
     if not lacking:
         return
