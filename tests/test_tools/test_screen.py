@@ -126,3 +126,36 @@ def test_a_test(tool, tmp_path):
     assert 'epoch_2.pth' in screen and 'accuracy/top1' in screen
     assert 'test 20 images of 10 classes' in screen
     assert 'System environment' in log
+
+
+EARLY = """
+import logging, warnings
+from mmvitkd.engine.logging.screen import quiet, quiet_start
+from mmengine.logging import MMLogger
+quiet_start()
+MMLogger.get_current_instance().info('an early detail')
+warnings.warn('of a user')
+warnings.warn_explicit('of torch', UserWarning, '/x/site-packages/torch/a.py', 1)
+logging.getLogger('timm').warning('of timm')
+logging.getLogger('timm').error('an error of timm')
+quiet(MMLogger.get_instance('run', log_file='run.log'))
+warnings.warn_explicit('later of torch', UserWarning, '/x/site-packages/torch/a.py', 2)
+"""
+
+
+def test_what_comes_before_the_log_file_and_from_other_packages(tmp_path):
+    (tmp_path / 'own.py').write_text(EARLY)
+    done = subprocess.run(
+        [sys.executable, 'own.py'],
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=True,
+    )
+    log = (tmp_path / 'run.log').read_text()
+    for told in ('of a user', 'an error of timm'):
+        assert told in done.stdout and told in log
+    for told in ('an early detail', 'of torch', 'WARNING - of timm', 'later of torch'):
+        assert told not in done.stdout and told in log

@@ -77,10 +77,16 @@ def quiet_start() -> None:
     logging.captureWarnings(True)
 
 
-def quiet(logger: MMLogger) -> None:
-    """Keep the screen of a run's logger to what is marked, until :func:`open_screen`."""
+def quiet(logger: MMLogger, verbose: bool = False) -> None:
+    """Keep the screen of a run's logger to what is marked, until :func:`open_screen`.
+
+    Args:
+        logger: The logger; its file gets what came before it.
+        verbose: Whether its screen shows everything all the same.
+    """
     _early.write_to([h for h in logger.handlers if isinstance(h, logging.FileHandler)])
-    _add_filter(logger)
+    if not verbose:
+        _add_filter(logger)
 
 
 def open_screen(logger: MMLogger) -> None:

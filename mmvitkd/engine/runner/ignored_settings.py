@@ -27,15 +27,15 @@ def ignored_settings(runner: Runner, wanted: Schedule, total: int) -> list[str]:
         Each setting that differs, with the config's value and the checkpoint's, once.
     """
     loaded = Schedule.of(runner)
-    is_longer = total not in (0, runner.max_iters)
+    has_other_length = total not in (0, runner.max_iters)
     found = []
     for one, other in zip(wanted.groups, loaded.groups, strict=False):
         found += _differences(_constants(one), _constants(other), 'optimizer')
     for i, (one, other) in enumerate(zip(wanted.states, loaded.states, strict=False)):
-        left_out = {*PROGRESS, *(LENGTH if is_longer else ())}
+        left_out = {*PROGRESS, *(LENGTH if has_other_length else ())}
         one = {key: value for key, value in one.items() if key not in left_out}
         found += _differences(one, other, f'param_scheduler.{i}')
-    if is_longer:
+    if has_other_length:
         found.append(
             f'a schedule of {runner.max_iters} iterations instead of {total}, after which the '
             'learning rate stays as it is'

@@ -86,9 +86,9 @@ def _other_size(size: Grid, student: Grid, teacher: BaseTeacher, given: Any) -> 
     )
     kind = str(given.get('type') if isinstance(given, dict) else given)
     is_timm = kind.startswith('timm:') or kind.endswith('TimmClassifier')
-    if is_timm and ratio > 1 and teacher.token_grid:
-        if student[0] % (size[0] // teacher.token_grid[0]) == 0:  # whole patches
-            line += f'; model.teacher.img_size={student[0]} avoids it'
+    patch = size[0] // teacher.token_grid[0] if teacher.token_grid else size[0]
+    if is_timm and ratio > 1 and student[0] % patch == 0:
+        line += f'; model.teacher.img_size={student[0]} avoids it'
     return line
 
 

@@ -82,9 +82,9 @@ def check_resumable(checkpoint: Mapping[str, Any], path: str, has_schedulers: bo
         whole = newest_checkpoint(folder)
     except ValueError:
         whole = None
-    other = f'no checkpoint in {str(folder)!r} does'
-    if whole is not None:
-        other = f'resume from {str(whole)!r}, the newest that does'
+    other = f'there is no complete one in {str(folder)!r}'
+    if whole is not None and not whole.samefile(Path(path).expanduser()):
+        other = f'the newest complete one is {str(whole)!r}'
     raise KeyedValueError(
         f'{{--resume}}={path!r} does not hold {" and ".join(lacking)}, as best_*.pth and those '
         f'of save_optimizer=False: a training cannot continue from it; {other}. Or start anew '

@@ -87,8 +87,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """Build the logger, whose screen has little before the first epoch."""
         logger = super().build_logger(*args, **kwargs)
-        if not self.cfg.get('verbose', False):
-            quiet(logger)
+        quiet(logger, self.cfg.get('verbose', False))
         return logger
 
     def register_hooks(self, *args: Any, **kwargs: Any) -> None:

@@ -289,7 +289,7 @@ def test_a_checkpoint_without_optimizer_names_one_that_has_it(tmp_path):
     state = dict(state_dict=dict(a=torch.ones(1)), meta=dict(epoch=3, iter=12), message_hub={})
     torch.save(state, best)
     cfg = _run(tmp_path, load_from=str(best), resume=True)
-    with pytest.raises(ValueError, match=r'best_top1.*optimizer.*no checkpoint.*load_from'):
+    with pytest.raises(ValueError, match=r'best_top1.*optimizer.*no complete.*load_from'):
         check_checkpoint(cfg)
     torch.save(state | dict(optimizer={}), last)
     with pytest.raises(ValueError, match=r'--resume=.*best_top1.*optimizer.*epoch_3\.pth'):
