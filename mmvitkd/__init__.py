@@ -27,5 +27,14 @@ if not _only_help():
         patch_config()
 
         from . import datasets, engine, metrics, models
+    from .config.load_config import load_config
 
-__all__ = ['ADAPTATIONS', '__version__', 'datasets', 'engine', 'metrics', 'models']
+__all__ = [
+    'ADAPTATIONS',
+    '__version__',
+    'datasets',
+    'engine',
+    'load_config',
+    'metrics',
+    'models',
+]

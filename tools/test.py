@@ -74,6 +74,7 @@ def parse_args() -> argparse.Namespace:
 def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     """Override the config by the command line, and keep only the student in it."""
     from mmvitkd.config.load_config import complete_config
+    from mmvitkd.config.shortcuts import SHORTCUTS
     from mmvitkd.config.student_config import student_config
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.hooks_in_test import runs_in_test
@@ -114,6 +115,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     hooks = cfg.get('default_hooks') or {}
     cfg.default_hooks = {k: v for k, v in hooks.items() if v is None or runs_in_test(v)}
     cfg.load_from, cfg.resume = None, False
+    for key in SHORTCUTS:  # applied above; some need the teacher
+        cfg.pop(key, None)
     return cfg
 
 
@@ -147,7 +150,9 @@ def main() -> None:
     """Test."""
     args = parse_args()
 
-    from mmvitkd.engine.runner import launch
+    from mmvitkd.config.load_config import read_config
+    from mmvitkd.engine.logging.screen import quiet_start
+    from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner
     from mmvitkd.engine.runner.preflight import check_data
     from mmvitkd.metrics import PerClass
@@ -158,11 +163,11 @@ def main() -> None:
     from mmengine.dist import is_main_process
     from mmengine.evaluator import DumpResults
     from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
 
     launch.set_local_rank(args.local_rank)
+    quiet_start()
     with exit_on_error('test'):
-        cfg = merge_args(Config.fromfile(args.config), args)
+        cfg = merge_args(read_config(args.config), args)
         check_data(cfg, ['test'])
     launch.init_distributed(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg

@@ -80,7 +80,9 @@ def main() -> None:
     """Train."""
     args = parse_args()
 
+    from mmvitkd.config.load_config import read_config
     from mmvitkd.engine.hooks.preemption_hook import TrainingPreempted
+    from mmvitkd.engine.logging.screen import quiet_start
     from mmvitkd.engine.runner import Runner, launch
     from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
     from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
@@ -89,8 +91,9 @@ def main() -> None:
 
     launch.set_local_rank(args.local_rank)
     launch.leave_on_signals()
+    quiet_start()
     with exit_on_error('train'):
-        cfg = merge_args(Config.fromfile(args.config), args)
+        cfg = merge_args(read_config(args.config), args)
         check_data(cfg, ['train', 'val'])
         check_checkpoint(cfg)
         check_schedule(cfg)

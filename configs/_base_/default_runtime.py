@@ -4,7 +4,7 @@ default_scope = 'mmpretrain'
 default_hooks = dict(
     runtime_info=dict(type='mmvitkd.RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=100),
+    logger=dict(type='mmvitkd.LoggerHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='mmvitkd.CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),

@@ -6,11 +6,13 @@ local files, URLs and the names of model zoos. Importing this module replaces th
 """
 
 import os.path as osp
+from functools import partial
 from typing import Any
 
 from mmengine.fileio import get_file_backend
 from mmengine.infer import infer
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import runner
 
 from .download import download
 from .read import read_checkpoint
@@ -68,7 +70,9 @@ def _load_without_configs(filename: str, map_location: Any = None) -> dict[str, 
     return checkpoint
 
 
-load_checkpoint = mmengine_checkpoint._load_checkpoint
+# MMEngine's own prints which file it loads, next to the log.
+load_checkpoint = partial(mmengine_checkpoint._load_checkpoint, logger='current')
+runner._load_checkpoint = load_checkpoint
 for _prefixes, _loader in (
     ('', load_from_local),
     (('http://', 'https://'), load_from_http),

@@ -53,16 +53,20 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
     weights, start = (
         osp.basename(model.get(key) or '') or None for key in ('teacher_ckpt', 'student_ckpt')
     )
-    return Provenance(_name(teacher), weights, losses, start, pairs)
+    return Provenance(model_name(teacher), weights, losses, start, pairs)
 
 
-def _name(teacher: Any) -> str:
-    """Return the teacher's name in timm, its config file, or its type and architecture."""
-    if isinstance(teacher, str):
-        return osp.basename(teacher) if teacher.endswith('.py') else without_folder(teacher)
-    if 'model_name' in teacher:
-        return f'{without_folder(teacher["model_name"])} (timm)'
-    kind, backbone = str(teacher.get('type')), teacher.get('backbone')
+def model_name(model: str | Mapping[str, Any]) -> str:
+    """Return a model's name in timm, its config file, or its type and architecture.
+
+    Args:
+        model: The config of a student or a teacher.
+    """
+    if isinstance(model, str):
+        return osp.basename(model) if model.endswith('.py') else without_folder(model)
+    if 'model_name' in model:
+        return f'{without_folder(model["model_name"])} (timm)'
+    kind, backbone = str(model.get('type')), model.get('backbone')
     if not backbone:
         return kind
     arch = backbone.get('arch')

@@ -9,6 +9,9 @@ from .student_config import student_config
 from .teacher_cache import apply_teacher_cache
 from .with_label import apply_with_label
 
+# Keys at the top of a config that apply in several places.
+SHORTCUTS = ('num_classes', 'data_root', 'img_size', 'with_label', 'fast', 'teacher_cache')
+
 
 def apply_shortcuts(cfg: Config) -> None:
     """Copy the shortcuts of a config to where they apply.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 
@@ -113,7 +114,7 @@ def fill_measured(cfg: Config) -> None:
     for node, key in places:
         node[key] = list(getattr(measured, key))
     if os.environ.get('RANK', '0') == '0':
-        print(describe(measured))
+        print_log(describe(measured), 'current')
 
 
 def describe(measured: MeanStd) -> str:

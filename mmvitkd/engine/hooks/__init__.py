@@ -4,6 +4,7 @@ from .checkpoint_hook import CheckpointHook
 from .disk_full_hook import DiskFullHook
 from .feature_error_hook import FeatureErrorHook
 from .finite_loss_hook import FiniteLossHook
+from .logger_hook import LoggerHook
 from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
 from .runtime_info_hook import RuntimeInfoHook
@@ -20,6 +21,7 @@ __all__ = [
     'DiskFullHook',
     'FeatureErrorHook',
     'FiniteLossHook',
+    'LoggerHook',
     'PreemptionHook',
     'RandomStateHook',
     'RuntimeInfoHook',

@@ -1,14 +1,12 @@
 """Log how much of its target a student explains, next to the target's mean token."""
 
 from collections import deque
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.hooks import Hook, RuntimeInfoHook
-from mmengine.optim.scheduler import LinearParamScheduler
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -19,6 +17,7 @@ from ...models.teachers import CachedTeacher, Teacher
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
 from ..logging.async_history_buffer import AsyncHistoryBuffer
+from ..runner.warmup import warmup_iters
 
 Sums = dict[str, Tensor]  # by the name of the loss
 KEY = 'feature_errors'  # in a checkpoint
@@ -265,24 +264,6 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             "learning rate, or another target: pair_target='standardised', which takes the\n"
             f'mean token away, or norm_from_target=True (docs/targets.md).\n{bar}'
         )
-
-
-def warmup_iters(runner: Runner) -> int:
-    """Return the iterations in which the learning rate still rises from the start of a run."""
-    found: Any = runner.param_schedulers or []
-    groups = found.values() if isinstance(found, Mapping) else [found]
-    length = len(runner.train_loop.dataloader)
-    return max(
-        (
-            scheduler.end * (length if scheduler.by_epoch else 1)
-            for group in groups
-            for scheduler in group
-            if isinstance(scheduler, LinearParamScheduler)
-            and scheduler.begin == 0
-            and scheduler.start_factor < scheduler.end_factor
-        ),
-        default=0,
-    )
 
 
 def _log_train(runner: Runner, name: str, errors: RelativeErrors) -> None:

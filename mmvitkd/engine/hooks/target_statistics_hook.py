@@ -6,6 +6,7 @@ from mmengine.runner import Runner
 from ...models import FeatureDistill
 from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..runner.loops import ResumableLoop
 from ..runner.target_statistics import measure_targets, targets_of
@@ -52,7 +53,7 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         with isolated_eval(device, self.seed):
             lines = measure_targets(model, loop.dataloader, num_epochs, count, self.seed)
         for line in lines:
-            runner.logger.info(line)
+            runner.logger.info(OnScreen(line))
         if is_resumed or runner._load_from is not None:
             return
         for each in model.target_norms:

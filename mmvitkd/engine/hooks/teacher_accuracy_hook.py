@@ -14,6 +14,7 @@ from ...models.teachers import BaseTeacher, CachedTeacher
 from ...models.utils.adapters import adapter_for
 from ...registry import HOOKS
 from ...utils import random_state
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 
 # With fewer validation images, an accuracy says little.
@@ -60,7 +61,7 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         classes = adapter_for(model.student).num_classes
         if not classes:
             reason = 'the student does not state its number of classes (head.num_classes)'
-            runner.logger.info(f"The teacher's own validation top-1: none, {reason}.")
+            runner.logger.info(OnScreen(f"The teacher's own validation top-1: none, {reason}."))
         elif isinstance(teacher, CachedTeacher) and teacher.live is None:
             _log_stored(runner, teacher, classes)
         else:
@@ -74,7 +75,7 @@ def _log_validated(runner: Runner, model: Any, teacher: BaseTeacher, classes: in
         reason = _predict(runner, model, teacher, metric, classes)
     reasons = [reason for reason in all_gather_object(reason) if reason]
     if reasons:
-        runner.logger.info(f"The teacher's own validation top-1: none, {reasons[0]}.")
+        runner.logger.info(OnScreen(f"The teacher's own validation top-1: none, {reasons[0]}."))
         return
     images = len(runner.val_loop.dataloader.dataset)
     top1 = metric.evaluate(images)['accuracy/top1'] / 100
@@ -88,7 +89,7 @@ def _log_stored(runner: Runner, teacher: CachedTeacher, classes: int) -> None:
     labels = getattr(runner.train_loop.dataloader.dataset, 'get_gt_labels', None)
     if logits is None or labels is None or logits.shape[1] != classes:
         reason = 'no logits' if logits is None else 'no labels of the same classes'
-        runner.logger.info(f"The teacher's own top-1: none, the cache has {reason}.")
+        runner.logger.info(OnScreen(f"The teacher's own top-1: none, the cache has {reason}."))
         return
     wanted = labels()[[teacher.view_of(row)[0] for row in rows]]
     top1 = float((logits.argmax(1).numpy() == wanted).mean())
@@ -106,7 +107,7 @@ def _log_top1(runner: Runner, what: str, top1: float, images: int, classes: int)
     # are too few images for that.
     margin = min(3 * sqrt(chance * (1 - chance) / images), (1 - chance) / 2)
     if top1 > chance + margin:
-        runner.logger.info(text)
+        runner.logger.info(OnScreen(text))
     elif images < MIN_IMAGES:
         runner.logger.warning(f'{text} Too few images to tell it from chance.')
     else:

@@ -3,6 +3,7 @@
 from mmengine.runner import Runner
 
 from ...checkpoint.load_strict import load_student
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 
 
@@ -10,4 +11,5 @@ def load_into_runner(runner: Runner, path: str, ema: bool = False) -> None:
     """Load a student's weights; see :func:`~mmvitkd.checkpoint.load_strict.load_student`."""
     load_student(unwrap_model(runner.model), path, ema)
     which = 'EMA weights' if ema else 'weights'
-    runner.logger.info(f'Loaded the {which} of the student from {path}')
+    text = f'Loaded the {which} of the student from {path}'
+    runner.logger.info(OnScreen(text))

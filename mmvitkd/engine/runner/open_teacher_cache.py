@@ -27,6 +27,7 @@ from ...models.utils.normalization import normalization_by
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import FolderInUseError, folder_lock
+from ...utils.on_screen import OnScreen
 
 KEY = 'teacher_cache'
 COMPARED = 8  # stored rows that the teacher computes again when it is at hand
@@ -261,8 +262,8 @@ def _log(teacher: CachedTeacher, views: ViewSet, missing: int, reason: str) -> N
         )
     elif teacher.live is not None:
         text = 'complete'
-    print_log(
+    line = (
         f'{KEY}: {teacher.folder}: {views.views} views of {views.num_images:,} images, '
-        f'{teacher.row_bytes:,} bytes each; {text}.',
-        'current',
+        f'{teacher.row_bytes:,} bytes each; {text}.'
     )
+    print_log(OnScreen(line), 'current')

@@ -18,6 +18,7 @@ from ...datasets.folder_layout import find_files
 from ...datasets.unlabelled_files import find_unlabelled_files
 from ...utils.deprecation import rename_keys
 from ...utils.errors import KeyedValueError
+from .resume import check_resumable
 
 IMAGENET_CLASSES = 1000  # MMPretrain's ImageNet asserts this number
 
@@ -150,9 +151,10 @@ def check_checkpoint(cfg: Config) -> None:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If it is truncated or no checkpoint; if it is to be resumed and holds
-            pickled objects, as MMEngine's own do: torch would refuse it late, with a long
-            message; or if ``load_from_new`` is not a list of names, or has no ``load_from``.
+        ValueError: If it is truncated or no checkpoint; if it is to be resumed and lacks the
+            optimizer or the schedulers, or holds pickled objects, as MMEngine's own do: torch
+            would refuse it late, with a long message; or if ``load_from_new`` is not a list of
+            names, or has no ``load_from``.
     """
     path, resumes = cfg.get('load_from'), cfg.get('resume') is True
     key = '--resume' if resumes else 'load_from'
@@ -160,6 +162,7 @@ def check_checkpoint(cfg: Config) -> None:
         checkpoint = read_checkpoint(path, key)
         if resumes:
             _check_plain(path, key)
+            check_resumable(checkpoint, path, bool(cfg.get('param_scheduler')))
         else:
             weights_of(checkpoint, path)
     new = cfg.get('load_from_new') or []

@@ -1,6 +1,7 @@
 """Continue a run from a checkpoint, also with another batch size or number of ranks."""
 
 import warnings
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +11,9 @@ from mmengine.optim import OptimWrapperDict, _ParamScheduler
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ...checkpoint.find import newest_checkpoint
+from ...checkpoint.find import PARTS, newest_checkpoint
 from ...utils.atomic_file import atomic_file
+from ...utils.errors import KeyedValueError
 
 # Settings of the optimizer's groups that are no part of its schedule.
 PARAMETERS = ('params', 'param_name')
@@ -58,6 +60,39 @@ def _send_where_missing(file: Path) -> None:
             temporary.write_bytes(content[0])
 
 
+def check_resumable(checkpoint: Mapping[str, Any], path: str, has_schedulers: bool) -> None:
+    """Check that a checkpoint has what a training continues with.
+
+    Without, the optimizer would start anew, and the warm-up with it.
+
+    Args:
+        checkpoint: The content of the file.
+        path: The file.
+        has_schedulers: Whether the run has schedulers, such as that of its learning rate.
+
+    Raises:
+        ValueError: If it lacks the optimizer or the schedulers; names a file that has them.
+    """
+    wanted = [*PARTS, *(['param_schedulers'] if has_schedulers else [])]
+    lacking = [part for part in wanted if part not in checkpoint]
+    if not lacking:
+        return
+    folder = Path(path).expanduser().parent
+    try:
+        whole = newest_checkpoint(folder)
+    except ValueError:
+        whole = None
+    other = f'there is no complete one in {str(folder)!r}'
+    if whole is not None and not whole.samefile(Path(path).expanduser()):
+        other = f'the newest complete one is {str(whole)!r}'
+    raise KeyedValueError(
+        f'{{--resume}}={path!r} does not hold {" and ".join(lacking)}, as best_*.pth and those '
+        f'of save_optimizer=False: a training cannot continue from it; {other}. Or start anew '
+        'from its weights: load_from=FILE without --resume.',
+        '--resume',
+    )
+
+
 class Schedule(NamedTuple):
     """The schedule of a run that has not started: of its learning rate and the like.
 
@@ -74,7 +109,7 @@ class Schedule(NamedTuple):
         """Copy the schedule of a runner."""
         return cls(
             [deepcopy(scheduler.state_dict()) for scheduler in _schedulers(runner)],
-            [deepcopy(_settings(group)) for group in _groups(runner)],
+            [deepcopy(_settings(group)) for group in param_groups(runner)],
         )
 
     def replay(self, runner: Runner, iterations: int, iters_per_epoch: int) -> None:
@@ -83,7 +118,7 @@ class Schedule(NamedTuple):
         Raises:
             ValueError: If a scheduler depends on metrics.
         """
-        for group, fresh in zip(_groups(runner), self.groups, strict=True):
+        for group, fresh in zip(param_groups(runner), self.groups, strict=True):
             group.update(fresh)
         schedulers = _schedulers(runner)
         for scheduler, state in zip(schedulers, self.states, strict=True):
@@ -105,7 +140,7 @@ class Schedule(NamedTuple):
                         scheduler.step()
 
 
-def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
+def adapt_to_layout(runner: Runner, fresh: Schedule) -> bool:
     """Convert a resumed run's place and schedule to the present batch size and ranks.
 
     The schedule is recomputed in epochs, as if the whole run had had the present ones; the
@@ -114,6 +149,9 @@ def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
     Args:
         runner: The runner, which has loaded the checkpoint.
         fresh: Its schedule before that.
+
+    Returns:
+        Whether the schedule was recomputed: that of the config then counts.
 
     Raises:
         ValueError: If the place is no whole number of steps, or the loop counts iterations.
@@ -125,7 +163,7 @@ def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
     old_length = hub.get_info('max_iters', 0) // max_epochs if max_epochs else length
     by_epoch = isinstance(loop, EpochBasedTrainLoop)
     if before == now and (old_length == length or not by_epoch):
-        return
+        return False
     if not by_epoch:
         raise ValueError(
             f'--resume: this run counts iterations, which had {before} images, and now have '
@@ -138,6 +176,7 @@ def adapt_to_layout(runner: Runner, fresh: Schedule) -> None:
         f'{now} (batch size x ranks): the schedule is recomputed, and continues after '
         f'iteration {loop._iter}.'
     )
+    return True
 
 
 def images_per_step(runner: Runner) -> int:
@@ -171,7 +210,8 @@ def _schedulers(runner: Runner) -> list[_ParamScheduler]:
     return list(schedulers)
 
 
-def _groups(runner: Runner) -> list[dict[str, Any]]:
+def param_groups(runner: Runner) -> list[dict[str, Any]]:
+    """Return the parameter groups of all optimizers of a runner, which has built them."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     # With MMEngine's own settings, which it logs as base_lr.

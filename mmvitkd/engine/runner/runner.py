@@ -2,25 +2,35 @@
 
 import os.path as osp
 from contextlib import ExitStack
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import master_only
+from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
-from mmengine.runner import BaseLoop
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
+from ...config.load_config import complete_config
 from ...datasets.seeded_samples import seed_samples
 from ...models.algorithms import FeatureDistill
 from ...models.algorithms.unused_parameters import unused_message, unused_parameters
 from ...registry import LOOPS, RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
+from ...utils.errors import listed
 from ...utils.folder_lock import folder_lock
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
+from ..logging.screen import quiet
+from .ignored_settings import ignored_settings
+from .launch import set_dataloaders, set_work_dir
 from .loops import ResumableLoop
-from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
+from .resume import Schedule, adapt_to_layout, check_resumable, share_newest_checkpoint
+from .screen_hook import ScreenHook
 from .start_from import start_from
 
 
@@ -37,6 +47,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     - ``sample_seeds=False`` turns this off.
     - ``load_from_new`` names the parts of the model that need not be in the file of
       ``load_from``; see :func:`~mmvitkd.engine.runner.start_from.start_from`.
+    - ``verbose=True`` shows the whole log on the screen, also before the first epoch.
 
     One training at a time writes to a work dir.
 
@@ -45,9 +56,42 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
     """
 
     resumed_from: str | None = None
+    _is_resuming = False  # with the optimizer
     _has_loaded: bool
     _resume: bool | str
     _train_dataloader: DataLoader[Any] | dict[str, Any]
+
+    @classmethod
+    def from_cfg(cls, cfg: Config | dict[str, Any]) -> 'Runner':
+        """Build a runner from a config, completed as ``tools/train.py`` does.
+
+        Args:
+            cfg: The config. ``num_classes``, ``data_root`` and other keys at its top are
+                applied to a copy, whether it was read by
+                :func:`~mmvitkd.config.load_config.load_config` or by MMEngine. Without
+                ``work_dir``, that is ``work_dirs/NAME`` by the name of its file.
+
+        Raises:
+            ValueError: If a setting is wrong; see
+                :func:`~mmvitkd.config.load_config.complete_config`.
+        """
+        cfg = deepcopy(cfg) if isinstance(cfg, Config) else Config(cfg)
+        complete_config(cfg)
+        set_work_dir(cfg, None)
+        set_dataloaders(cfg)
+        runner: Runner = super().from_cfg(cfg)
+        return runner
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build the logger, whose screen has little before the first epoch."""
+        logger = super().build_logger(*args, **kwargs)
+        quiet(logger, self.cfg.get('verbose', False))
+        return logger
+
+    def register_hooks(self, *args: Any, **kwargs: Any) -> None:
+        """Register the hooks, and the one that shows what the run is."""
+        super().register_hooks(*args, **kwargs)
+        self.register_hook(ScreenHook())
 
     def build_train_loop(self, loop: BaseLoop | dict[str, Any]) -> BaseLoop:
         """Build our loops where the config names none, with seeded samples."""
@@ -141,31 +185,70 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
         if newest is not None:
             self.resume(str(newest))
             return
-        self.logger.info(f'--resume: no checkpoint in {self.work_dir}: starting anew.')
+        text = f'--resume: no checkpoint in {self.work_dir}: starting anew.'
+        self.logger.info(OnScreen(text))
         self._resume = False
         self.load_or_resume()
 
-    def resume(self, filename: str, *args: Any, **kwargs: Any) -> None:
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
         """Resume, also with another batch size or number of ranks.
 
         Raises:
-            ValueError: If that is not possible from the middle of an epoch.
+            ValueError: If that is not possible from the middle of an epoch, or the checkpoint
+                lacks the optimizer or the schedulers.
         """
         self.resumed_from = filename
         # A script may resume before train() has built them.
         fresh = Schedule.of(self) if isinstance(self.optim_wrapper, OptimWrapper) else None
-        super().resume(filename, *args, **kwargs)
-        if fresh is not None:
-            adapt_to_layout(self, fresh)
-        if self.iter >= self.max_iters:
-            self.logger.info(
-                f'{filename}: this training is finished, after {self.iter} of '
-                f'{self.max_iters} iterations.'
+        self._is_resuming = resume_optimizer and resume_param_scheduler
+        try:
+            super().resume(filename, resume_optimizer, resume_param_scheduler, map_location)
+        finally:
+            self._is_resuming = False
+        total = self.message_hub.get_info('max_iters', 0)  # of the run that was interrupted
+        is_recomputed = fresh is not None and adapt_to_layout(self, fresh)
+        self._log_place(filename)
+        if fresh is not None and not is_recomputed and self.iter < self.max_iters:
+            self._warn_of_ignored(fresh, total)
+
+    def _log_place(self, filename: str) -> None:
+        """Say where the run goes on, or that it does not."""
+        done, end = self.iter, self.max_iters
+        if done < end:
+            by_epoch = isinstance(self.train_loop, EpochBasedTrainLoop)
+            text = f'Resumed from {filename}, after {done:,} of {end:,} iterations'
+            where = f': epoch {self.epoch + 1} of {self.max_epochs}' if by_epoch else ''
+            self.logger.info(OnScreen(f'{text}{where}.'))
+            return
+        text = f'{filename}: this training is finished, after {done:,} of {end:,} iterations'
+        if done == end:
+            self.logger.info(OnScreen(f'{text}: nothing is left to train.'))
+        else:
+            self.logger.warning(
+                f'{text}: nothing is trained. Wanted a later end (train_cfg.max_epochs or '
+                'max_iters), or a start from these weights: load_from=FILE without --resume.'
             )
 
-    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+    def _warn_of_ignored(self, fresh: Schedule, total: int) -> None:
+        """Warn of settings that were changed and have no effect."""
+        if ignored := ignored_settings(self, fresh, total):
+            self.logger.warning(
+                'The resumed run keeps the optimizer and the schedule of its checkpoint; this '
+                f'config has no effect: {listed(ignored)}. To use it, start anew from the '
+                'weights: load_from=FILE without --resume.'
+            )
+
+    def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
         """Load a checkpoint; note whether its validation is still due."""
-        checkpoint = super().load_checkpoint(*args, **kwargs)
+        checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if self._is_resuming:
+            check_resumable(checkpoint, filename, bool(self.param_schedulers))
         if self.resumed_from is not None and isinstance(self._train_loop, ResumableLoop):
             self._train_loop.validation_is_due = checkpoint.get('validated') is False
         return checkpoint

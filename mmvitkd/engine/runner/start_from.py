@@ -11,6 +11,7 @@ from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
 from ...models.students.narrow_state_dict import mmpretrain_names
 from ...utils.errors import KeyedValueError
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 
 Weights = dict[str, Tensor]
@@ -51,11 +52,12 @@ def start_from(runner: Runner, path: str, new: Sequence[str] = ()) -> None:
     prefix = '' if target is model else STUDENT_PREFIX
     others = model.state_dict().keys() - {f'{prefix}{name}' for name in used}
     unused = weights.keys() - used.keys()
-    runner.logger.info(
+    text = (
         f'{KEY}: {len(used)} tensors of {path}; '
         f'new: {", ".join(_top_parts(others)) or "nothing"}; '
         f'unused of the file: {", ".join(_top_parts(unused)) or "nothing"}'
     )
+    runner.logger.info(OnScreen(text))
     state = checkpoint if 'state_dict' in checkpoint else {}
     state = {**state, 'state_dict': model.state_dict()}
     runner.call_hook('after_load_checkpoint', checkpoint=state)

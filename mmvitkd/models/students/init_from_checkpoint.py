@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...checkpoint.load_strict import check_kinds
 from ...utils.errors import KeyedValueError
+from ...utils.on_screen import OnScreen
 from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
 
@@ -49,13 +50,13 @@ class Initialization:
         """
         student.load_state_dict(self.weights, strict=False)
         filled = [p.numel() for n, p in student.named_parameters() if n in self.weights]
-        print_log(
+        text = (
             f'Student starts from {self.path}: {len(filled)} tensors '
             f'({sum(filled) / 1e6:.3g} M parameters) filled; '
             f'new: {", ".join(self.new) or "nothing"}; '
-            f'unused of the file: {", ".join(self.unused) or "nothing"}',
-            logger='current',
+            f'unused of the file: {", ".join(self.unused) or "nothing"}'
         )
+        print_log(OnScreen(text), logger='current')
 
 
 def narrow_start(student: nn.Module, path: str) -> Initialization:

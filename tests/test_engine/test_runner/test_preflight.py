@@ -1,6 +1,7 @@
 """A run's folders, schedule and checkpoint are checked before anything is built."""
 
 import mmvitkd  # noqa: F401
+from mmvitkd.checkpoint.find import PARTS
 from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
 
 import pytest
@@ -276,10 +277,32 @@ def test_a_checkpoint_to_start_from(tmp_path, resume, key):
     cfg = _run(tmp_path, load_from=str(path), resume=resume)
     with pytest.raises(FileNotFoundError, match=f'^{key}=.*file.pth.*no such file'):
         check_checkpoint(cfg)
-    torch.save(dict(state_dict=dict(a=torch.ones(1000))), path)
+    torch.save(dict(state_dict=dict(a=torch.ones(1000)), **{part: {} for part in PARTS}), path)
     check_checkpoint(cfg)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match=f'^{key}=.*file.pth.*truncated'):
+        check_checkpoint(cfg)
+
+
+def test_a_checkpoint_without_optimizer_names_one_that_has_it(tmp_path):
+    best, last = tmp_path / 'best_top1_epoch_1.pth', tmp_path / 'epoch_3.pth'
+    state = dict(state_dict=dict(a=torch.ones(1)), meta=dict(epoch=3, iter=12), message_hub={})
+    torch.save(state, best)
+    cfg = _run(tmp_path, load_from=str(best), resume=True)
+    with pytest.raises(ValueError, match=r'best_top1.*optimizer.*no complete.*load_from'):
+        check_checkpoint(cfg)
+    torch.save(state | dict(optimizer={}), last)
+    with pytest.raises(ValueError, match=r'--resume=.*best_top1.*optimizer.*epoch_3\.pth'):
+        check_checkpoint(cfg)
+
+
+def test_a_checkpoint_without_schedulers_is_no_run_with_some(tmp_path):
+    path = tmp_path / 'epoch_3.pth'
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), **{part: {} for part in PARTS}), path)
+    cfg = _run(tmp_path, load_from=str(path), resume=True)
+    check_checkpoint(cfg)
+    cfg.param_scheduler = dict(type='StepLR', step_size=5)
+    with pytest.raises(ValueError, match=r'epoch_3\.pth.*param_schedulers'):
         check_checkpoint(cfg)
 
 

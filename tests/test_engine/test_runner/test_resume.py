@@ -185,3 +185,38 @@ def test_images_per_step_count_all_ranks():
     sampler = SimpleNamespace(batch_size=16)
     loop = SimpleNamespace(dataloader=SimpleNamespace(batch_sampler=sampler))
     assert resume.images_per_step(SimpleNamespace(train_loop=loop, world_size=4)) == 64
+
+
+def test_a_checkpoint_without_optimizer_is_refused(make_runner):
+    """Also by a script's `resume`, which no check of a tool precedes."""
+    old = make_runner(
+        'old', checkpoint=dict(save_best='accuracy/top1', rule='greater'), scores=[1, 2, 1]
+    )
+    old.train()
+    best = f'{old.work_dir}/best_accuracy_top1_epoch_2.pth'
+    with pytest.raises(ValueError, match=r'best_accuracy.*optimizer.*epoch_3\.pth'):
+        make_runner('new', resume=best).train()
+    make_runner('weights', load_from=best).train()
+
+
+def test_where_a_run_goes_on(make_runner):
+    old = make_runner('old')
+    old.train()
+    runner = make_runner('new', resume=f'{old.work_dir}/epoch_2.pth')
+    with logged() as lines:
+        runner.train()
+    [line] = [line for line in lines if 'Resumed from' in line]
+    assert 'epoch_2.pth, after 8 of 12 iterations: epoch 3 of 3' in line
+
+
+@pytest.mark.parametrize(('epochs', 'level'), [(3, 'INFO'), (2, 'WARNING')])
+def test_nothing_is_left_to_train(make_runner, epochs, level):
+    """Submitting a finished run again is no fault; an end before the checkpoint may be."""
+    old = make_runner('old')
+    old.train()
+    runner = make_runner('new', epochs=epochs, resume=f'{old.work_dir}/epoch_3.pth')
+    with logged() as lines:
+        runner.train()
+    [line] = [line for line in lines if 'is finished' in line]
+    assert line.startswith(level) and f'after 12 of {4 * epochs} iterations' in line
+    assert not any('no effect' in line for line in lines)

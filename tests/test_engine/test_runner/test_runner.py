@@ -2,11 +2,13 @@
 
 from hashlib import sha256
 
-import mmvitkd  # noqa: F401
+import mmvitkd
+from mmvitkd.engine import Runner
 
 import pytest
 import torch
 from folders import write_noise
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
@@ -130,3 +132,23 @@ def test_the_learning_rate_scales_with_accumulated_batches(make_runner, accumula
     runner = make_runner(optim_wrapper=wrapper, auto_scale_lr=scale, param_scheduler=None)
     runner.train()
     assert runner.optim_wrapper.get_lr()['lr'] == [pytest.approx(rate)]
+
+
+@pytest.mark.parametrize('read', [Config.fromfile, mmvitkd.load_config])
+def test_a_config_is_completed_like_a_tools(read, tmp_path):
+    """The keys at its top apply, also those that are set after it was read."""
+    path = tmp_path / 'own.py'
+    path.write_text(f"_base_ = 'mmvitkd::mnist5k/vit_32.py'\nwork_dir = '{tmp_path}'\n")
+    cfg = read(str(path))
+    cfg.num_classes, cfg.data_root = 7, 'elsewhere'
+    runner = Runner.from_cfg(cfg)
+    assert runner.model.head.layers.head.out_features == 7
+    assert runner._train_dataloader['dataset']['data_root'] == 'elsewhere'
+    assert cfg.model.head.num_classes == 10  # the copy is completed
+
+
+def test_a_wrong_key_at_the_top_is_refused(tmp_path):
+    cfg = mmvitkd.load_config('mmvitkd::mnist5k/vit_32.py', {'work_dir': str(tmp_path)})
+    cfg.num_classes = 'seven'
+    with pytest.raises(ValueError, match="num_classes='seven'"):
+        Runner.from_cfg(cfg)
