@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
 from .integrity import DamagedFileError, verify
+from .onnx_weights import is_onnx
 from .safe_load import UnsafeCheckpointError, safe_load
 
 STUDENT_PREFIX = 'architecture.'
@@ -33,6 +34,10 @@ TORCHSCRIPT = (
     "it is a TorchScript archive, as OpenAI's CLIP files are: it holds a program. Give a "
     'state dict, torch.save(torch.jit.load(FILE).state_dict(), ...) where you trust the '
     "file, or for CLIP take timm's, such as vit_base_patch16_clip_224.openai"
+)
+ONNX = (
+    'it is an ONNX graph: tools/model_converters/convert_checkpoint.py reads its weights and '
+    'checks them'
 )
 
 
@@ -114,6 +119,8 @@ def _refusal_reason(path: str) -> str | None:
         start = file.read(64)
     if start[8:9] == b'{':
         return None  # safetensors: eight bytes of length before the header, of any value
+    if is_onnx(path):
+        return ONNX
     start = start.lstrip()
     if start.startswith(b'version https://git-lfs'):
         return GIT_LFS
