@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ...checkpoint.load_strict import load_strict
 from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
-from ...models.students.narrow_state_dict import mmpretrain_names
+from ...models.utils.mmpretrain_names import mmpretrain_names
 from ...utils.errors import KeyedValueError
 from ...utils.unwrap import unwrap_model
 
