@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from ..utils.errors import KeyedValueError, listed
+from .converters.foreign import foreign_hint
 from .converters.key_rules import find_layout
 from .read import student_weights
 
@@ -100,7 +101,9 @@ def _misfit(
 
 
 def _advice(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    """Return a line of advice if model and file have different layouts."""
+    """Return a line of advice if model and file have different names."""
+    if not own.keys() & weights.keys() and (hint := foreign_hint(weights)):
+        return [f'  {hint}']
     layouts = find_layout(own), find_layout(weights)
     if None in layouts or layouts[0] == layouts[1]:
         return []

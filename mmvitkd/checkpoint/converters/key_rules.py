@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 from ...utils.errors import listed
+from .foreign import foreign_hint
 from .renaming import SHOWN, Names
 from .transformers_keys import TRANSFORMERS
 from .vit import VIT, mmpretrain_to_timm, timm_to_mmpretrain
@@ -137,7 +138,8 @@ def layout_of(keys: Iterable[str]) -> str:
     if layout is None:
         raise ValueError(
             f"These are not a Vision Transformer's weights in any of the layouts "
-            f'{", ".join(sorted(layout_patterns()))}; found the keys {listed(keys, SHOWN)}.'
+            f'{", ".join(sorted(layout_patterns()))}; found the keys {listed(keys, SHOWN)}. '
+            f'{foreign_hint(keys)}'.rstrip()
         )
     return layout
 

@@ -8,6 +8,7 @@ from math import isqrt
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ...checkpoint.converters.foreign import foreign_hint
 from ...checkpoint.load_strict import check_kinds
 from ...utils.errors import KeyedValueError
 from ..utils.remedy import widened_modules
@@ -132,6 +133,7 @@ def _misfit(
     more = [f'  and {len(lines) - SHOWN} more'] if len(lines) > SHOWN else []
     extra = _groups(name for name in found if name not in wanted)
     extra[SHOWN:] = ['...'] if len(extra) > SHOWN else []
+    plain = [name.removeprefix('backbone.') for name in found]
     return '\n'.join(
         [
             f'{{student_ckpt}}={path!r} does not fit the student: of the {len(wanted)} tensors '
@@ -139,5 +141,6 @@ def _misfit(
             *lines[:SHOWN],
             *more,
             f'  The file also has: {", ".join(extra) or "nothing"}',
+            *([f'  {hint}'] if (hint := foreign_hint(plain)) else ()),
         ]
     )

@@ -152,7 +152,7 @@ class TimmAdapter(Adapter):
         """
         try:
             converted = self._converted(weights)
-            if not converted.keys() & self.model.model.state_dict().keys():
+            if converted.keys() - self.model.model.state_dict().keys():
                 trunk = find_trunk(weights)
                 log_left_out(trunk.left_out)
                 converted = self._converted(trunk.weights)
