@@ -220,4 +220,4 @@ def student_of(
         for k, v in weights.items()
         if k.startswith(STUDENT_PREFIX)
     }
-    return plain_names(student or weights)
+    return student or weights

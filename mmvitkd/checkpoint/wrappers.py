@@ -37,20 +37,40 @@ def weights_in(checkpoint: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 
 def plain_names(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a state dict without the prefixes of wrapper modules.
+    """Return a state dict without the prefixes of PyTorch's wrapper modules.
 
-    Those in front are removed where all names have them: a layer may be called ``model``. The
-    counter of an average is left out.
+    The counter of an average is left out.
     """
     plain = {_without(str(key)).removeprefix(DDP): value for key, value in weights.items()}
     if len(plain) > 1:
         plain = {k: v for k, v in plain.items() if k not in COUNTERS or not _is_counter(v)}
+    return plain
+
+
+def without_front(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a state dict without what is in front of all of its names, of other wrappers.
+
+    A model may have all of its layers under ``model``, too: whether the prefix is one of a
+    wrapper depends on the model.
+    """
+    plain = dict(weights)
     while plain:
         prefix = next((p for p in IN_FRONT if all(k.startswith(p) for k in plain)), None)
         if prefix is None:
             break
         plain = {key.removeprefix(prefix): value for key, value in plain.items()}
     return plain
+
+
+def fit_names(own: Mapping[str, Any], weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return weights without prefixes in front, if only so they have any name of a model's.
+
+    Args:
+        own: The model's state dict.
+        weights: The one to load.
+    """
+    plain = without_front(weights) if not own.keys() & weights.keys() else {}
+    return plain if own.keys() & plain.keys() else weights
 
 
 def _without(name: str) -> str:

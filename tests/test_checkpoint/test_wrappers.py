@@ -1,7 +1,7 @@
 """Prefixes and containers around a state dict are taken off, and nothing else."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.checkpoint.wrappers import plain_names, weights_in
+from mmvitkd.checkpoint.wrappers import fit_names, plain_names, weights_in, without_front
 
 import pytest
 import torch
@@ -13,14 +13,30 @@ ONE = torch.ones(1)
     ('given', 'plain'),
     [
         (['module.fc.bias', 'fc.weight'], ['fc.bias', 'fc.weight']),
-        (['model.fc.bias', 'model.fc.weight'], ['fc.bias', 'fc.weight']),
-        (['model.module.model.fc.bias'], ['fc.bias']),
-        (['model.fc.bias', 'head.bias'], ['model.fc.bias', 'head.bias']),
         (['_orig_mod.fc._orig_mod.bias'], ['fc.bias']),
     ],
 )
 def test_names(given, plain):
     assert list(plain_names(dict.fromkeys(given, ONE))) == plain
+
+
+@pytest.mark.parametrize(
+    ('given', 'plain'),
+    [
+        (['model.fc.bias', 'model.fc.weight'], ['fc.bias', 'fc.weight']),
+        (['model.module.model.fc.bias'], ['fc.bias']),
+        (['model.fc.bias', 'head.bias'], ['model.fc.bias', 'head.bias']),
+    ],
+)
+def test_what_is_in_front_of_all_names(given, plain):
+    assert list(without_front(dict.fromkeys(given, ONE))) == plain
+
+
+def test_a_model_may_have_all_layers_under_model():
+    own = {'model.fc.bias': ONE}
+    assert fit_names(own, own) == own
+    assert fit_names(own, {'model.model.fc.bias': ONE}) == {'model.model.fc.bias': ONE}
+    assert fit_names({'fc.bias': ONE}, own) == {'fc.bias': ONE}
 
 
 def test_the_counter_of_an_average_is_no_weight():

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ...utils.errors import listed
+from ..wrappers import without_front
 from .key_rules import Weights, find_layout, layout_patterns
 from .renaming import SHOWN
 from .transformers_keys import transformers_to_timm
@@ -47,6 +48,7 @@ def find_trunk(weights: Mapping[str, Tensor]) -> Trunk:
     Raises:
         ValueError: If there are several, or the names of transformers' model are incomplete.
     """
+    weights = without_front(weights)
     layout = find_layout(weights)
     if layout == 'transformers':
         return Trunk(layout, *transformers_to_timm(weights))

@@ -12,7 +12,7 @@ FOREIGN: tuple[tuple[str, str], ...] = (
         'timm:vit_base_patch16_siglip_224',
     ),
     (
-        r'(module\.)?(visual\.)?transformer\.resblocks\.\d+\.',
+        r'(.*\.)?transformer\.resblocks\.\d+\.',
         "OpenAI's CLIP or OpenCLIP. As a teacher timm converts them: "
         "teacher='timm:vit_base_patch16_clip_224' with this file",
     ),

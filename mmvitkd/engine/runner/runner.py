@@ -12,6 +12,8 @@ from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
+from ...checkpoint.load_strict import check_restored
+from ...checkpoint.read import weights_of
 from ...datasets.seeded_samples import seed_samples
 from ...models.algorithms import FeatureDistill
 from ...models.algorithms.unused_parameters import unused_message, unused_parameters
@@ -152,8 +154,16 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             )
 
     def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint; note whether its validation is still due."""
+        """Load a checkpoint; note whether its validation is still due.
+
+        Raises:
+            ValueError: If the run resumes and the checkpoint does not fill the whole model.
+        """
         checkpoint = super().load_checkpoint(*args, **kwargs)
+        if self.resumed_from is not None:
+            path = self.resumed_from
+            weights = weights_of(checkpoint, path)
+            check_restored(unwrap_model(self.model), weights, 'resume', path)
         if self.resumed_from is not None and isinstance(self._train_loop, ResumableLoop):
             self._train_loop.validation_is_due = checkpoint.get('validated') is False
         return checkpoint

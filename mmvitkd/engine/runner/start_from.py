@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ...checkpoint.load_strict import load_strict
 from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
+from ...checkpoint.wrappers import fit_names
 from ...models.utils.mmpretrain_names import mmpretrain_names
 from ...utils.errors import KeyedValueError
 from ...utils.unwrap import unwrap_model
@@ -48,8 +49,8 @@ def start_from(runner: Runner, path: str, new: Sequence[str] = ()) -> None:
     except KeyedValueError as error:
         error.add_note(_advice(target.state_dict(), used, kept))
         raise
-    prefix = '' if target is model else STUDENT_PREFIX
-    others = model.state_dict().keys() - {f'{prefix}{name}' for name in used}
+    around = [] if target is model else model.state_dict()
+    others = kept | {name for name in around if not name.startswith(STUDENT_PREFIX)}
     unused = weights.keys() - used.keys()
     runner.logger.info(
         f'{KEY}: {len(used)} tensors of {path}; '
@@ -69,7 +70,7 @@ def _fitted(model: nn.Module, found: Weights, path: str) -> tuple[nn.Module, Wei
     student: Any = model.architecture if whole else model
     weights = student_of(found, path)
     if not hasattr(student, 'backbone'):  # not a classifier of MMPretrain
-        return student, weights
+        return student, dict(fit_names(student.state_dict(), weights))
     try:
         return student, mmpretrain_names(weights, student)
     except ValueError as error:

@@ -117,6 +117,12 @@ class TimmAdapter(Adapter):
         return getattr(self.trunk, 'num_classes', None) or None
 
     @property
+    def classifiers(self) -> list[str]:
+        """The names, in timm's model, of its classifiers: two in a distilled DeiT."""
+        stated = self._pretrained_cfg.get('classifier') or []
+        return [stated] if isinstance(stated, str) else list(stated)
+
+    @property
     def final_norms(self) -> list[str]:
         """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
@@ -150,6 +156,16 @@ class TimmAdapter(Adapter):
         The original files of DINOv2 and CLIP are examples. A ViT's may have the names of
         transformers, or be under a prefix.
         """
+        load_strict(self.model.model, self.timm_names(weights, key, path), key, path)
+
+    def timm_names(
+        self, weights: Mapping[str, Tensor], key: str, path: str
+    ) -> dict[str, Tensor]:
+        """Return weights with timm's names, and positions of the model's grid.
+
+        Raises:
+            ValueError: If timm's own function for its model cannot convert them.
+        """
         try:
             converted = self._converted(weights)
             if converted.keys() - self.model.model.state_dict().keys():
@@ -162,7 +178,7 @@ class TimmAdapter(Adapter):
                 f'timm cannot convert it ({type(error).__name__}: {error}).',
                 key,
             ) from None
-        load_strict(self.model.model, converted, key, path)
+        return converted
 
     def _converted(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Rename weights by timm's own function for the model, if it has one."""
