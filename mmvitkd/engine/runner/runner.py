@@ -74,9 +74,15 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
-        """Write the config to the work dir, completely or not at all."""
+        """Write the config to the work dir, completely or not at all.
+
+        A test, whose config has no training, leaves that of the training in its work dir.
+        """
         name = osp.basename(self.cfg.filename or f'{self.timestamp}.py')
-        with atomic_file(osp.join(self.work_dir, name)) as temporary:
+        file = osp.join(self.work_dir, name)
+        if self._train_dataloader is None and osp.exists(file):
+            return
+        with atomic_file(file) as temporary:
             self.cfg.dump(temporary)
 
     def train(self) -> torch.nn.Module:
