@@ -1,6 +1,9 @@
 """A ViT and a DINOv2 with the module names of transformers, written out plainly."""
 
+import warnings
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -162,20 +165,24 @@ def dinov2(**options: int) -> SimpleNamespace:
     return SimpleNamespace(weights=trunk.state_dict(), trunk=trunk)
 
 
-def write_onnx(path, size: int = SIZE) -> WithHead:
-    """Export a DINOv2 with a head of its own, for one size, as PyTorch has long done."""
-    import warnings
-
-    model = WithHead('backbone', Trunk(dino=True)).eval()
+def export_onnx(model: nn.Module, example: Tensor, path: Path, **options: Any) -> None:
+    """Export a model as ONNX without the exporter's warnings about itself."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        torch.onnx.export(
-            model,
-            (torch.zeros(1, 3, size, size),),
-            str(path),
-            dynamo=False,
-            input_names=['input_image'],
-            dynamic_axes={'input_image': {0: 'batch_size'}},
-            opset_version=14,
-        )
+        torch.onnx.export(model, (example,), str(path), verbose=False, **options)
+
+
+def write_onnx(path: Path, size: int = SIZE, dynamo: bool = False) -> WithHead:
+    """Export a DINOv2 with a head of its own, for one size, by the old exporter or the new."""
+    model = WithHead('backbone', Trunk(dino=True)).eval()
+    with torch.no_grad():  # equal tensors would be stored once
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    old = dict(
+        input_names=['input_image'],
+        dynamic_axes={'input_image': {0: 'batch_size'}},
+        opset_version=14,
+    )
+    options = {} if dynamo else old
+    export_onnx(model, torch.zeros(1, 3, size, size), path, dynamo=dynamo, **options)
     return model

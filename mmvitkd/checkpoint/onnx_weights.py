@@ -13,6 +13,11 @@ Weights = dict[str, Tensor]
 SUFFIX = '.onnx'
 # Of torch.onnx.export: that of a folded constant, and those of module scopes in node names.
 ANONYMOUS, SCOPE = '::', '/'
+# The ends of the names of a patch embedding, and of the tokens and positions next to it.
+STEMS = {
+    'patch_embeddings.projection.weight': ('cls_token', 'position_embeddings'),
+    'patch_embed.proj.weight': ('cls_token', 'pos_embed'),
+}
 
 
 def is_onnx(path: str) -> bool:
@@ -63,9 +68,9 @@ def onnx_weights(model: Any) -> Weights:
     """Return the floating-point initializers of a graph that PyTorch exported, as a state dict.
 
     A linear layer's weight is an anonymous, transposed input of its ``MatMul`` or ``Gemm``; it
-    is named after the bias that is added to it, or else after the node. So are position
-    embeddings which the exporter has folded into one tensor for the class token and one for
-    the patches. Anonymous constants of other nodes are left out.
+    is named after the bias that is added to it, or else after the node. A class token and
+    position embeddings that were folded to anonymous constants are found by their place in
+    the graph. Anonymous constants of other nodes are left out.
 
     Args:
         model: What :func:`load_graph` returns.
@@ -87,7 +92,7 @@ def onnx_weights(model: Any) -> Weights:
             name = _layer_name(node, [*node.input[2:], *added.get(node.output[0], ())])
             is_transposed = any(a.name == 'transB' and a.i for a in node.attribute)
             weights.setdefault(f'{name}.weight', matrix if is_transposed else matrix.T)
-    return weights | _positions(graph, tensors, weights)
+    return _split_positions(graph, tensors) | _folded_stem(graph, tensors, weights) | weights
 
 
 def _initializers(graph: Any) -> Weights:
@@ -121,7 +126,32 @@ def _scope(node: Any) -> str:
     return '.'.join(node.name.strip(SCOPE).split(SCOPE)[:-1])
 
 
-def _positions(graph: Any, tensors: Weights, weights: Weights) -> Weights:
+def _folded_stem(graph: Any, tensors: Weights, weights: Weights) -> Weights:
+    """Return a class token and positions that ``torch.export`` folded, with what they share.
+
+    The token is concatenated with the patches, and the positions are added to both.
+    """
+    stem = next((k for k in weights if k.endswith(tuple(STEMS))), None)
+    anonymous = {
+        name: value
+        for name, value in tensors.items()
+        if not _is_named(name) and value.dim() == 3
+    }
+    found: Weights = {}
+    for node in graph.node if stem else ():
+        first = anonymous.get(node.input[0]) if node.op_type == 'Concat' else None
+        if first is not None and first.shape[1] == 1:
+            users = [other for other in graph.node if node.output[0] in other.input]
+            names = [name for user in users for name in user.input if user.op_type == 'Add']
+            values = [first[:1], *(anonymous[name] for name in names if name in anonymous)]
+            end = next(end for end in STEMS if str(stem).endswith(end))
+            wanted = [str(stem).removesuffix(end) + name for name in STEMS[end]]
+            found.update(zip(wanted, values, strict=False))
+            break
+    return found
+
+
+def _split_positions(graph: Any, tensors: Weights) -> Weights:
     """Return the position embeddings of transformers' models that were split while exported."""
     parts: dict[str, Weights] = {}
     for node in graph.node:
@@ -133,6 +163,6 @@ def _positions(graph: Any, tensors: Weights, weights: Weights) -> Weights:
     for scope, named in parts.items():
         name = f'{scope}.position_embeddings'
         split = sorted(named.values(), key=lambda part: part.shape[1])
-        if name not in weights and [len(split), split[0].shape[1]] == [2, 1]:
+        if [len(split), split[0].shape[1]] == [2, 1]:
             found[name] = torch.cat(split, dim=1)
     return found

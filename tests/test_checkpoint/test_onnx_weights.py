@@ -6,12 +6,12 @@ from mmvitkd.checkpoint.onnx_weights import load_graph, onnx_weights
 import pytest
 import torch
 from torch import nn
-from transformers_models import write_onnx
+from transformers_models import export_onnx, write_onnx
 
 
-@pytest.mark.parametrize('size', [16, 8])
-def test_a_dinov2_with_a_head(size, tmp_path):
-    model = write_onnx(tmp_path / 'dino.onnx', size)
+@pytest.mark.parametrize(('size', 'dynamo'), [(16, False), (8, False), (16, True)])
+def test_a_dinov2_with_a_head(size, dynamo, tmp_path):
+    model = write_onnx(tmp_path / 'dino.onnx', size, dynamo)
     weights = onnx_weights(load_graph(str(tmp_path / 'dino.onnx')))
     wanted = model.state_dict()
     del wanted['backbone.embeddings.mask_token']  # the graph does not use it
@@ -22,7 +22,7 @@ def test_a_dinov2_with_a_head(size, tmp_path):
 def test_layers_without_a_bias_are_named_by_their_nodes(tmp_path):
     model = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Linear(4, 2))
     file = str(tmp_path / 'two.onnx')
-    torch.onnx.export(model, (torch.zeros(1, 5, 3),), file, dynamo=False)
+    export_onnx(model, torch.zeros(1, 5, 3), file, dynamo=False)
     weights = onnx_weights(load_graph(file))
     assert weights.keys() == model.state_dict().keys()
     assert torch.equal(weights['0.weight'], model[0].weight)
@@ -31,7 +31,7 @@ def test_layers_without_a_bias_are_named_by_their_nodes(tmp_path):
 def test_equal_tensors_that_were_stored_once(tmp_path):
     model = nn.Sequential(nn.LayerNorm(4), nn.LayerNorm(4))
     file = str(tmp_path / 'norms.onnx')
-    torch.onnx.export(model, (torch.zeros(1, 5, 4),), file, dynamo=False)
+    export_onnx(model, torch.zeros(1, 5, 4), file, dynamo=False)
     assert onnx_weights(load_graph(file)).keys() == model.state_dict().keys()
 
 
