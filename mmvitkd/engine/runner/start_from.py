@@ -10,6 +10,8 @@ from ...checkpoint.load_strict import load_strict
 from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
 from ...checkpoint.wrappers import fit_names
+from ...models.utils.adapters import adapter_for
+from ...models.utils.adapters.timm_adapter import TimmAdapter
 from ...models.utils.mmpretrain_names import mmpretrain_names
 from ...utils.errors import KeyedValueError
 from ...utils.unwrap import unwrap_model
@@ -69,6 +71,9 @@ def _fitted(model: nn.Module, found: Weights, path: str) -> tuple[nn.Module, Wei
         return model, found
     student: Any = model.architecture if whole else model
     weights = student_of(found, path)
+    adapter = adapter_for(student)
+    if isinstance(adapter, TimmAdapter):
+        return student, adapter.timm_names(weights, KEY, path)
     if not hasattr(student, 'backbone'):  # not a classifier of MMPretrain
         return student, dict(fit_names(student.state_dict(), weights))
     try:
