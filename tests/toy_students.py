@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmpretrain.registry import MODELS
 from PIL import Image
+from torch import nn
 from toy import ARCH, WIDE_ARCH, timm_vit, vit
 
 NAMES = ('ant', 'bee', 'cat', 'dog', 'elk')
@@ -122,11 +123,12 @@ def save_training(cfg, path, epoch=3, names=NAMES):
         k: dict(log_history=torch.tensor(v), count_history=torch.ones(len(v)))
         for k, v in history.items()
     }
-    prefix = 'architecture.' if 'architecture' in cfg.model else ''
-    weights = {f'{prefix}{k}': v for k, v in raw.state_dict().items()}
-    if prefix:
+    # By the names that a part of a model has, which a wrapper of timm's does not have alone.
+    weights = dict(raw.state_dict())
+    if 'architecture' in cfg.model:
+        weights = dict(nn.ModuleDict(dict(architecture=raw)).state_dict())
         weights['distiller.connectors.pair_0.projector.weight'] = torch.ones(2, 2)
-    ema = {f'module.{k}': v for k, v in average.state_dict().items()}
+    ema = nn.ModuleDict(dict(module=average)).state_dict()
     content = dict(
         state_dict=weights,
         ema_state_dict=dict(ema, steps=torch.tensor(7)),

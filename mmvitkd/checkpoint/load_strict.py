@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from torch import Tensor, nn
 
 from ..utils.errors import KeyedValueError, listed
+from .converters.foreign import foreign_hint
 from .converters.key_rules import find_layout
 from .read import student_weights
+from .wrappers import fit_names
 
 
 def load_strict(
@@ -30,6 +32,7 @@ def load_strict(
             few that do not.
     """
     own = model.state_dict()
+    weights = fit_names(own, weights)
     check_kinds(own, weights, key, path)
     try:
         model.load_state_dict({**{name: own[name] for name in kept}, **weights}, strict=True)
@@ -67,6 +70,44 @@ def check_kinds(
         raise KeyedValueError(message, key)
 
 
+def check_restored(
+    model: nn.Module, weights: Mapping[str, Tensor], key: str, path: str
+) -> None:
+    """Check that a checkpoint fills a whole model, however it is loaded.
+
+    Buffers that the model's own loading leaves as they are, such as a Swin's index tables, need
+    not be in it.
+
+    Args:
+        model: The model.
+        weights: The state dict that was loaded into it, or will be.
+        key: The setting that names the file, for the message.
+        path: The file.
+
+    Raises:
+        KeyedValueError: If tensors are missing, unknown or of another shape.
+    """
+    own = model.state_dict()
+    weights = fit_names(own, weights)
+    differing = [
+        name
+        for name in {**own, **weights}
+        if name not in own or name not in weights or own[name].shape != weights[name].shape
+    ]
+    differing = [name for name in differing if name not in not_restored(model)]
+    if differing:
+        what = f'{{{key}}}={path!r} does not fit the model, a {type(model).__name__}'
+        raise KeyedValueError(_misfit(own, weights, what, RuntimeError()), key)
+
+
+def not_restored(model: nn.Module) -> list[str]:
+    """Return the names of the tensors that loading a model's own state dict does not fill.
+
+    The model's weights stay as they are.
+    """
+    return list(model.load_state_dict(model.state_dict(), strict=False).missing_keys)
+
+
 def load_student(model: nn.Module, path: str, ema: bool = False) -> None:
     """Load the student's weights from a checkpoint of its training, strictly.
 
@@ -96,11 +137,18 @@ def _misfit(
     lines = [f'  {name}: {listed(keys)}' for name, keys in lists.items() if keys]
     fit = len(both) - len(reshaped)
     head = f'{what}: {fit} of its {len(own)} tensors fit.'
-    return '\n'.join([head, *(lines or [f'  {error}']), *_advice(own, weights)])
+    return '\n'.join([head, *(lines or [f'  {error}']), *names_advice(own, weights)])
 
 
-def _advice(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
-    """Return a line of advice if model and file have different layouts."""
+def names_advice(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """Return a line of advice if model and file have names of different kinds.
+
+    Args:
+        own: The model's state dict.
+        weights: The file's.
+    """
+    if not own.keys() & weights.keys() and (hint := foreign_hint(weights)):
+        return [f'  {hint}']
     layouts = find_layout(own), find_layout(weights)
     if None in layouts or layouts[0] == layouts[1]:
         return []

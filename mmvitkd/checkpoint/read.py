@@ -13,12 +13,12 @@ from torch import Tensor
 
 from ..utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
 from .integrity import DamagedFileError, verify
+from .onnx_weights import is_onnx
 from .safe_load import UnsafeCheckpointError, safe_load
+from .wrappers import EMA_KEYS, plain_names, weights_in
 
 STUDENT_PREFIX = 'architecture.'
-WEIGHT_KEYS = ('state_dict', 'model')
-# Ours, DeiT's and timm's.
-EMA_KEYS = ('ema_state_dict', 'model_ema', 'state_dict_ema', 'ema')
+USUAL = ('', 'state_dict', 'model')  # where weights are, without a word about it
 
 GIT_LFS = (
     'it is a git-lfs pointer, not a checkpoint: the file itself was not downloaded (git lfs '
@@ -33,6 +33,15 @@ TORCHSCRIPT = (
     "it is a TorchScript archive, as OpenAI's CLIP files are: it holds a program. Give a "
     'state dict, torch.save(torch.jit.load(FILE).state_dict(), ...) where you trust the '
     "file, or for CLIP take timm's, such as vit_base_patch16_clip_224.openai"
+)
+NUMPY = (
+    "it is a NumPy archive, as Google's ViTs are: timm has those converted, such as "
+    'timm:vit_base_patch16_224.augreg_in21k'
+)
+KERAS = 'it is an HDF5 file, as of Keras: give a file of PyTorch or safetensors'
+ONNX = (
+    'it is an ONNX graph: tools/model_converters/convert_checkpoint.py reads its weights and '
+    'checks them'
 )
 
 
@@ -114,9 +123,13 @@ def _refusal_reason(path: str) -> str | None:
         start = file.read(64)
     if start[8:9] == b'{':
         return None  # safetensors: eight bytes of length before the header, of any value
+    if is_onnx(path):
+        return ONNX
     start = start.lstrip()
     if start.startswith(b'version https://git-lfs'):
         return GIT_LFS
+    if start.startswith(b'\x89HDF'):
+        return KERAS
     if start.startswith(b'<'):
         return WEB_PAGE
     if start.startswith(b'PK'):
@@ -126,6 +139,8 @@ def _refusal_reason(path: str) -> str | None:
             records = archive.infolist()
         if any(record.filename.endswith('/constants.pkl') for record in records):
             return TORCHSCRIPT
+        if records and all(record.filename.endswith('.npy') for record in records):
+            return NUMPY
         if sum(record.file_size for record in records) > osp.getsize(path):
             return COMPRESSED
     return None
@@ -139,16 +154,18 @@ def _last_line(error: Exception) -> str:
 
 
 def weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor]:
-    """Return the weights in a checkpoint: under 'state_dict' or 'model', or the file itself.
+    """Return the weights in a checkpoint, without the prefixes of wrapper modules.
+
+    They are under 'state_dict', 'model' or another key of
+    :func:`~mmvitkd.checkpoint.wrappers.weights_in`, or the file itself.
 
     Raises:
         ValueError: If there are none.
     """
-    for key in WEIGHT_KEYS:
-        if isinstance(checkpoint.get(key), Mapping):
-            checkpoint = checkpoint[key]
-            break
-    weights = {str(k).removeprefix('module.'): v for k, v in checkpoint.items()}
+    key, checkpoint = weights_in(checkpoint)
+    if key not in USUAL:
+        print_log(f'{path}: the weights under {key!r} are used', 'current')
+    weights = plain_names(checkpoint)
     if not weights or not all(isinstance(v, Tensor) for v in weights.values()):
         raise ValueError(
             f'{path!r} holds no weights: wanted a dict of tensors, alone or under '
@@ -170,8 +187,7 @@ def ema_weights_of(checkpoint: Mapping[str, Any], path: str) -> dict[str, Tensor
     """
     for key in EMA_KEYS:
         if isinstance(checkpoint.get(key), Mapping):
-            averaged = {k: v for k, v in checkpoint[key].items() if k != 'steps'}
-            return weights_of(averaged, path)
+            return weights_of(checkpoint[key], path)
     raise KeyedValueError(
         f'{{ema}}: {path!r} holds no EMA weights (key {" or ".join(EMA_KEYS)}); found the keys '
         f'{", ".join(map(str, checkpoint))}.',

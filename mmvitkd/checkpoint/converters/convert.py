@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ...utils.errors import listed
+from .find_trunk import Trunk, find_trunk
 from .key_rules import RULES, KeyRules, Weights, layout_of, rules_of, rules_of_layout
 from .missing_keys import missing_between_widths, missing_keys
 from .renaming import SHOWN, rename, reverse
@@ -22,6 +23,7 @@ class Converted(NamedTuple):
         weights: The state dict in the new layout.
         unused: Tensors of a released checkpoint that its model never uses, to convert back.
         filled: Keys of unused tensors that were initialised, as the source has none.
+        left_out: Keys of the source that are of no ViT: other heads, and a pretraining's parts.
     """
 
     layout: str
@@ -29,15 +31,19 @@ class Converted(NamedTuple):
     weights: Weights
     unused: Weights
     filled: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
-def convert(weights: Weights, to: str, unused: Weights | None = None) -> Converted:
+def convert(
+    weights: Weights, to: str, unused: Weights | None = None, allow_same: bool = False
+) -> Converted:
     """Convert the weights of a Vision Transformer, Lift or WideLast.
 
     Args:
         weights: The state dict. Its tensors are shared with the result.
         to: One of ``TARGETS``.
         unused: For Lift to the released layout, the unused tensors of an earlier conversion.
+        allow_same: Whether weights that are in the layout ``to`` already are accepted.
 
     Raises:
         ValueError: If the layout is unknown or already ``to``, if keys are unknown or
@@ -53,11 +59,22 @@ def convert(weights: Weights, to: str, unused: Weights | None = None) -> Convert
         >>> list(converted.weights)[:2]
         ['backbone.cls_token', 'backbone.pos_embed']
     """
-    layout = layout_of(weights)
-    if layout.startswith(to):
+    trunk = find_trunk(weights)
+    layout, names = trunk.layout or layout_of(weights), trunk.names or ''
+    is_same = trunk.weights.keys() == weights.keys()
+    if names.startswith(to) and is_same and not allow_same:
         raise ValueError(f'the weights are in the layout {layout} already.')
+    return _to(trunk, layout, to, unused)._replace(left_out=tuple(trunk.left_out))
+
+
+def _to(trunk: Trunk, layout: str, to: str, unused: Weights | None) -> Converted:
+    weights, kept = trunk.weights, Weights()
     source = rules_of_layout(layout)
-    kept: Weights = {}
+    if to == 'timm' and trunk.names == 'timm':
+        # MMPretrain has no register tokens, which are always there or not at all.
+        known = {key: value for key, value in weights.items() if key != 'reg_token'}
+        _check_complete(source.to_mmpretrain(known)[0], weights, layout, source)
+        return Converted(layout, source.name, weights, {})
     if layout == 'mmpretrain':
         ours = with_prefix(weights)
     else:

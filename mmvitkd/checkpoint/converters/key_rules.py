@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 from ...utils.errors import listed
+from .foreign import foreign_hint
 from .renaming import SHOWN, Names
+from .transformers_keys import TRANSFORMERS
 from .vit import VIT, mmpretrain_to_timm, timm_to_mmpretrain
 
 Weights = dict[str, Tensor]
@@ -124,8 +126,9 @@ def layout_of(keys: Iterable[str]) -> str:
         keys: A state dict, or its keys.
 
     Returns:
-        'mmpretrain' (also mmvitkd's), 'timm' (also DeiT's), or the layout of a remedy's
-        released code: 'released_lift', 'released_widelast' (arXiv 2511.15572).
+        'mmpretrain' (also mmvitkd's), 'timm' (also DeiT's), 'transformers' (a ViT, DeiT or
+        DINOv2), or the layout of a remedy's released code: 'released_lift',
+        'released_widelast' (arXiv 2511.15572).
 
     Raises:
         ValueError: If it is none of these.
@@ -135,7 +138,8 @@ def layout_of(keys: Iterable[str]) -> str:
     if layout is None:
         raise ValueError(
             f"These are not a Vision Transformer's weights in any of the layouts "
-            f'{", ".join(sorted(_layout_patterns()))}; found the keys {listed(keys, SHOWN)}.'
+            f'{", ".join(sorted(layout_patterns()))}; found the keys {listed(keys, SHOWN)}. '
+            f'{foreign_hint(keys)}'.rstrip()
         )
     return layout
 
@@ -143,15 +147,17 @@ def layout_of(keys: Iterable[str]) -> str:
 def find_layout(keys: Iterable[str]) -> str | None:
     """Return the layout as :func:`layout_of` does, or None if it is unknown."""
     keys = list(keys)
-    patterns = _layout_patterns().items()
+    patterns = layout_patterns().items()
     return next((layout for layout, pattern in patterns if _has_key(keys, pattern)), None)
 
 
-def _layout_patterns() -> dict[str, str]:
+def layout_patterns() -> dict[str, str]:
     """Return, for each layout, a regular expression for the start of one of its keys."""
     patterns = {r.released_layout: r.released_key for r in RULES if r.released_key}
     return patterns | dict(
-        timm=r'blocks\.\d+\.norm1\.', mmpretrain=r'(backbone\.)?layers\.\d+\.ln1\.'
+        timm=r'blocks\.\d+\.norm1\.',
+        mmpretrain=r'(backbone\.)?layers\.\d+\.ln1\.',
+        transformers=TRANSFORMERS,
     )
 
 

@@ -15,6 +15,8 @@ from mmengine.runner import BaseLoop, EpochBasedTrainLoop
 from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
+from ...checkpoint.load_strict import check_restored
+from ...checkpoint.read import weights_of
 from ...config.load_config import complete_config
 from ...datasets.seeded_samples import seed_samples
 from ...models.algorithms import FeatureDistill
@@ -128,9 +130,15 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
-        """Write the config to the work dir, completely or not at all."""
+        """Write the config to the work dir, completely or not at all.
+
+        A test, whose config has no training, leaves that of the training in its work dir.
+        """
         name = osp.basename(self.cfg.filename or f'{self.timestamp}.py')
-        with atomic_file(osp.join(self.work_dir, name)) as temporary:
+        file = osp.join(self.work_dir, name)
+        if self._train_dataloader is None and osp.exists(file):
+            return
+        with atomic_file(file) as temporary:
             self.cfg.dump(temporary)
 
     def train(self) -> torch.nn.Module:
@@ -245,8 +253,17 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             )
 
     def load_checkpoint(self, filename: str, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint; note whether its validation is still due."""
+        """Load a checkpoint; note whether its validation is still due.
+
+        Raises:
+            ValueError: If the run resumes and the checkpoint does not fill the whole model, or
+                lacks the optimizer or the schedulers.
+        """
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)
+        if self.resumed_from is not None:
+            weights = weights_of(checkpoint, self.resumed_from)
+            model = unwrap_model(self.model)
+            check_restored(model, weights, 'resume', self.resumed_from)
         if self._is_resuming:
             check_resumable(checkpoint, filename, bool(self.param_schedulers))
         if self.resumed_from is not None and isinstance(self._train_loop, ResumableLoop):

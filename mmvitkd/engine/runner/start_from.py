@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from ...checkpoint.load_strict import load_strict
 from ...checkpoint.loader import load_checkpoint
 from ...checkpoint.read import STUDENT_PREFIX, student_of, weights_of
-from ...models.students.narrow_state_dict import mmpretrain_names
+from ...checkpoint.wrappers import fit_names
+from ...models.utils.adapters import adapter_for
+from ...models.utils.adapters.timm_adapter import TimmAdapter
+from ...models.utils.mmpretrain_names import mmpretrain_names
 from ...utils.errors import KeyedValueError
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
@@ -49,8 +52,8 @@ def start_from(runner: Runner, path: str, new: Sequence[str] = ()) -> None:
     except KeyedValueError as error:
         error.add_note(_advice(target.state_dict(), used, kept))
         raise
-    prefix = '' if target is model else STUDENT_PREFIX
-    others = model.state_dict().keys() - {f'{prefix}{name}' for name in used}
+    around = [] if target is model else model.state_dict()
+    others = kept | {name for name in around if not name.startswith(STUDENT_PREFIX)}
     unused = weights.keys() - used.keys()
     text = (
         f'{KEY}: {len(used)} tensors of {path}; '
@@ -70,8 +73,11 @@ def _fitted(model: nn.Module, found: Weights, path: str) -> tuple[nn.Module, Wei
         return model, found
     student: Any = model.architecture if whole else model
     weights = student_of(found, path)
+    adapter = adapter_for(student)
+    if isinstance(adapter, TimmAdapter):
+        return student, adapter.timm_names(weights, KEY, path)
     if not hasattr(student, 'backbone'):  # not a classifier of MMPretrain
-        return student, weights
+        return student, dict(fit_names(student.state_dict(), weights))
     try:
         return student, mmpretrain_names(weights, student)
     except ValueError as error:

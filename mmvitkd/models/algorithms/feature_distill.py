@@ -16,7 +16,7 @@ from ...checkpoint.read import STUDENT_PREFIX
 from ...registry import MODELS
 from ...suggestions import did_you_mean
 from ...utils.errors import KeyedValueError
-from ..students import Initialization, narrow_start
+from ..students import Initialization, check_round_trip, check_wrapped, narrow_start
 from ..teachers import BaseTeacher, CachedTeacher, make_teacher
 from ..teachers.base_teacher import check_names
 from ..teachers.options import check_options
@@ -112,6 +112,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         **unknown: Any,
     ) -> None:
         _refuse_unknown(unknown)
+        check_wrapped(architecture)
         if isinstance(architecture, dict) and data_preprocessor is not None:
             # The student owns the preprocessor, and the algorithm shares it.
             architecture = {'data_preprocessor': data_preprocessor, **architecture}
@@ -123,6 +124,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             channels_last=channels_last,
             norm_from_target=norm_from_target,
         )
+        check_round_trip(self.student)
         self.distillation_stopped = False  # set by MMRazor's StopDistillHook
         self._start: Initialization | None = None
         if student_ckpt is not None:

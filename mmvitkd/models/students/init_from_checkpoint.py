@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from math import isqrt
 
 from mmengine.logging import print_log
+from mmpretrain.models import TimmClassifier
 from torch import Tensor, nn
 
-from ...checkpoint.load_strict import check_kinds
+from ...checkpoint.load_strict import check_kinds, names_advice
+from ...checkpoint.read import student_weights
 from ...utils.errors import KeyedValueError
 from ...utils.on_screen import OnScreen
+from ..utils.adapters import adapter_for
+from ..utils.adapters.timm_adapter import TimmAdapter
 from ..utils.remedy import widened_modules
 from .narrow_state_dict import POSITIONS, narrow_state_dict, num_patches
+from .round_trip import INNER
 
 SHOWN = 10
 # Messages name tensors by these groups: a block, a neck or head, a layer.
@@ -36,12 +41,14 @@ class Initialization:
         weights: The tensors by the student's names.
         new: The parts of the student that keep their initialisation.
         unused: The other tensors of the file.
+        inner: What the student's state dict leaves out of the names of its parameters.
     """
 
     path: str
     weights: dict[str, Tensor]
     new: list[str]
     unused: list[str]
+    inner: str = ''
 
     def load(self, student: nn.Module) -> None:
         """Load the tensors into the student, and log which parts are new.
@@ -49,7 +56,9 @@ class Initialization:
         Position embeddings of another grid are resized by MMPretrain's own hook.
         """
         student.load_state_dict(self.weights, strict=False)
-        filled = [p.numel() for n, p in student.named_parameters() if n in self.weights]
+        own = [name.removeprefix(self.inner) for name, _ in student.named_parameters()]
+        sizes = dict(zip(own, map(Tensor.numel, student.parameters()), strict=True))
+        filled = [sizes[name] for name in own if name in self.weights]
         text = (
             f'Student starts from {self.path}: {len(filled)} tensors '
             f'({sum(filled) / 1e6:.3g} M parameters) filled; '
@@ -71,7 +80,8 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
     does not show in the shape of a tensor and is not checked.
 
     Args:
-        student: An MMPretrain classifier, with or without a remedy. It is not changed.
+        student: An MMPretrain classifier, with or without a remedy, or a ``TimmClassifier``. It
+            is not changed.
         path: A local file, see :func:`.narrow_state_dict.narrow_state_dict`.
 
     Returns:
@@ -81,10 +91,12 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
         FileNotFoundError: If there is no such file.
         ValueError: If it cannot be read, is of another architecture, or lacks something.
     """
+    if isinstance(student, TimmClassifier):
+        return _timm_start(student, path)
     if not hasattr(student, 'backbone'):
         raise KeyedValueError(
-            '{student_ckpt}: wanted an MMPretrain ImageClassifier as architecture, found a '
-            f'{type(student).__name__}.',
+            '{student_ckpt}: wanted an MMPretrain ImageClassifier or TimmClassifier as '
+            f'architecture, found a {type(student).__name__}.',
             'student_ckpt',
         )
     wanted, found = student.state_dict(), narrow_state_dict(path, student)
@@ -104,6 +116,26 @@ def narrow_start(student: nn.Module, path: str) -> Initialization:
     if fitting != set(wanted) or needed:
         raise KeyedValueError(_misfit(path, wanted, found, fitting), 'student_ckpt')
     return Initialization(path, {key: found[key] for key in wanted}, new, _groups(unused))
+
+
+def _timm_start(student: TimmClassifier, path: str) -> Initialization:
+    """Check a file for a timm model: only the classifier may be new, or unused."""
+    given, adapter = student_weights(path, key='student_ckpt'), adapter_for(student)
+    assert isinstance(adapter, TimmAdapter)
+    wanted, found = student.state_dict(), adapter.timm_names(given, 'student_ckpt', path)
+    check_kinds(wanted, found, 'student_ckpt', path)
+    heads = tuple(f'{name}.' for name in adapter.classifiers)
+    fitting = {k for k, v in wanted.items() if k in found and v.shape == found[k].shape}
+    tops = {key for key in {**wanted, **found} if key.startswith(heads)}
+    is_same = tops & wanted.keys() == tops & found.keys() and tops <= fitting
+    if not is_same:
+        fitting -= tops
+        wanted = {key: value for key, value in wanted.items() if key not in tops}
+    unused = [key for key in found if key not in fitting]
+    if fitting != set(wanted) or not tops.issuperset(unused):
+        raise KeyedValueError(_misfit(path, wanted, found, fitting), 'student_ckpt')
+    new = [] if is_same else [f'{name}*' for name in heads]
+    return Initialization(path, {key: found[key] for key in wanted}, new, unused, INNER)
 
 
 def _fits(name: str, wanted: Tensor, found: Tensor, student: nn.Module) -> bool:
@@ -140,5 +172,6 @@ def _misfit(
             *lines[:SHOWN],
             *more,
             f'  The file also has: {", ".join(extra) or "nothing"}',
+            *names_advice(wanted, found),
         ]
     )

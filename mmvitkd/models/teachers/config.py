@@ -38,7 +38,7 @@ def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict
         config.update(type='mmpretrain.TimmClassifier', model_name=kind.removeprefix(TIMM))
         config.setdefault('pretrained', not allow_random)
     if config.get('type') in ('TimmClassifier', 'mmpretrain.TimmClassifier'):
-        _check_timm_name(config.get('model_name'))
+        check_timm_name(config.get('model_name'))
     return config
 
 
@@ -59,8 +59,17 @@ def _model_of(path: str) -> dict[str, Any]:
     return model
 
 
-def _check_timm_name(name: Any) -> None:
-    """Raise ValueError, with the names that come close, if timm has no such model."""
+def check_timm_name(name: Any, key: str = 'teacher', prefix: str = TIMM) -> None:
+    """Check that timm has a model, and weights if the name has a tag.
+
+    Args:
+        name: The name in timm.
+        key: The setting that it is in, for the message.
+        prefix: What precedes it there.
+
+    Raises:
+        KeyedValueError: If it has not; the message lists the names that come close.
+    """
     if str(name).startswith(ELSEWHERE):
         return
     architecture, _, tag = str(name).partition('.')
@@ -69,17 +78,17 @@ def _check_timm_name(name: Any) -> None:
         if not tag or name in tagged:
             return
         raise KeyedValueError(
-            f"{{teacher}}='{TIMM}{name}': timm {timm.__version__} has no weights "
+            f"{{{key}}}='{prefix}{name}': timm {timm.__version__} has no weights "
             f'{name!r}. It has: '
             f'{", ".join(tagged) or "none of this model"}.',
-            'teacher',
+            key,
         )
     # Compare beginnings of the same length: users leave out long endings of names.
     beginnings = {model[: len(str(name))]: model for model in reversed(timm.list_models())}
     close = [beginnings[x] for x in close_names(name, beginnings, cutoff=0.6)]
     raise KeyedValueError(
-        f"{{teacher}}='{TIMM}{name}': timm {timm.__version__} has no model "
+        f"{{{key}}}='{prefix}{name}': timm {timm.__version__} has no model "
         f'{name!r}. Similar names: '
         f'{", ".join(close) or "none"}.',
-        'teacher',
+        key,
     )

@@ -6,6 +6,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.engine.runner import resume
 
 import pytest
+import torch
 from logged import logged
 from mmengine.hooks import Hook
 
@@ -220,3 +221,19 @@ def test_nothing_is_left_to_train(make_runner, epochs, level):
     [line] = [line for line in lines if 'is finished' in line]
     assert line.startswith(level) and f'after 12 of {4 * epochs} iterations' in line
     assert not any('no effect' in line for line in lines)
+
+
+def test_a_checkpoint_that_does_not_fill_the_whole_model_is_refused(make_runner):
+    old, _ = run(make_runner, 'old', 2)
+    path = f'{old.work_dir}/epoch_2.pth'
+    checkpoint = torch.load(path, weights_only=True)
+    whole = checkpoint['state_dict']
+    names = list(whole)
+    for weights, message in (
+        ({f'inner.{name}': value for name, value in whole.items()}, f'0 of its {len(names)} '),
+        ({name: whole[name] for name in names[1:]}, f'missing: {names[0]}'),
+        (whole | {'more': torch.ones(1)}, 'unknown: more'),
+    ):
+        torch.save(checkpoint | dict(state_dict=weights), path)
+        with pytest.raises(ValueError, match=rf'resume=.*epoch_2\.pth(.|\n)*{message}'):
+            run(make_runner, 'new', 2, resume=path)

@@ -14,6 +14,8 @@ from mmengine.registry import MODELS
 from safetensors.torch import save_file
 from torch import nn
 from toy import ARCH, WIDE_ARCH, vit
+from transformers_models import DEPTH, HEADS, PATCH, SIZE, WIDTH
+from transformers_models import vit as transformers_vit
 
 CONNECTOR = 'distiller.connectors.pair_0_S.proj.weight'
 
@@ -67,6 +69,30 @@ def equal(one, two):
 
 
 # What is loaded -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('kind', ['distillation', 'student'])
+def test_a_timm_student_from_transformers_names(start, kind):
+    theirs = transformers_vit()
+    sizes = dict(img_size=SIZE, patch_size=PATCH, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS)
+    model = dict(
+        type='TimmClassifier',
+        model_name='vit_tiny_patch16_224',
+        num_classes=theirs.weights['classifier.bias'].shape[0],
+        **sizes,
+    )
+    if kind == 'distillation':
+        projector = dict(in_channels=WIDTH, out_channels=WIDE_ARCH['embed_dims'])
+        model = distillation(architecture=model, pairs=[(1, 3)], pair_projector=projector)
+        student = model.student
+    else:
+        student = model = MODELS.build(model)
+    said, _ = start(model, theirs.weights, name='model.safetensors')
+    assert f'new: {"distiller" if kind == "distillation" else "nothing"}' in said
+    images = torch.randn(2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        wanted, found = theirs.trunk(images), student.eval().model.forward_features(images)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_a_checkpoint_of_such_a_run(start):

@@ -1,7 +1,6 @@
 """Students from a pretrained model: which tensors are filled, which new, what is refused."""
 
 import copy
-import re
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.students import init_from_checkpoint as pretrained
@@ -420,6 +419,38 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 
 
 def test_a_model_without_a_backbone_is_refused(tmp_path):
-    model = MODELS.build(dict(type='TimmClassifier', model_name='deit_tiny_patch16_224'))
-    with pytest.raises(ValueError, match=re.escape('found a TimmClassifier')):
-        narrow_start(model, _save(tmp_path / 'deit.pth', _timm().state_dict()))
+    with pytest.raises(ValueError, match='found a Linear'):
+        narrow_start(torch.nn.Linear(2, 2), _save(tmp_path / 'deit.pth', _timm().state_dict()))
+
+
+# A student of timm's own --------------------------------------------------------------
+
+
+def _timm_student(classes=5, width=16):
+    sizes = dict(img_size=32, patch_size=8, embed_dim=width, depth=4, num_heads=2)
+    name = 'deit_tiny_patch16_224'
+    return MODELS.build(
+        dict(type='TimmClassifier', model_name=name, num_classes=classes, **sizes)
+    )
+
+
+@pytest.mark.parametrize('classes', [5, 6])
+def test_a_timm_student_takes_timms_file(tmp_path, said, classes):
+    weights, student = _timm().state_dict(), _timm_student(classes)
+    head = student.model.head.weight.clone()
+    narrow_start(student, _save(tmp_path / 'deit.pth', weights)).load(student)
+    found = student.model.state_dict()
+    changed = {key for key in weights if not torch.equal(weights[key], found[key])}
+    assert changed == (set() if classes == 5 else {'head.weight', 'head.bias'})
+    assert torch.equal(head, found['head.weight']) == (classes == 6)
+    number = len(weights) - (0 if classes == 5 else 2)
+    assert f'{number} tensors' in said[0]
+    assert f'new: {"nothing" if classes == 5 else "head.*"}' in said[0]
+
+
+def test_a_timm_student_of_another_width_or_with_other_names(tmp_path):
+    path = _save(tmp_path / 'deit.pth', _timm().state_dict())
+    with pytest.raises(ValueError, match=r'0 fit\.\n  cls_token: wanted \(1, 1, 24\)'):
+        narrow_start(_timm_student(width=24), path)
+    with pytest.raises(ValueError, match='convert_checkpoint'):
+        narrow_start(_timm_student(), _save(tmp_path / 'mm.pth', _plain().state_dict()))

@@ -15,8 +15,10 @@ import torch
 from mmpretrain.registry import MODELS
 from released_models import ARCH, CLASSES, DIM, SIZE, STUDENTS, released, training_checkpoint
 from safetensors.torch import load_file, save_file
+from transformers_models import DEPTH, HEADS, PATCH, WIDTH, export_onnx, write_onnx
 
 TIMM = dict(embed_dim=DIM, depth=3, num_heads=2, num_classes=CLASSES, **SIZE)
+DINO = dict(img_size=16, patch_size=PATCH, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS)
 PLAIN = dict(
     type='ImageClassifier',
     backbone=dict(type='VisionTransformer', arch=ARCH, **SIZE),
@@ -232,3 +234,34 @@ def test_a_file_that_would_run_code(deit, refused, tmp_path):
     torch.save(dict(model=deit, args=Payload()), tmp_path / 'evil.pth')
     assert 'builtins.eval' in refused('evil.pth', 'b.pth', '--to', 'mmpretrain')
     assert not Path('made').exists()
+
+
+# From ONNX ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('dynamo', [False, True])
+def test_an_onnx_file_is_checked_and_converted(dynamo, convert, tmp_path):
+    model = write_onnx(tmp_path / 'dino.onnx', dynamo=dynamo)
+    printed = convert('dino.onnx', 'dino.safetensors', '--to', 'timm')
+    assert re.search(r'left out, .*: decoder\.(bias, decoder\.weight)?', printed)
+    assert re.search(r'tokens within \S+ of those of onnxruntime, .* 2 heads', printed)
+    found = timm.create_model('vit_small_patch14_dinov2', **DINO).eval()
+    found.load_state_dict(load_file(tmp_path / 'dino.safetensors'), strict=True)
+    images = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        wanted = model.backbone(images)
+        torch.testing.assert_close(found.forward_features(images), wanted, atol=1e-4, rtol=0)
+
+
+def test_an_onnx_file_whose_tokens_differ_is_refused(refused, monkeypatch, tmp_path):
+    write_onnx(tmp_path / 'dino.onnx')
+    monkeypatch.setattr('mmvitkd.checkpoint.onnx_parity.TOLERANCE', 0.0)
+    message = refused('dino.onnx', 'dino.pth', '--to', 'mmpretrain')
+    assert re.search(r'dino\.onnx.* tokens differ by', message)
+
+
+def test_an_onnx_file_of_no_vit_is_refused(refused, tmp_path):
+    layer = torch.nn.Linear(2, 2)
+    export_onnx(layer, torch.zeros(1, 2), tmp_path / 'x.onnx', dynamo=False)
+    message = refused('x.onnx', 'x.pth', '--to', 'timm')
+    assert re.search(r"x\.onnx.*not a Vision Transformer's weights", message)

@@ -1,11 +1,13 @@
 """Adapter of classifiers with a backbone of MMPretrain: plain ViTs, Swin and others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
+from ....utils.errors import KeyedValueError
 from ..features import Grid, NamedFeature
+from ..mmpretrain_names import mmpretrain_names
 from ..remedy import distilled_features
 from .adapter import Adapter, as_size
 
@@ -99,6 +101,15 @@ class MMPretrainAdapter(Adapter):
     def final_norms(self) -> list[str]:
         """A ViT's ``ln1``, and Swin's norm of its last stage."""
         return ['backbone.ln1', f'backbone.norm{len(self.blocks) - 1}']
+
+    def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
+        """Load weights strictly, also a ViT's with the names of timm or transformers."""
+        try:
+            renamed = mmpretrain_names(dict(weights), self.model)
+        except ValueError as error:
+            raise KeyedValueError(f'{{{key}}}={path!r}: {error}.', key) from None
+        fits = renamed.keys() & self.model.state_dict().keys()
+        super().load_weights(renamed if fits else weights, key, path)
 
     @property
     def _embedding(self) -> NamedFeature | None:

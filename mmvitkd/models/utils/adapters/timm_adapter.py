@@ -8,9 +8,11 @@ import torch
 from mmpretrain.models import TimmClassifier
 from torch import Tensor, nn
 
+from ....checkpoint.converters.find_trunk import find_trunk
 from ....checkpoint.load_strict import load_strict
 from ....utils.errors import KeyedValueError
 from ..features import Grid, NamedFeature
+from ..mmpretrain_names import log_left_out
 from ..normalization import Normalization
 from .adapter import Adapter, as_size
 
@@ -115,6 +117,12 @@ class TimmAdapter(Adapter):
         return getattr(self.trunk, 'num_classes', None) or None
 
     @property
+    def classifiers(self) -> list[str]:
+        """The names, in timm's model, of its classifiers: two in a distilled DeiT."""
+        stated = self._pretrained_cfg.get('classifier') or []
+        return [stated] if isinstance(stated, str) else list(stated)
+
+    @property
     def final_norms(self) -> list[str]:
         """The norm of a ViT, CaiT or Swin."""
         return ['model.norm']
@@ -145,18 +153,39 @@ class TimmAdapter(Adapter):
     def load_weights(self, weights: Mapping[str, Tensor], key: str, path: str) -> None:
         """Load weights strictly, also those that timm converts to its own names.
 
-        The original files of DINOv2 and CLIP are examples.
+        The original files of DINOv2 and CLIP are examples. A ViT's may have the names of
+        transformers, or be under a prefix.
         """
-        convert = getattr(inspect.getmodule(type(self.trunk)), 'checkpoint_filter_fn', None)
+        load_strict(self.model.model, self.timm_names(weights, key, path), key, path)
+
+    def timm_names(
+        self, weights: Mapping[str, Tensor], key: str, path: str
+    ) -> dict[str, Tensor]:
+        """Return weights with timm's names, and positions of the model's grid.
+
+        Raises:
+            ValueError: If timm's own function for its model cannot convert them.
+        """
         try:
-            weights = convert(weights, self.trunk) if convert else weights
+            converted = self._converted(weights)
+            if converted.keys() - self.model.model.state_dict().keys():
+                trunk = find_trunk(weights)
+                log_left_out(trunk.left_out)
+                converted = self._converted(trunk.weights)
         except Exception as error:  # of any kind, on another model's weights
             raise KeyedValueError(
                 f'{{{key}}}={path!r} does not fit the model, a {type(self.trunk).__name__}: '
                 f'timm cannot convert it ({type(error).__name__}: {error}).',
                 key,
             ) from None
-        load_strict(self.model.model, weights, key, path)
+        return converted
+
+    def _converted(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename weights by timm's own function for the model, if it has one."""
+        convert = getattr(inspect.getmodule(type(self.trunk)), 'checkpoint_filter_fn', None)
+        given = dict(weights)
+        renamed: dict[str, Tensor] = convert(given, self.trunk) if convert else given
+        return renamed
 
     @property
     def _embed(self) -> Any:
