@@ -97,7 +97,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    complete_config(cfg)
+    complete_config(cfg, options=args.cfg_options)
     if not cfg.get('test_evaluator'):
         raise ValueError(
             f'test_evaluator={cfg.get("test_evaluator")}: no metric to compute; wanted one or '

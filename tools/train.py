@@ -72,7 +72,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
         merge_options(cfg, args.cfg_options)
-    complete_config(cfg)
+    complete_config(cfg, options=args.cfg_options)
     return cfg
 
 

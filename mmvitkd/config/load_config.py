@@ -9,13 +9,18 @@ from ..checkpoint.checksums import log_if_changed
 from ..datasets.mean_std import fill_measured
 from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
+from .layers import Layers
+from .schema import check_settings
 from .shortcuts import apply_shortcuts
 from .student_config import student_config
 from .teacher_cache import merge_options
 
 
 def load_config(
-    path: str, options: dict[str, Any] | None = None, measure: bool = True
+    path: str,
+    options: dict[str, Any] | None = None,
+    measure: bool = True,
+    check: bool = True,
 ) -> Config:
     """Load a config file and complete it.
 
@@ -24,6 +29,7 @@ def load_config(
             ``'mmpretrain::PATH'``.
         options: Settings that override the file's, as ``--cfg-options`` gives them.
         measure: See :func:`complete_config`.
+        check: See :func:`complete_config`.
 
     Raises:
         FileNotFoundError: If there is no such config; see also :func:`complete_config`.
@@ -34,22 +40,30 @@ def load_config(
     cfg = get_config(path) if '::' in path else Config.fromfile(path)
     if options is not None:
         merge_options(cfg, options)
-    complete_config(cfg, measure)
+    complete_config(cfg, measure, options, check)
     return cfg
 
 
-def complete_config(cfg: Config, measure: bool = True) -> None:
-    """Expand a config's shortcuts and measure its mean and std, in place.
+def complete_config(
+    cfg: Config,
+    measure: bool = True,
+    options: dict[str, Any] | None = None,
+    check: bool = True,
+) -> None:
+    """Check a config, expand its shortcuts and measure its mean and std, in place.
 
     Args:
         cfg: The config of a run.
         measure: Whether to read images where the config asks for their mean and standard
             deviation; if not, these stay ``'measured'``.
+        options: Settings that were merged into it; they win over those of its files.
+        check: Whether to check all settings, which a config that only names a model may not
+            stand up to: see :func:`~mmvitkd.config.schema.check_settings`.
 
     Raises:
         FileNotFoundError: If the images to measure do not exist.
-        ValueError: If a shortcut has a wrong value, ``student`` is set, or no image can be
-            measured.
+        ValueError: If nothing reads a key, a value cannot be used, ``student`` is set, or no
+            image can be measured.
     """
     if cfg.filename is not None:
         log_if_changed(cfg.filename)
@@ -61,6 +75,9 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
             "by _base_.pop('student').",
             'student',
         )
-    apply_shortcuts(cfg)
+    layers = Layers.of(cfg.filename, options)
+    if check:
+        check_settings(cfg, layers)
+    apply_shortcuts(cfg, layers)
     if measure:
         fill_measured(cfg)

@@ -9,7 +9,7 @@ import torch
 from ...registry import MODELS
 from ...utils.errors import KeyedValueError
 from ..connectors.target_tokens_connector import KINDS
-from ..utils.config_checks import registered_type, takes_argument, type_name
+from ...config.type_checks import registered_type, takes_argument, type_name
 from ..utils.distiller_checks import PAIR, SCOPE
 from ..utils.features import Grid, NamedFeature
 

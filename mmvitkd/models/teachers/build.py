@@ -10,7 +10,7 @@ from torch import nn
 
 from ...utils import random_state
 from ...utils.errors import KeyedValueError
-from ..utils.config_checks import check_config
+from ...config.type_checks import check_config
 from .base_teacher import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config

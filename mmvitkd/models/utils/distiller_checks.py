@@ -12,7 +12,7 @@ from mmrazor.models.task_modules.recorder import (
 from torch import nn
 
 from ...suggestions import close_names
-from .config_checks import check_call, check_config, type_name
+from ...config.type_checks import check_call, check_config, type_name
 
 # The recorders that `pairs` expands to are called this and the pair's number.
 PAIR = 'pair_'

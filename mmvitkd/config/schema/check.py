@@ -1,0 +1,33 @@
+"""Check a whole config in one place, before anything is built."""
+
+from logging import WARNING
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from ..layers import Layers
+from .arguments import check_arguments
+from .fixed_parts import check_fixed_parts
+from .parts import parts_of
+from .top_level import check_ineffective, check_top_level
+from .values import check_values
+
+
+def check_settings(cfg: Config, layers: Layers) -> None:
+    """Check the names, types and ranges of a config's settings; log what may not be meant.
+
+    Args:
+        cfg: The config of a run, as it was written: before its shortcuts are applied.
+        layers: Its files.
+
+    Raises:
+        KeyedValueError: If nothing reads a key, or a value cannot be used.
+    """
+    warnings = check_top_level(cfg, layers)
+    check_ineffective(cfg, layers)
+    check_fixed_parts(cfg)
+    for part in parts_of(cfg):
+        check_arguments(part)
+    warnings += check_values(cfg)
+    for warning in warnings:
+        print_log(f'{warning}.', logger='current', level=WARNING)
