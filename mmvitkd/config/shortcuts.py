@@ -56,7 +56,8 @@ def apply_shortcuts(cfg: Config, layers: Layers | None = None) -> None:
 
 def _apply(part: dict[str, Any], name: str, value: Any, key: str, layers: Layers) -> None:
     """Set what a shortcut sets, unless it is stated more specifically."""
-    if name not in part or not layers.keeps(key, part[name], name, value):
+    stated = part.get(name)
+    if stated in (None, '') or not layers.keeps(key, stated, name, value):
         part[name] = value
 
 

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from ...datasets import SeededSamples, ViewSampler
 from ...registry import LOOPS
+from .rehearsal import rehearse
 from .resume import images_per_step
 
 
@@ -158,6 +159,7 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
+        rehearse(self.runner)
         self.runner.call_hook('before_train')
         if self._iter == self._epoch * len(self.dataloader):
             self._validate_if_missed(self._epoch)
@@ -233,6 +235,7 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
+        rehearse(self.runner)
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self._validate_if_missed(self._iter)

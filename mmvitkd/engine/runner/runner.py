@@ -9,23 +9,23 @@ import torch
 from mmengine.dist import master_only
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
-from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
 from ...datasets.seeded_samples import seed_samples
 from ...models.algorithms import FeatureDistill
 from ...models.algorithms.unused_parameters import unused_message, unused_parameters
-from ...registry import LOOPS, RUNNERS
+from ...registry import RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.folder_lock import folder_lock
 from ...utils.unwrap import unwrap_model
+from .blaming_runner import BlamingRunner
 from .loops import ResumableLoop
 from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
 from .start_from import start_from
 
 
 @RUNNERS.register_module()
-class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
+class Runner(BlamingRunner):
     """MMEngine's ``Runner``, whose trainings resume anywhere, with equal results.
 
     Every training sample is augmented from a seed of its own; see
@@ -65,10 +65,7 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             return super().build_train_loop(loop)
         arguments = {key: value for key, value in loop.items() if key != 'by_epoch'}
         kind = 'EpochBased' if loop.get('by_epoch') else 'IterBased'
-        return LOOPS.build(
-            dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
-            default_args=dict(runner=self, dataloader=self._train_dataloader),
-        )
+        return super().build_train_loop(dict(type=f'mmvitkd.{kind}TrainLoop', **arguments))
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
