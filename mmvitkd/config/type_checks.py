@@ -53,18 +53,20 @@ def registered_type(
         if callable(kind):
             return kind
         raise KeyedValueError(f'{{{key}.type}}={kind!r}: wanted a name.', f'{key}.type')
-    with root.switch_scope_and_registry(config.get('_scope_', scope)) as registry:
+    scope = config.get('_scope_', scope)
+    with root.switch_scope_and_registry(scope) as registry:
         found = registry.get(kind)
         if found is not None:
             return found
         children = (*root.children.values(), registry)
         names = {n: f'{child.scope}.{n}' for child in children for n in child.module_dict}
         names.update({name: name for name in (*root.module_dict, *registry.module_dict)})
+        where = f'_scope_ {registry.scope!r}'
     close = close_names(kind.rpartition('.')[2], names, n=3, cutoff=0.6)
     raise KeyedValueError(
-        f'{{{key}}}: type={kind!r} is not registered. Similar names: '
+        f'{{{key}.type}}={kind!r}: it is not registered in {where}. Similar names: '
         f'{", ".join(names[name] for name in close) or "none"}.',
-        key,
+        f'{key}.type',
     )
 
 

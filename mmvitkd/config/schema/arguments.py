@@ -164,7 +164,7 @@ def suits(value: Any, parameter: Parameter, is_exact: bool = True) -> bool:
             return True
     if parameter.annotation is not Parameter.empty:
         return fits(value, parameter.annotation)
-    if isinstance(value, str):
+    if isinstance(value, str | None):
         return not isinstance(default, bool | int | float | tuple | list)
     return True
 

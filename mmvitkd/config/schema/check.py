@@ -5,12 +5,17 @@ from logging import WARNING
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from ...suggestions import close_names
+from ...utils.errors import KeyedValueError
 from ..layers import Layers
 from .arguments import check_arguments
 from .fixed_parts import check_fixed_parts
 from .parts import parts_of
 from .top_level import check_ineffective, check_top_level
-from .values import check_values
+from .values import check_values, settings_of
+
+# What MMEngine reads in any dict.
+UNDERSCORED = ('_scope_', '_delete_', '_base_')
 
 
 def check_settings(cfg: Config, layers: Layers) -> None:
@@ -25,9 +30,22 @@ def check_settings(cfg: Config, layers: Layers) -> None:
     """
     warnings = check_top_level(cfg, layers)
     check_ineffective(cfg, layers)
+    _check_underscores(cfg)
     check_fixed_parts(cfg)
     for part in parts_of(cfg):
         check_arguments(part)
     warnings += check_values(cfg)
     for warning in warnings:
         print_log(f'{warning}.', logger='current', level=WARNING)
+
+
+def _check_underscores(cfg: Config) -> None:
+    """Check that MMEngine's own keys are spelt as it reads them."""
+    for key, _ in settings_of(dict(cfg)):
+        name = key.rpartition('.')[2]
+        if name.startswith('_') and name not in UNDERSCORED:
+            close = close_names(name, UNDERSCORED, n=1, cutoff=0.7)
+            if close:
+                raise KeyedValueError(
+                    f'{{{key}}}: nothing reads this key; did you mean {close[0]}?', key
+                )

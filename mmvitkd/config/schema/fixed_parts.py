@@ -49,6 +49,8 @@ VALUES: dict[str, Any] = {
     'default_scope': str,
     'launcher': str,
     'resume': (bool, str),
+    'randomness': dict,
+    'env_cfg': dict,
     'default_hooks': (dict, type(None)),
     'custom_hooks': (list, tuple, type(None)),
     'sync_bn': (str, type(None)),
@@ -92,7 +94,9 @@ def check_fixed_parts(cfg: Config) -> None:
                 key,
             )
     for pattern, part in (_get(cfg, CUSTOM_KEYS) or {}).items() if is_known else ():
-        _check_part(f'{CUSTOM_KEYS}[{pattern!r}]', part, MULTIPLIERS)
+        key = f'{CUSTOM_KEYS}[{pattern!r}]'
+        _check_type(key, part, dict)
+        _check_part(key, part, MULTIPLIERS)
     _check_scope(cfg)
 
 

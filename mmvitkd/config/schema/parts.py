@@ -67,8 +67,13 @@ def parts_of(cfg: Config) -> Iterator[Part]:
             given, key = given['metrics'], f'{key}.metrics'
         yield from _each(given, key, root.METRICS, scope)
     for name, hook in _mapping(cfg, 'default_hooks'):
-        yield from _hooks(hook, f'default_hooks.{name}', scope)
-    yield from _hooks(cfg.get('custom_hooks'), 'custom_hooks', scope)
+        if hook is not None:  # None leaves it out
+            yield from _typed(
+                hook, f'default_hooks.{name}', root.HOOKS, scope, extra=('priority',)
+            )
+    yield from _each(
+        cfg.get('custom_hooks'), 'custom_hooks', root.HOOKS, scope, extra=('priority',)
+    )
     yield from _visualizer(cfg.get('visualizer'), scope)
     yield from _environment(cfg, scope)
 
@@ -145,22 +150,24 @@ def _dataset(dataset: Any, key: str, scope: str) -> Iterator[Part]:
     yield from _transforms(dataset.get('pipeline'), f'{key}.pipeline', scope)
 
 
-def _transforms(steps: Any, key: str, scope: str) -> Iterator[Part]:
+def _transforms(
+    steps: Any, key: str, scope: str, is_nested: bool = False
+) -> Iterator[Part]:
     if steps is None:
         return
     if not isinstance(steps, list | tuple):
         raise KeyedValueError(f'{{{key}}}={steps!r}: wanted a list of dict(type=...).', key)
     for index, step in enumerate(steps):
         place = f'{key}.{index}'
-        if isinstance(step, list | tuple):  # alternatives, as of RandomChoice
-            yield from _transforms(step, place, scope)
+        if is_nested and isinstance(step, list | tuple):  # alternatives, as of RandomChoice
+            yield from _transforms(step, place, scope, True)
         elif not callable(step):
             yield from _typed(step, place, root.TRANSFORMS, scope)
             inner = step.get('transforms')
             if isinstance(inner, list | tuple) and all(
                 isinstance(each, dict | list | tuple) for each in inner
             ):
-                yield from _transforms(inner, f'{place}.transforms', scope)
+                yield from _transforms(inner, f'{place}.transforms', scope, True)
 
 
 def _optimizer(wrapper: Any, scope: str) -> Iterator[Part]:
@@ -217,10 +224,6 @@ def _loops(cfg: Config, scope: str) -> Iterator[Part]:
     yield Part('train_cfg', loop, call, supplied, ('by_epoch',))
 
 
-def _hooks(given: Any, key: str, scope: str) -> Iterator[Part]:
-    yield from _each(given, key, root.HOOKS, scope, extra=('priority',))
-
-
 def _visualizer(visualizer: Any, scope: str) -> Iterator[Part]:
     if visualizer is None or not _is_dict(visualizer, 'visualizer'):
         return
@@ -255,8 +258,10 @@ def _each(
     if isinstance(given, Mapping):
         yield from _typed(given, key, registry, scope, supplied, extra)
         return
-    if not isinstance(given, list | tuple):
-        raise KeyedValueError(f'{{{key}}}={given!r}: wanted dict(type=...).', key)
+    if not isinstance(given, list):
+        raise KeyedValueError(
+            f'{{{key}}}={given!r}: wanted dict(type=...), or a list of such.', key
+        )
     for index, each in enumerate(given):
         yield from _typed(each, f'{key}.{index}', registry, scope, supplied, extra)
 

@@ -147,7 +147,7 @@ def check_top_level(cfg: Config, layers: Layers) -> list[str]:
         if name in KNOWN or name in layers.used:
             continue
         if name in FOREIGN:
-            if _agrees(cfg, FOREIGN[name].rpartition('.')[2], cfg[name]):
+            if _agrees(dict(cfg), FOREIGN[name].rpartition('.')[2], cfg[name]):
                 continue
             raise KeyedValueError(
                 f'{{{name}}}: nothing reads this key at the top of a config; set '

@@ -116,7 +116,8 @@ def check_values(cfg: Config) -> list[str]:
         KeyedValueError: If a value is out of its range.
     """
     warnings = []
-    for key, value in settings_of(cfg):
+    settings = list(settings_of(dict(cfg)))
+    for key, value in settings:
         name = key.rpartition('.')[2]
         for ending in (name, '.'.join(key.split('.')[-2:])):
             if ending in RANGES and _applies(key, ending):
@@ -126,8 +127,9 @@ def check_values(cfg: Config) -> list[str]:
                 warnings.append(f'{key}={value!r}: a loss below 0 is made larger, not smaller')
             if key.endswith('optimizer.lr') and value == 0:
                 warnings.append(f'{key}={value!r}: nothing is learnt')
-    for key, part in _preprocessors(cfg):
-        _check_scale(key, part)
+    for key, part in settings:
+        if key.rpartition('.')[2] == 'data_preprocessor' and isinstance(part, Mapping):
+            _check_scale(key, part)
     return warnings
 
 
@@ -153,12 +155,6 @@ def _check(key: str, value: Any, ending: str) -> None:
         return
     if not suits(value):
         raise KeyedValueError(f'{{{key}}}={value!r}: wanted {wanted}.', key)
-
-
-def _preprocessors(cfg: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key, value in settings_of(cfg):
-        if key.rpartition('.')[2] == 'data_preprocessor' and isinstance(value, Mapping):
-            yield key, value
 
 
 def _check_scale(key: str, part: Mapping[str, Any]) -> None:

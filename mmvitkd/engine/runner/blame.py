@@ -7,42 +7,33 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import DefaultScope
 
-from ...config.schema.parts import parts_of
+from ...config.schema.parts import Part, parts_of
 from ...utils import random_state
 from ...utils.cli import blame
 from ...utils.errors import KeyedError
 
-LONGEST = 60  # characters of a value in a message
+LONGEST = 150  # characters of a value in a message
 
 
 @contextmanager
-def blaming(key: str, settings: Any = None) -> Iterator[None]:
+def blaming(key: str, settings: Any = None, cfg: Config | None = None) -> Iterator[None]:
     """Add to errors that name no setting which part of the config they are about.
 
     Args:
-        key: The part.
+        key: The part, or several with ' or ' between them.
         settings: Its settings, which the error lists; None to leave them out.
+        cfg: The config, to look for the innermost part that fails.
     """
     try:
         yield
     except (KeyedError, OSError):  # which name a setting, or a file
         raise
     except Exception as error:
-        blame(error, key, described(settings))
-        raise
-
-
-@contextmanager
-def blaming_model(cfg: Config) -> Iterator[None]:
-    """Do so for the part of a model that cannot be built."""
-    try:
-        yield
-    except (KeyedError, OSError):
-        raise
-    except Exception as error:
-        key, settings = _failing_part(cfg, error)
+        if cfg is not None:
+            found, inner = _failing_part(cfg, tuple(key.split(' or ')), error)
+            key, settings = found, settings if inner is None else inner
         blame(error, key, described(settings))
         raise
 
@@ -59,28 +50,36 @@ def _short(value: Any) -> str:
     return text if len(text) <= LONGEST else f'{text[:LONGEST]}...'
 
 
-def _failing_part(cfg: Config, error: Exception) -> tuple[str, Any]:
-    """Return the innermost part of a model that fails by itself with the same error."""
-    models = [part for part in parts_of(cfg) if part.key.partition('.')[0] == 'model']
+def _failing_part(cfg: Config, keys: tuple[str, ...], error: Exception) -> tuple[str, Any]:
+    """Return the innermost part under some keys that fails by itself with the same error."""
     state = random_state.get_state()
     try:
-        for part in reversed(models):
-            found = _error_of(part.settings, cfg.get('default_scope'))
-            if found and found in str(error):
-                return part.key, part.settings
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
+            for part in reversed(list(parts_of(cfg))):
+                if part.key.startswith(keys) and _error_of(part) in _texts(error):
+                    return part.key, part.settings
     finally:
         random_state.set_state(state)
-    return 'model', None
+    return ' or '.join(keys), None
 
 
-def _error_of(settings: Mapping[str, Any], scope: str | None) -> str:
+def _texts(error: Exception) -> list[str]:
+    """Return the message of an error without what MMEngine's builder puts before it."""
+    texts = [str(error) or type(error).__name__]
+    while texts[-1].startswith('class `') and ': ' in texts[-1]:
+        texts.append(texts[-1].partition('.py: ')[2])
+    return texts
+
+
+def _error_of(part: Part) -> str | None:
     """Return the message of the error that building a part raises, if any."""
+    settings = {k: v for k, v in part.settings.items() if k not in ('type', '_scope_')}
     try:
-        with DefaultScope.overwrite_default_scope(scope), torch.device('meta'):
-            MODELS.build(deepcopy(dict(settings)))
+        with torch.device('meta'):
+            part.call(**deepcopy(settings))
     except Exception as error:
-        return str(error)
-    return ''
+        return str(error) or type(error).__name__
+    return None
 
 
 def failing_transform(dataset: Any, key: str) -> tuple[str, Any]:

@@ -5,7 +5,12 @@ from typing import Any
 from mmengine.runner import Runner
 
 from ...config.schema.values import settings_of
-from .blame import blaming, blaming_model
+from .blame import blaming
+
+# Hooks that MMEngine registers unless they are None.
+REMOVABLE = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+)
 
 
 class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
@@ -36,13 +41,19 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
 
     def build_model(self, model: Any) -> Any:
         """Build the model."""
-        with blaming_model(self.cfg):
+        with blaming('model', None, self.cfg):
             return super().build_model(model)
 
     def wrap_model(self, model_wrapper_cfg: Any, model: Any) -> Any:
         """Wrap the model for several processes."""
         with blaming('model_wrapper_cfg', model_wrapper_cfg):
             return super().wrap_model(model_wrapper_cfg, model)
+
+    def register_default_hooks(self, hooks: Any = None) -> None:
+        """Register the default hooks; None leaves any of them out, not only MMEngine's."""
+        named = (hooks or {}).items()
+        hooks = {k: v for k, v in named if v is not None or k in REMOVABLE}
+        super().register_default_hooks(hooks)
 
     def register_hook(self, hook: Any, priority: Any = None) -> None:
         """Build and add a hook."""
@@ -61,7 +72,7 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
         """Build the optimizer."""
         if isinstance(optim_wrapper, dict):
             self._check_custom_keys(optim_wrapper)
-        with blaming('optim_wrapper', optim_wrapper):
+        with blaming('optim_wrapper', optim_wrapper, self.cfg):
             return super().build_optim_wrapper(optim_wrapper)
 
     def _check_custom_keys(self, optim_wrapper: dict[str, Any]) -> None:
@@ -82,22 +93,22 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
 
     def build_param_scheduler(self, scheduler: Any) -> Any:
         """Build the schedulers."""
-        with blaming('param_scheduler', scheduler):
+        with blaming('param_scheduler', scheduler, self.cfg):
             return super().build_param_scheduler(scheduler)
 
     def build_train_loop(self, loop: Any) -> Any:
         """Build the training loop and its loader."""
-        with blaming('train_cfg or train_dataloader', loop):
+        with blaming('train_cfg or train_dataloader', loop, self.cfg):
             return super().build_train_loop(loop)
 
     def build_val_loop(self, loop: Any) -> Any:
         """Build the validation loop, its loader and its metrics."""
-        with blaming('val_cfg or val_dataloader', loop):
+        with blaming('val_cfg or val_dataloader', loop, self.cfg):
             return super().build_val_loop(loop)
 
     def build_test_loop(self, loop: Any) -> Any:
         """Build the test loop, its loader and its metrics."""
-        with blaming('test_cfg or test_dataloader', loop):
+        with blaming('test_cfg or test_dataloader', loop, self.cfg):
             return super().build_test_loop(loop)
 
     def build_evaluator(self, evaluator: Any) -> Any:
