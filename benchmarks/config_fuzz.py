@@ -36,8 +36,9 @@ from mmvitkd.package_data import data_folder
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 from PIL import Image
 
 OUTCOMES = ('named', 'warned', 'silent', 'ugly', 'late')
@@ -242,8 +243,8 @@ def _reset() -> None:
         for handler in list(logger.handlers):
             handler.close()
         logger.handlers.clear()
-    MMLogger._instance_dict.clear()
-    DefaultScope._instance_dict.clear()
+    for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):  # named by the second
+        kind._instance_dict.clear()
     torch.use_deterministic_algorithms(False)
 
 

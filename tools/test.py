@@ -4,6 +4,7 @@ The config may be that of its distillation: the teacher is neither built nor dow
 """
 
 import argparse
+import os
 from copy import deepcopy
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def parse_args() -> argparse.Namespace:
         '--tta',
         action='store_true',
         help='average over test-time augmentations',
+    )
+    parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of every error'
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
@@ -146,6 +150,8 @@ def print_classes(rows: list[list[str]]) -> None:
 def main() -> None:
     """Test."""
     args = parse_args()
+    if args.traceback:
+        os.environ['MMVITKD_TRACEBACK'] = '1'
 
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.load_into_runner import load_into_runner

@@ -1,6 +1,7 @@
 """Train a model: `python tools/train.py CONFIG`, with MMPretrain's options."""
 
 import argparse
+import os
 
 from mmengine.config import Config, DictAction
 
@@ -37,6 +38,9 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         action=DictAction,
         help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+    )
+    parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of every error'
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
@@ -79,6 +83,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 def main() -> None:
     """Train."""
     args = parse_args()
+    if args.traceback:
+        os.environ['MMVITKD_TRACEBACK'] = '1'
 
     from mmvitkd.engine.hooks.preemption_hook import TrainingPreempted
     from mmvitkd.engine.runner import Runner, launch

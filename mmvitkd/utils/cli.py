@@ -16,6 +16,8 @@ from .folder_lock import FolderInUseError
 
 # Beginning of torch's error when a process of a data loader was killed.
 WORKER_ERROR = 'DataLoader worker'
+# In the error of a loader whose process raised one.
+WORKER_TRACEBACK = 'Original Traceback'
 # What calls a config's types: errors raised there are about a type or its arguments.
 BUILDERS = ('mmengine.registry', 'mmvitkd.utils.deprecation')
 # Packages whose OSErrors and ValueErrors are about the settings or files they were given.
@@ -174,5 +176,7 @@ def format_error(error: Exception, options: Mapping[str, str]) -> str:
     if isinstance(error, KeyError) and error.args:  # whose str() is in quotes
         text = str(error.args[0])
     if hasattr(error, 'config_key'):
+        if WORKER_TRACEBACK in text:  # whose last line is the error
+            text = text.strip().splitlines()[-1]
         text = f'{error.config_key}: {text or type(error).__name__}'
     return ' '.join([text, *getattr(error, '__notes__', ())])

@@ -41,11 +41,14 @@ def check_settings(cfg: Config, layers: Layers) -> None:
 
 def _check_underscores(cfg: Config) -> None:
     """Check that MMEngine's own keys are spelt as it reads them."""
-    for key, _ in settings_of(dict(cfg)):
+    for key, value in settings_of(dict(cfg)):
         name = key.rpartition('.')[2]
-        if name.startswith('_') and name not in UNDERSCORED:
-            close = close_names(name, UNDERSCORED, n=1, cutoff=0.7)
-            if close:
-                raise KeyedValueError(
-                    f'{{{key}}}: nothing reads this key; did you mean {close[0]}?', key
-                )
+        if name == '_scope_' and not isinstance(value, str | None):
+            raise KeyedValueError(f'{{{key}}}={value!r}: wanted the name of a package.', key)
+        if not name.startswith('_') or name in UNDERSCORED:
+            continue
+        close = close_names(name, UNDERSCORED, n=1, cutoff=0.7)
+        if close:
+            raise KeyedValueError(
+                f'{{{key}}}: nothing reads this key; did you mean {close[0]}?', key
+            )

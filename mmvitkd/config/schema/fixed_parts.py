@@ -16,7 +16,7 @@ PARTS: dict[str, dict[str, Any]] = {
     'env_cfg': dict(cudnn_benchmark=bool, mp_cfg=dict, dist_cfg=dict, resource_limit=int),
     'env_cfg.mp_cfg': dict(mp_start_method=str, opencv_num_threads=int),
     'env_cfg.dist_cfg': dict(
-        backend=str, timeout=(*NUMBER, str), init_backend=str, port=int, tcp_port=int
+        backend=str, timeout=NUMBER, init_backend=str, port=int, tcp_port=int
     ),
     'auto_scale_lr': dict(base_batch_size=int, enable=bool),
     'randomness': dict(seed=int, deterministic=bool, diff_rank_seed=bool),

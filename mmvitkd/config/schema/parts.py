@@ -9,6 +9,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import Registry
 from mmengine.runner import LogProcessor, Runner, TestLoop, ValLoop, set_random_seed
+from torch.nn import Module
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
@@ -21,6 +22,8 @@ MODELS = (
     *('model', 'architecture', 'teacher', 'backbone', 'base', 'neck', 'head', 'loss'),
     *('pair_loss', 'distiller', 'data_preprocessor', 'init_cfg'),
 )
+# Of these, those that are a dict or nothing.
+DICTS = ('architecture', 'backbone', 'base', 'head', 'loss', 'pair_loss', 'distiller')
 LISTED = ('distill_losses', 'connectors')  # these hold some
 
 
@@ -112,6 +115,9 @@ def _nested(
     for inner, value in node.items():
         if inner.endswith('_cfg') and inner != 'init_cfg':
             continue  # of norms, activations and such, which their model builds by itself
+        if inner in DICTS and not isinstance(value, Mapping | Module | None):
+            place = f'{key}.{inner}'
+            raise KeyedValueError(f'{{{place}}}={value!r}: wanted dict(type=...).', place)
         if isinstance(value, Mapping):
             yield from _nested(value, f'{key}.{inner}', scope)
         elif isinstance(value, list | tuple):

@@ -79,6 +79,10 @@ RANGES: dict[str, Check] = {
     'decay_mult': NUMBER,
     'lr_mult': NUMBER,
     'tau': ABOVE_0,
+    'scale': SIZE,
+    'convert_to_iter_based': FLAG,
+    'magnitude_std': (lambda v: v == 'inf' or NUMBER[0](v), 'a number of 0 or more'),
+    'loss_weight': (lambda v: _is_number(v), 'a number'),
     'teacher_ckpt': PATH,
     'student_ckpt': PATH,
     'allow_random_teacher': FLAG,
@@ -95,6 +99,7 @@ ONLY_IN = {
     'begin': ('param_scheduler',),
     'end': ('param_scheduler',),
     'prob': ('pipeline',),
+    'scale': ('pipeline',),
 }
 # None is refused too.
 REQUIRED = (
@@ -103,7 +108,7 @@ REQUIRED = (
     *('checkpoint.interval', 'logger.interval', 'base_batch_size', 'num_workers', 'drop_last'),
     *('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels', 'in_channels'),
     *('optimizer.weight_decay', 'optimizer.eps', 'width', 'crop_size', 'enable', 'num_repeats'),
-    *('prob', 'erase_prob', 'momentum', 'begin', 'end', 'start_factor', 'tau', 'by_epoch'),
+    *('prob', 'erase_prob', 'momentum', 'loss_weight', 'begin', 'end', 'start_factor', 'tau', 'by_epoch'),
     *('watchdog.timeout', 'feature_error.interval', 'visualization.interval', 'to_rgb'),
     *('norm_decay_mult', 'bias_decay_mult', 'flat_decay_mult', 'lr_mult', 'decay_mult'),
 )

@@ -10,11 +10,13 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from ...config.schema.parts import Part, parts_of
+from ...datasets.dataset_names import innermost
 from ...utils import random_state
 from ...utils.cli import blame
 from ...utils.errors import KeyedError
 
 LONGEST = 150  # characters of a value in a message
+TRIALS = 50
 
 
 @contextmanager
@@ -82,15 +84,24 @@ def _error_of(part: Part) -> str | None:
     return None
 
 
-def failing_transform(dataset: Any, key: str) -> tuple[str, Any]:
-    """Return the transform that the first sample of a data set fails in, with its settings."""
+def failing_transform(dataset: Any, key: str, cfg: Config) -> tuple[str, Any]:
+    """Return the place of the transform that fails on the first samples, with its settings.
+
+    Args:
+        dataset: The data set.
+        key: Its key in the config.
+        cfg: The config.
+    """
+    while hasattr(dataset, 'dataset'):
+        dataset = dataset.dataset
     pipeline = getattr(dataset, 'pipeline', None)
     with suppress(Exception):
-        sample = dataset.get_data_info(0)
-        for index, step in enumerate(pipeline.transforms):
-            place = f'{key}.pipeline.{index} ({type(step).__name__})'
-            try:
-                sample = step(sample)
-            except Exception:
-                return place, {k: v for k, v in vars(step).items() if not k.startswith('_')}
+        settings, key = next(innermost(cfg[key.partition('.')[0]]['dataset'], key))
+        for number in range(TRIALS):  # as some transforms are applied at random
+            sample = dataset.get_data_info(number % len(dataset))
+            for index, step in enumerate(pipeline.transforms):
+                try:
+                    sample = step(sample)
+                except Exception:
+                    return f'{key}.pipeline.{index}', settings['pipeline'][index]
     return key, None

@@ -68,6 +68,10 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
                     return place
         return 'custom_hooks'
 
+    def _init_model_weights(self) -> None:
+        with blaming('model', None, self.cfg):
+            super()._init_model_weights()
+
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Build the optimizer."""
         if isinstance(optim_wrapper, dict):

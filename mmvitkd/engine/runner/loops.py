@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from ...datasets import SeededSamples, ViewSampler
 from ...registry import LOOPS
+from .blame import blaming, failing_transform
 from .rehearsal import rehearse
 from .resume import images_per_step
 
@@ -120,7 +121,21 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
         batches = batches_from(self.dataloader, start)
         if not draws_later:
             self.runner.call_hook('restore_random_state')
-        return batches
+        return self._blamed(batches)
+
+    def _blamed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Yield batches; an error says in which transform of the pipeline it is raised."""
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except Exception:
+                key = 'train_dataloader.dataset'
+                place = failing_transform(self.dataloader.dataset, key, self.runner.cfg)
+                with blaming(*place):
+                    raise
+            yield batch
 
     def _validate_if_missed(self, done: int) -> None:
         """Do the validation that an interruption has cut off.

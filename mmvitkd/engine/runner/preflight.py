@@ -2,12 +2,14 @@
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
+from logging import WARNING
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
+from mmengine.logging import print_log
 from mmpretrain.datasets import ImageNet
 
 from ...checkpoint.read import read_checkpoint, weights_of
@@ -35,6 +37,8 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             has, if labels are asked of images without, or if an annotation file is not in its
             format, has a label beyond the head's, or would be executed.
     """
+    if 'train' in splits:
+        _check_head(cfg)
     num_classes = _head_classes(cfg)
     for split in splits:
         whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -53,6 +57,19 @@ def _head_classes(cfg: Config) -> int | None:
     """Return the number of classes of the student's head, or of a timm student."""
     student = student_config(cfg.model)
     return (student.get('head') or student).get('num_classes')
+
+
+def _check_head(cfg: Config) -> None:
+    """Check that a classifier that is trained with labels has a head."""
+    student = student_config(cfg.model)
+    if str(student.get('type')).split('.')[-1] == 'ImageClassifier' and not student.get('head'):
+        key = 'model.head' if student is cfg.model else 'model.architecture.head'
+        raise KeyedValueError(
+            f'{{{key}}}={student.get("head")!r}: an ImageClassifier needs a head, as '
+            "dict(type='LinearClsHead', num_classes=, in_channels=); with a teacher and without "
+            'labels, set with_label=False at the top of the config.',
+            key,
+        )
 
 
 def _check_labels(cfg: Config, dataset: Mapping[str, Any], split: str, key: str) -> None:
@@ -128,7 +145,7 @@ def _check_folder(
 
 
 def check_schedule(cfg: Config) -> None:
-    """Check that every scheduler begins before training ends.
+    """Check that every scheduler begins before training ends; warn if one ends later.
 
     Raises:
         ValueError: If one does not, as in a short trial of a long recipe.
@@ -142,6 +159,14 @@ def check_schedule(cfg: Config) -> None:
                 f'param_scheduler[{i}].begin={begin}: wanted less than train_cfg.max_epochs='
                 f'{epochs}. For a trial of two epochs: --cfg-options train_cfg.max_epochs=2 '
                 'param_scheduler.0.end=1 param_scheduler.1.begin=1'
+            )
+        end = part.get('end')
+        if epochs is not None and part.get('by_epoch', True) and end and end > epochs:
+            print_log(
+                f'param_scheduler.{i}.end={end}: training ends after train_cfg.max_epochs='
+                f'{epochs}, before this scheduler does.',
+                logger='current',
+                level=WARNING,
             )
 
 

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.runner import Runner
 from mmpretrain.models import BaseClassifier
@@ -39,7 +40,7 @@ def rehearse(runner: Runner) -> None:
     device = next(student.parameters()).device
     training = student.training
     with isolated_eval(device, seed=0):
-        batch = _first_batch(loop)
+        batch = _first_batch(loop, runner.cfg)
         student.eval()
         try:
             with blaming('model'):
@@ -51,15 +52,14 @@ def rehearse(runner: Runner) -> None:
         _check_save_best(runner, names)
 
 
-def _first_batch(loop: Any) -> Any:
+def _first_batch(loop: Any, cfg: Config) -> Any:
     dataset = loop.dataloader.dataset
     if not len(dataset):
         raise KeyedValueError(f'{{{DATA}}}: it has no images.', DATA)
     try:
         samples = [dataset[i] for i in range(min(2, len(dataset)))]
     except Exception:
-        key, settings = failing_transform(dataset, DATA)
-        with blaming(key, settings):
+        with blaming(*failing_transform(dataset, DATA, cfg)):
             raise
     with blaming('val_dataloader.collate_fn'):
         return loop.dataloader.collate_fn(samples)

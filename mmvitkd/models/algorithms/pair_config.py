@@ -115,7 +115,8 @@ def expand_pairs(
             },
         )
         for key, addition in additions.items():
-            taken = addition.keys() & config.setdefault(key, {}).keys()
+            config[key] = config.get(key) or {}
+            taken = addition.keys() & config[key].keys()
             if taken:
                 raise ValueError(f'distiller.{key}: pairs needs the name {taken.pop()!r}.')
             config[key].update(addition)
