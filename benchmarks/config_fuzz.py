@@ -54,11 +54,11 @@ CONFIGS = (
 )
 # Names that a config's author chose: another one is as good.
 FREE = re.compile(
-    r'^(head|vit_32|bgr_mean|bgr_std|default_hooks\.\w+|.*custom_keys\.[^.]+'
+    r'^(bgr_mean|bgr_std|.*custom_keys\.[^.]+'
     r'|.*_recorders\.\w+|.*distill_losses\.\w+|.*loss_forward_mappings(\.\w+){1,2})$'
 )
 # The author's own variables: nothing but the file itself reads them.
-HELPERS = re.compile(r'^(head|vit_32|bgr_mean|bgr_std|(train|test)_pipeline|vis_backends)\b')
+HELPERS = re.compile(r'^(bgr_mean|bgr_std|(train|test)_pipeline|vis_backends)\b')
 SMALL = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 Key = tuple[str | int, ...]
 ROOT = data_folder()

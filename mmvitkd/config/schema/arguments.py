@@ -16,7 +16,7 @@ from .parts import Part
 ALWAYS = ('type', '_scope_', '_delete_', 'init_cfg')
 NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 # Of difflib's ratio: with further keyword arguments, only misspellings are known to be wrong.
-CUTOFF = 0.8
+CUTOFF = 0.7
 # Packages whose annotations are exact.
 EXACT = ('mmvitkd', 'mmengine', 'torch')
 

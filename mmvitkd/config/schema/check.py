@@ -29,11 +29,11 @@ def check_settings(cfg: Config, layers: Layers) -> None:
         KeyedValueError: If nothing reads a key, or a value cannot be used.
     """
     warnings = check_top_level(cfg, layers)
-    check_ineffective(cfg, layers)
     _check_underscores(cfg)
     check_fixed_parts(cfg)
     for part in parts_of(cfg):
         check_arguments(part)
+    check_ineffective(cfg, layers)
     warnings += check_values(cfg)
     for warning in warnings:
         print_log(f'{warning}.', logger='current', level=WARNING)

@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import MODELS
 
-from ...suggestions import did_you_mean
+from ...suggestions import close_names, did_you_mean
 from ...utils.errors import KeyedValueError
 
 # The keys of each part, with the types of their values.
@@ -61,8 +61,13 @@ VALUES: dict[str, Any] = {
     'sample_views': (int, type(None)),
 }
 LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'NOTSET', 'WARN', 'FATAL')
-# Keys of default_hooks that MMEngine fills where they are left out; a close other name is wrong.
-HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')
+# The names of MMEngine's default hooks and ours; others may be chosen, but none that is close.
+HOOKS = (
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+    *('visualization', 'random_state', 'finite_loss', 'preemption', 'teacher_cache'),
+    *('target_statistics', 'teacher_accuracy', 'feature_error', 'unreadable_images'),
+    *('disk_full', 'watchdog'),
+)
 START_METHODS = ('fork', 'spawn', 'forkserver')
 CHOICES = {
     'env_cfg.mp_cfg.mp_start_method': START_METHODS,
@@ -98,6 +103,14 @@ def check_fixed_parts(cfg: Config) -> None:
         _check_type(key, part, dict)
         _check_part(key, part, MULTIPLIERS)
     _check_scope(cfg)
+    for name in cfg.get('default_hooks') or {}:
+        close = close_names(name, HOOKS, n=1, cutoff=0.8)
+        if close and name not in HOOKS:
+            raise KeyedValueError(
+                f'{{default_hooks.{name}}}: a hook of this name would be one more; did you mean '
+                f'{close[0]}?',
+                f'default_hooks.{name}',
+            )
 
 
 def _check_scope(cfg: Config) -> None:

@@ -115,6 +115,9 @@ def _nested(
     for inner, value in node.items():
         if inner.endswith('_cfg') and inner != 'init_cfg':
             continue  # of norms, activations and such, which their model builds by itself
+        if inner == 'init_cfg' and not isinstance(value, Mapping | list | tuple | None):
+            place = f'{key}.{inner}'
+            raise KeyedValueError(f'{{{place}}}={value!r}: wanted dict(type=...).', place)
         if inner in DICTS and not isinstance(value, Mapping | Module | None):
             place = f'{key}.{inner}'
             raise KeyedValueError(f'{{{place}}}={value!r}: wanted dict(type=...).', place)

@@ -125,6 +125,7 @@ FOREIGN = {
     'mean': 'data_preprocessor.mean',
     'std': 'data_preprocessor.std',
 }
+TRIVIAL = range(-1, 11)  # numbers that many settings hold
 CUTOFF = 0.75  # of difflib's ratio: `num_class` and `num_classes` have 0.9
 
 
@@ -213,7 +214,7 @@ def _agrees(node: Any, name: str, value: Any) -> bool:
 def _is_held(cfg: Config, name: str) -> bool:
     """Return whether another setting holds the value of a variable, within it."""
     value = cfg[name]
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or value in TRIVIAL:
         return False
     return any(
         _holds(part, value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from ...suggestions import close_names, did_you_mean
 from ...utils.errors import KeyedValueError
 
 Check = tuple[Callable[[Any], bool], str]
@@ -61,7 +62,7 @@ RANGES: dict[str, Check] = {
     'num_heads': INT,
     'feedforward_channels': INT,
     'width': INT,
-    'num_classes': INT,
+    'num_classes': COUNT,  # of a timm model without a head: 0
     'drop_rate': SHARE,
     'drop_path_rate': SHARE,
     'prob': SHARE,
@@ -72,6 +73,7 @@ RANGES: dict[str, Check] = {
     'val_ratio': SHARE,
     'mean': MEAN,
     'std': STD,
+    'init_cfg.std': NUMBER,
     'to_rgb': FLAG,
     'norm_decay_mult': NUMBER,
     'bias_decay_mult': NUMBER,
@@ -90,6 +92,8 @@ RANGES: dict[str, Check] = {
     'split': (lambda v: isinstance(v, str), 'a name'),
     'momentum': SHARE,
 }
+# Of RandAugment, which leaves out others.
+HPARAMS = ('pad_val', 'interpolation')
 # Elsewhere these keys have a meaning of their own.
 ONLY_IN = {
     'mean': ('data_preprocessor',),
@@ -133,6 +137,7 @@ def check_values(cfg: Config) -> list[str]:
             if key.endswith('optimizer.lr') and value == 0:
                 warnings.append(f'{key}={value!r}: nothing is learnt')
     for key, part in settings:
+        _check_hparams(key)
         if key.rpartition('.')[2] == 'data_preprocessor' and isinstance(part, Mapping):
             _check_scale(key, part)
     return warnings
@@ -162,6 +167,14 @@ def _check(key: str, value: Any, ending: str) -> None:
         raise KeyedValueError(f'{{{key}}}={value!r}: wanted {wanted}.', key)
 
 
+def _check_hparams(key: str) -> None:
+    *_, owner, name = ('', *key.split('.'))
+    if owner == 'hparams' and name not in HPARAMS and close_names(name, HPARAMS, cutoff=0.7):
+        raise KeyedValueError(
+            f'{{{key}}}: no transform reads this key{did_you_mean(name, HPARAMS)}', key
+        )
+
+
 def _check_scale(key: str, part: Mapping[str, Any]) -> None:
     """Check that the mean and std of pixels are in their units."""
     mean, std = part.get('mean'), part.get('std')
@@ -173,7 +186,7 @@ def _check_scale(key: str, part: Mapping[str, Any]) -> None:
             'as many.',
             f'{key}.std',
         )
-    if 0 < max(mean) <= 1 and max(std) <= 1:
+    if 0 < max(mean) <= 1 or max(std) < 1:
         scaled = [round(255 * each, 3) for each in mean], [round(255 * each, 3) for each in std]
         raise KeyedValueError(
             f'{{{key}.mean}}={list(mean)}, std={list(std)}: pixels have values from 0 to 255; '

@@ -1,5 +1,6 @@
 """Say which part of a config an error is about that comes up when the part is built or used."""
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
@@ -36,7 +37,9 @@ def blaming(key: str, settings: Any = None, cfg: Config | None = None) -> Iterat
         if cfg is not None:
             found, inner = _failing_part(cfg, tuple(key.split(' or ')), error)
             key, settings = found, settings if inner is None else inner
-        blame(error, key, described(settings))
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        is_ours = str(frame.f_globals.get('__name__')).startswith('mmvitkd.')
+        blame(error, key, '' if is_ours else described(settings))  # ours say what is wrong
         raise
 
 

@@ -51,6 +51,19 @@ def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
         object.__setattr__(loader, 'batch_sampler', batch_sampler)
 
 
+def check_batches(loader: DataLoader[Any]) -> None:
+    """Check that a loader has a batch.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not len(loader):
+        raise ValueError(
+            f'train_dataloader: found {len(loader.dataset)} images, wanted at least one batch: '
+            f'batch_size={loader.batch_size}, drop_last={loader.drop_last}.'
+        )
+
+
 class _From:
     """A batch sampler that leaves out its first batches, the first time."""
 
@@ -98,12 +111,7 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
         Raises:
             ValueError: If an epoch is empty.
         """
-        if not len(self.dataloader):
-            raise ValueError(
-                f'train_dataloader: found {len(self.dataloader.dataset)} images, wanted at '
-                f'least one batch: batch_size={self.dataloader.batch_size}, '
-                f'drop_last={self.dataloader.drop_last}.'
-            )
+        check_batches(self.dataloader)
         dataset = seeded_samples(self.dataloader)
         if dataset is not None and self.runner.cfg.get('sample_seed') is None:
             dataset.seed = self.runner.seed

@@ -16,6 +16,8 @@ from ...utils.unwrap import unwrap_model
 from .blame import blaming, failing_transform
 
 DATA = 'val_dataloader.dataset'
+# What FeatureErrorHook adds to the metrics, after feature/ and the name of a loss.
+FEATURE_ERRORS = ('val_rel_error', 'val_r2', 'val_mean_token')
 # Whose metrics work with two images; those of a user may need more.
 OWNERS = ('mmvitkd', 'mmpretrain')
 
@@ -47,7 +49,7 @@ def rehearse(runner: Runner) -> None:
                 samples = student.val_step(batch)
         finally:
             student.train(training)
-        names = _metric_names(loop.evaluator, samples, batch)
+        names = _metric_names(runner, samples, batch)
     if names is not None:
         _check_save_best(runner, names)
 
@@ -65,13 +67,15 @@ def _first_batch(loop: Any, cfg: Config) -> Any:
         return loop.dataloader.collate_fn(samples)
 
 
-def _metric_names(evaluator: Any, samples: list[Any], batch: Any) -> list[str] | None:
+def _metric_names(runner: Runner, samples: list[Any], batch: Any) -> list[str] | None:
     """Return the names of what the metrics return; None if one needs more images."""
     plain, names = [sample.to_dict() for sample in samples], []
-    for index, given in enumerate(evaluator.metrics):
-        metric, key = deepcopy(given), f'val_evaluator.{index} ({type(given).__name__})'
+    given = runner.cfg.get('val_evaluator')
+    settings = given if isinstance(given, list) else [given]
+    for index, built in enumerate(runner.val_loop.evaluator.metrics):
+        metric, key = deepcopy(built), f'val_evaluator.{index}'
         try:
-            with blaming(key):
+            with blaming(key, settings[index] if index < len(settings) else None):
                 metric.process(batch, plain)
                 found = metric.compute_metrics(metric.results)
         except Exception:
@@ -91,10 +95,17 @@ def _check_save_best(runner: Runner, names: list[str]) -> None:
         if not isinstance(hook, CheckpointHook):
             continue
         for name in hook.key_indicators or () if hook.save_best else ():
-            if name == 'auto' or name in names or name.startswith('feature/'):
+            if name == 'auto' or name in names or _is_feature_error(runner, name):
                 continue
             raise KeyedValueError(
                 f'{{{key}}}={name!r}: a validation returns {", ".join(names) or "nothing"}'
                 f'{did_you_mean(name, names)}',
                 key,
             )
+
+
+def _is_feature_error(runner: Runner, name: str) -> bool:
+    """Return whether a ``FeatureErrorHook`` adds something of this name."""
+    measured = any(type(hook).__name__ == 'FeatureErrorHook' for hook in runner.hooks)
+    ending = name.rpartition('/')[2].removesuffix('_ema')
+    return measured and name.startswith('feature/') and ending in FEATURE_ERRORS

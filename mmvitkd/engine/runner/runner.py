@@ -19,7 +19,7 @@ from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.folder_lock import folder_lock
 from ...utils.unwrap import unwrap_model
 from .blaming_runner import BlamingRunner
-from .loops import ResumableLoop
+from .loops import ResumableLoop, check_batches
 from .resume import Schedule, adapt_to_layout, share_newest_checkpoint
 from .start_from import start_from
 
@@ -65,7 +65,9 @@ class Runner(BlamingRunner):
             return super().build_train_loop(loop)
         arguments = {key: value for key, value in loop.items() if key != 'by_epoch'}
         kind = 'EpochBased' if loop.get('by_epoch') else 'IterBased'
-        return super().build_train_loop(dict(type=f'mmvitkd.{kind}TrainLoop', **arguments))
+        built = super().build_train_loop(dict(type=f'mmvitkd.{kind}TrainLoop', **arguments))
+        check_batches(built.dataloader)  # before the schedulers count them
+        return built
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:
