@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import mmvitkd
 from mmvitkd.engine.runner import Runner
 from mmvitkd.package_data import data_folder
 
@@ -294,8 +293,10 @@ def shrunk(path: Path, folder: Path) -> Any:
     if 'teacher' in model:
         model['teacher'] = deepcopy(TEACHER)
         model['teacher_ckpt'] = str(folder / 'teacher.pth')
-        last = [(s if isinstance(s, str) else 1, t if isinstance(t, str) else 1)
-                for s, t in model['pairs']]
+        last = [
+            (s if isinstance(s, str) else 1, t if isinstance(t, str) else 1)
+            for s, t in model['pairs']
+        ]
         model['pairs'] = last
     inner = backbone.get('base', backbone)
     inner.update(arch=dict(SMALL), img_size=28, patch_size=7)

@@ -135,7 +135,11 @@ def test_a_nested_key_wins_over_an_inherited_shortcut(own):
 
 
 def test_a_nested_option_wins(own):
-    assert roots(own(**{'train_dataloader.dataset.data_root': 'mine'})) == ['mine', 'top', 'top']
+    assert roots(own(**{'train_dataloader.dataset.data_root': 'mine'})) == [
+        'mine',
+        'top',
+        'top',
+    ]
 
 
 def test_in_one_file_the_nested_key_wins(own):

@@ -5,7 +5,16 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as AbstractSequence
 from inspect import Parameter
-from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ...suggestions import close_names, did_you_mean
 from ...utils.errors import KeyedValueError
@@ -144,7 +153,8 @@ def _is_exact(call: Callable[..., Any]) -> bool:
 def suits(value: Any, parameter: Parameter, is_exact: bool = True) -> bool:
     """Return whether a value is of the annotated type or, without one, like the default.
 
-    A dict suits where an object is wanted, which is built from it; what is not understood suits.
+    A dict suits where an object is wanted, which is built from it; so does what is not
+    understood.
 
     Args:
         value: The value.

@@ -107,8 +107,8 @@ def check_fixed_parts(cfg: Config) -> None:
         close = close_names(name, HOOKS, n=1, cutoff=0.8)
         if close and name not in HOOKS:
             raise KeyedValueError(
-                f'{{default_hooks.{name}}}: a hook of this name would be one more; did you mean '
-                f'{close[0]}?',
+                f'{{default_hooks.{name}}}: nothing is configured by this name; did you '
+                f'mean {close[0]}?',
                 f'default_hooks.{name}',
             )
 

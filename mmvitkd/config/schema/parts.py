@@ -5,10 +5,8 @@ from typing import Any, NamedTuple
 
 from mmengine import registry as root
 from mmengine.config import Config
-from mmengine.evaluator import Evaluator
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
 from mmengine.registry import Registry
-from mmengine.runner import LogProcessor, Runner, TestLoop, ValLoop, set_random_seed
+from mmengine.runner import LogProcessor, TestLoop, ValLoop, set_random_seed
 from torch.nn import Module
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
@@ -57,8 +55,12 @@ def parts_of(cfg: Config) -> Iterator[Part]:
         yield from _loader(cfg.get(f'{split}_dataloader'), f'{split}_dataloader', scope)
     yield from _optimizer(cfg.get('optim_wrapper'), scope)
     yield from _each(
-        cfg.get('param_scheduler'), 'param_scheduler', root.PARAM_SCHEDULERS, scope,
-        supplied=('optimizer',), extra=('convert_to_iter_based',),
+        cfg.get('param_scheduler'),
+        'param_scheduler',
+        root.PARAM_SCHEDULERS,
+        scope,
+        supplied=('optimizer',),
+        extra=('convert_to_iter_based',),
     )
     yield from _loops(cfg, scope)
     for split in ('val', 'test'):
@@ -95,9 +97,7 @@ def _model(cfg: Config, scope: str) -> Iterator[Part]:
         )
 
 
-def _nested(
-    node: Mapping[str, Any], key: str, scope: str
-) -> Iterator[Part]:
+def _nested(node: Mapping[str, Any], key: str, scope: str) -> Iterator[Part]:
     """Yield a model and the models within it."""
     scope, name = node.get('_scope_') or scope, key.rpartition('.')[2]
     kind = node.get('type')
@@ -106,10 +106,9 @@ def _nested(
     if name == 'data_preprocessor':
         node = _typed_as(node, PREPROCESSOR)
     if 'type' in node:
-        if name == 'init_cfg':
-            registry, extra = root.WEIGHT_INITIALIZERS, ('layer', 'override')
-        else:
-            registry, extra = root.MODELS, ()
+        is_init = name == 'init_cfg'
+        registry = root.WEIGHT_INITIALIZERS if is_init else root.MODELS
+        extra = ('layer', 'override') if is_init else ()
         if name in MODELS or key.rpartition('.')[0].endswith(LISTED):
             yield Part(key, node, registered_type(node, key, scope, registry), (), extra)
     for inner, value in node.items():
@@ -159,9 +158,7 @@ def _dataset(dataset: Any, key: str, scope: str) -> Iterator[Part]:
     yield from _transforms(dataset.get('pipeline'), f'{key}.pipeline', scope)
 
 
-def _transforms(
-    steps: Any, key: str, scope: str, is_nested: bool = False
-) -> Iterator[Part]:
+def _transforms(steps: Any, key: str, scope: str, is_nested: bool = False) -> Iterator[Part]:
     if steps is None:
         return
     if not isinstance(steps, list | tuple):
@@ -258,7 +255,11 @@ def _environment(cfg: Config, scope: str) -> Iterator[Part]:
 
 
 def _each(
-    given: Any, key: str, registry: Registry, scope: str, supplied: tuple[str, ...] = (),
+    given: Any,
+    key: str,
+    registry: Registry,
+    scope: str,
+    supplied: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
 ) -> Iterator[Part]:
     """Yield the parts of a dict, or of a list of such; none of None."""
@@ -276,7 +277,11 @@ def _each(
 
 
 def _typed(
-    node: Any, key: str, registry: Registry, scope: str, supplied: tuple[str, ...] = (),
+    node: Any,
+    key: str,
+    registry: Registry,
+    scope: str,
+    supplied: tuple[str, ...] = (),
     extra: tuple[str, ...] = (),
 ) -> Iterator[Part]:
     yield Part(key, node, registered_type(node, key, scope, registry), supplied, extra)

@@ -12,7 +12,10 @@ from ...utils.errors import KeyedValueError
 
 Check = tuple[Callable[[Any], bool], str]
 INT: Check = (lambda v: _is_int(v) and v > 0, 'an int above 0')
-INT_OR_OFF: Check = (lambda v: _is_int(v) and (v > 0 or v == -1), 'an int above 0, or -1 for none')
+INT_OR_OFF: Check = (
+    lambda v: _is_int(v) and (v > 0 or v == -1),
+    'an int above 0, or -1 for none',
+)
 COUNT: Check = (lambda v: _is_int(v) and v >= 0, 'an int of 0 or more')
 NUMBER: Check = (lambda v: _is_number(v) and v >= 0, 'a number of 0 or more')
 ABOVE_0: Check = (lambda v: _is_number(v) and v > 0, 'a number above 0')
@@ -112,7 +115,17 @@ REQUIRED = (
     *('checkpoint.interval', 'logger.interval', 'base_batch_size', 'num_workers', 'drop_last'),
     *('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels', 'in_channels'),
     *('optimizer.weight_decay', 'optimizer.eps', 'width', 'crop_size', 'enable', 'num_repeats'),
-    *('prob', 'erase_prob', 'momentum', 'loss_weight', 'begin', 'end', 'start_factor', 'tau', 'by_epoch'),
+    *(
+        'prob',
+        'erase_prob',
+        'momentum',
+        'loss_weight',
+        'begin',
+        'end',
+        'start_factor',
+        'tau',
+        'by_epoch',
+    ),
     *('watchdog.timeout', 'feature_error.interval', 'visualization.interval', 'to_rgb'),
     *('norm_decay_mult', 'bias_decay_mult', 'flat_decay_mult', 'lr_mult', 'decay_mult'),
 )
@@ -201,7 +214,7 @@ def _is_int(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     is_real = isinstance(value, Number) and not isinstance(value, bool | complex)
-    return is_real and math.isfinite(value)  # type: ignore[arg-type]
+    return is_real and math.isfinite(value)
 
 
 def _all(suits: Callable[[Any], bool], value: Any, lengths: tuple[int, ...]) -> bool:

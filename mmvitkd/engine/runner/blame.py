@@ -97,7 +97,7 @@ def failing_transform(dataset: Any, key: str, cfg: Config) -> tuple[str, Any]:
     """
     while hasattr(dataset, 'dataset'):
         dataset = dataset.dataset
-    pipeline = getattr(dataset, 'pipeline', None)
+    pipeline: Any = getattr(dataset, 'pipeline', None)
     with suppress(Exception):
         settings, key = next(innermost(cfg[key.partition('.')[0]]['dataset'], key))
         for number in range(TRIALS):  # as some transforms are applied at random

@@ -86,8 +86,8 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
         for pattern in patterns:
             if not any(pattern in name for name in names):
                 self.logger.warning(
-                    f'optim_wrapper.paramwise_cfg.custom_keys[{pattern!r}]: no parameter of the '
-                    'model has this in its name.'
+                    f'optim_wrapper.paramwise_cfg.custom_keys[{pattern!r}]: no parameter of '
+                    'the model has this in its name.'
                 )
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: Any = None) -> None:

@@ -66,7 +66,7 @@ def _check_head(cfg: Config) -> None:
         key = 'model.head' if student is cfg.model else 'model.architecture.head'
         raise KeyedValueError(
             f'{{{key}}}={student.get("head")!r}: an ImageClassifier needs a head, as '
-            "dict(type='LinearClsHead', num_classes=, in_channels=); with a teacher and without "
+            "dict(type='LinearClsHead', num_classes=, in_channels=); with a teacher and no "
             'labels, set with_label=False at the top of the config.',
             key,
         )

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import torch
 
+from ...config.type_checks import registered_type, takes_argument, type_name
 from ...registry import MODELS
 from ...utils.errors import KeyedValueError
 from ..connectors.target_tokens_connector import KINDS
-from ...config.type_checks import registered_type, takes_argument, type_name
 from ..utils.distiller_checks import PAIR, SCOPE
 from ..utils.features import Grid, NamedFeature
 

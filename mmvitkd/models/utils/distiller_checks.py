@@ -116,8 +116,8 @@ def _check_record(node: Any, key: str, known: Sequence[str] | None = None) -> No
     """Check that a mapping is a dict, with known keys."""
     if not isinstance(node, Mapping):
         raise ValueError(f'{key}={node!r}: wanted a dict.')
-    for name in node if known is not None else ():
-        if name not in known:
+    for name in node:
+        if known is not None and name not in known:
             raise ValueError(
                 f'{key}.{name}: nothing reads this key; wanted some of {", ".join(known)}'
                 f'{did_you_mean(name, known)}'

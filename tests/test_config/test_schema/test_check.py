@@ -1,4 +1,4 @@
-"""A config that cannot lie: what nothing reads or could use is named before anything is built."""
+"""What nothing reads, and what cannot be used, is named before anything is built."""
 
 from pathlib import Path
 
@@ -123,7 +123,7 @@ def test_what_may_be_meant_is_a_warning(said, key, value):
 
 
 def test_a_variable_of_ones_own_that_is_used(said, tmp_path):
-    text = f"_base_ = {DIGITS!r}\nepochs = 30\ntrain_cfg = dict(max_epochs=epochs)"
+    text = f'_base_ = {DIGITS!r}\nepochs = 30\ntrain_cfg = dict(max_epochs=epochs)'
     (tmp_path / 'own.py').write_text(text)
     load_config(str(tmp_path / 'own.py'), measure=False)
     assert said == []

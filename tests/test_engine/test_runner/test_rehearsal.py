@@ -38,7 +38,9 @@ def train(tmp_path):
             runner.train()
         except Exception as error:
             assert runner.message_hub.get_info('iter', 0) == 0
-            return f'{getattr(error, "config_key", "")} {error} {error.__dict__.get("__notes__")}'
+            return (
+                f'{getattr(error, "config_key", "")} {error} {error.__dict__.get("__notes__")}'
+            )
         assert runner.iter == 1
         return None
 
