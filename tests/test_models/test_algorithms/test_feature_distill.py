@@ -212,8 +212,8 @@ def mapping(**changes):
         (dict(pairs=None, pair_loss=None), 'nothing to distil'),
         (
             dict(distiller=mapping(preds_S=dict(recorder='logit', from_student=True))),
-            r"\['loss_kd'\]\['preds_S'\]\.recorder: 'logit' is not in distiller\.student_recorders, "
-            r"which has 'logits'",
+            r"\['loss_kd'\]\['preds_S'\]\.recorder: 'logit' is not in "
+            r"distiller\.student_recorders, which has 'logits'",
         ),
         (
             dict(
