@@ -167,7 +167,7 @@ def suits(value: Any, parameter: Parameter, is_exact: bool = True) -> bool:
     if value is None and default is None:
         return True
     if not is_exact and isinstance(value, list | tuple | Mapping):
-        return True
+        return isinstance(value, Mapping) or not isinstance(default, str)
     if not is_exact and type(value) in (int, float):
         value = 1  # MMPretrain says int of ratios
         if isinstance(default, int | float) or fits(1.0, parameter.annotation):

@@ -103,6 +103,11 @@ def check_fixed_parts(cfg: Config) -> None:
         _check_type(key, part, dict)
         _check_part(key, part, MULTIPLIERS)
     _check_scope(cfg)
+    if isinstance(cfg.get('resume'), str) and cfg.resume != 'auto':
+        raise KeyedValueError(
+            f"{{resume}}={cfg.resume!r}: wanted True, False or 'auto'; a file is load_from.",
+            'resume',
+        )
     for name in cfg.get('default_hooks') or {}:
         close = close_names(name, HOOKS, n=1, cutoff=0.8)
         if close and name not in HOOKS:

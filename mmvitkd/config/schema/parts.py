@@ -85,7 +85,7 @@ def parts_of(cfg: Config) -> Iterator[Part]:
 
 def _model(cfg: Config, scope: str) -> Iterator[Part]:
     model = cfg.get('model')
-    if model is None:
+    if 'model' not in cfg:
         return
     if not isinstance(model, Mapping):
         raise KeyedValueError(f'{{model}}={model!r}: wanted dict(type=...).', 'model')
@@ -141,6 +141,12 @@ def _loader(loader: Any, key: str, scope: str) -> Iterator[Part]:
     ):
         if loader.get(name) is not None and not callable(loader[name]):
             yield from _typed(loader[name], f'{key}.{name}', registry, scope, supplied)
+    if key == 'train_dataloader' and not (loader.get('sampler') or loader.get('batch_sampler')):
+        raise KeyedValueError(
+            f'{{{key}.sampler}}={loader.get("sampler")!r}: wanted '
+            "dict(type='DefaultSampler', shuffle=True) or another.",
+            f'{key}.sampler',
+        )
     if 'dataset' not in loader:
         raise KeyedValueError(f'{{{key}}}: it has no dataset.', key)
     yield from _dataset(loader['dataset'], f'{key}.dataset', scope)

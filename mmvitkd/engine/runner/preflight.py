@@ -38,7 +38,7 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             format, has a label beyond the head's, or would be executed.
     """
     if 'train' in splits:
-        _check_head(cfg)
+        _check_trainable(cfg)
     num_classes = _head_classes(cfg)
     for split in splits:
         whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -59,9 +59,16 @@ def _head_classes(cfg: Config) -> int | None:
     return (student.get('head') or student).get('num_classes')
 
 
-def _check_head(cfg: Config) -> None:
-    """Check that a classifier that is trained with labels has a head."""
+def _check_trainable(cfg: Config) -> None:
+    """Check that a distillation has a teacher, and a classifier a head."""
     student = student_config(cfg.model)
+    is_distilled = str(cfg.model.get('type')).split('.')[-1] == 'FeatureDistill'
+    if is_distilled and not cfg.model.get('teacher') and not cfg.model.get('teacher_cache'):
+        raise KeyedValueError(
+            f'{{model.teacher}}={cfg.model.get("teacher")!r}: nothing to learn from; wanted '
+            "'timm:NAME', a config file (.py) or dict(type=...).",
+            'model.teacher',
+        )
     if str(student.get('type')).split('.')[-1] == 'ImageClassifier' and not student.get('head'):
         key = 'model.head' if student is cfg.model else 'model.architecture.head'
         raise KeyedValueError(

@@ -71,6 +71,12 @@ def check_is_dict(distiller: Any) -> None:
     for key, found in parts.items():
         if found is not None and not isinstance(found, Mapping):
             raise ValueError(f'{key}={found!r}: wanted a dict.')
+    for part in ('student_recorders', 'teacher_recorders'):
+        for name, recorder in (distiller.get(part) or {}).items() if distiller else ():
+            key = f"distiller.{part}['{name}']"
+            _check_record(recorder, key)
+            if not isinstance(recorder.get('type'), str):
+                raise ValueError(f'{key}.type={recorder.get("type")!r}: wanted a name.')
 
 
 def check_mappings(distiller: Mapping[str, Any]) -> None:
