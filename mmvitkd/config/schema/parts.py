@@ -109,6 +109,8 @@ def _nested(node: Mapping[str, Any], key: str, scope: str) -> Iterator[Part]:
         is_init = name == 'init_cfg'
         registry = root.WEIGHT_INITIALIZERS if is_init else root.MODELS
         extra = ('layer', 'override') if is_init else ()
+        if name == 'teacher' and not _is_known(node, key, scope):
+            return  # a test and an export need none; building it says so
         if name in MODELS or key.rpartition('.')[0].endswith(LISTED):
             yield Part(key, node, registered_type(node, key, scope, registry), (), extra)
     for inner, value in node.items():
@@ -126,6 +128,14 @@ def _nested(node: Mapping[str, Any], key: str, scope: str) -> Iterator[Part]:
             for index, each in enumerate(value):
                 if isinstance(each, Mapping):
                     yield from _nested(each, f'{key}.{inner}.{index}', scope)
+
+
+def _is_known(node: Mapping[str, Any], key: str, scope: str) -> bool:
+    try:
+        registered_type(node, key, scope)
+    except KeyedValueError:
+        return False
+    return True
 
 
 def _loader(loader: Any, key: str, scope: str) -> Iterator[Part]:
