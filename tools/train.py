@@ -88,7 +88,12 @@ def main() -> None:
 
     from mmvitkd.engine.hooks.preemption_hook import TrainingPreempted
     from mmvitkd.engine.runner import Runner, launch
-    from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+    from mmvitkd.engine.runner.preflight import (
+        check_checkpoint,
+        check_data,
+        check_schedule,
+        check_trainable,
+    )
     from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
 
     from mmengine.registry import RUNNERS
@@ -97,6 +102,7 @@ def main() -> None:
     launch.leave_on_signals()
     with exit_on_error('train'):
         cfg = merge_args(Config.fromfile(args.config), args)
+        check_trainable(cfg)
         check_data(cfg, ['train', 'val'])
         check_checkpoint(cfg)
         check_schedule(cfg)

@@ -37,8 +37,6 @@ def check_data(cfg: Config, splits: Sequence[str]) -> None:
             has, if labels are asked of images without, or if an annotation file is not in its
             format, has a label beyond the head's, or would be executed.
     """
-    if 'train' in splits:
-        _check_trainable(cfg)
     num_classes = _head_classes(cfg)
     for split in splits:
         whole = (cfg.get(f'{split}_dataloader') or {}).get('dataset', {})
@@ -59,8 +57,12 @@ def _head_classes(cfg: Config) -> int | None:
     return (student.get('head') or student).get('num_classes')
 
 
-def _check_trainable(cfg: Config) -> None:
-    """Check that a distillation has a teacher, and a classifier a head."""
+def check_trainable(cfg: Config) -> None:
+    """Check that a distillation has a teacher, and a classifier a head.
+
+    Raises:
+        KeyedValueError: If it has none.
+    """
     student = student_config(cfg.model)
     is_distilled = str(cfg.model.get('type')).split('.')[-1] == 'FeatureDistill'
     if is_distilled and not cfg.model.get('teacher') and not cfg.model.get('teacher_cache'):
