@@ -4,6 +4,7 @@ The config may be that of its distillation: the teacher is neither built nor dow
 """
 
 import argparse
+import os
 from copy import deepcopy
 from pathlib import Path
 
@@ -56,6 +57,9 @@ def parse_args() -> argparse.Namespace:
         help='average over test-time augmentations',
     )
     parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of every error'
+    )
+    parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -98,7 +102,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    complete_config(cfg)
+    complete_config(cfg, options=args.cfg_options)
     if not cfg.get('test_evaluator'):
         raise ValueError(
             f'test_evaluator={cfg.get("test_evaluator")}: no metric to compute; wanted one or '
@@ -149,6 +153,8 @@ def print_classes(rows: list[list[str]]) -> None:
 def main() -> None:
     """Test."""
     args = parse_args()
+    if args.traceback:
+        os.environ['MMVITKD_TRACEBACK'] = '1'
 
     from mmvitkd.config.load_config import read_config
     from mmvitkd.engine.logging.screen import quiet_start

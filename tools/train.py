@@ -1,6 +1,7 @@
 """Train a model: `python tools/train.py CONFIG`, with MMPretrain's options."""
 
 import argparse
+import os
 
 from mmengine.config import Config, DictAction
 
@@ -39,6 +40,9 @@ def parse_args() -> argparse.Namespace:
         help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
     )
     parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of every error'
+    )
+    parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none'
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
@@ -72,19 +76,26 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.train_dataloader.persistent_workers = False
     if args.cfg_options is not None:
         merge_options(cfg, args.cfg_options)
-    complete_config(cfg)
+    complete_config(cfg, options=args.cfg_options)
     return cfg
 
 
 def main() -> None:
     """Train."""
     args = parse_args()
+    if args.traceback:
+        os.environ['MMVITKD_TRACEBACK'] = '1'
 
     from mmvitkd.config.load_config import read_config
     from mmvitkd.engine.hooks.preemption_hook import TrainingPreempted
     from mmvitkd.engine.logging.screen import quiet_start
     from mmvitkd.engine.runner import Runner, launch
-    from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+    from mmvitkd.engine.runner.preflight import (
+        check_checkpoint,
+        check_data,
+        check_schedule,
+        check_trainable,
+    )
     from mmvitkd.utils.cli import exit_on_error, exit_on_folder_error, exit_on_setting_error
 
     from mmengine.registry import RUNNERS
@@ -94,6 +105,7 @@ def main() -> None:
     quiet_start()
     with exit_on_error('train'):
         cfg = merge_args(read_config(args.config), args)
+        check_trainable(cfg)
         check_data(cfg, ['train', 'val'])
         check_checkpoint(cfg)
         check_schedule(cfg)

@@ -174,4 +174,4 @@ def _config_of(path: str) -> Config:
             f"config file (.py), 'mmvitkd::PATH' or 'mmpretrain::PATH'{close}",
             'model',
         )
-    return load_config(path)
+    return load_config(path, check=False)  # of a model, by whatever package

@@ -32,13 +32,13 @@ def apply_img_size(cfg: Config) -> None:
         ValueError: If it is not an int above 0, is not divisible into patches, or nothing in
             the model or a pipeline takes it.
     """
-    if KEY not in cfg:
+    if cfg.get(KEY) is None:
         return
     size = cfg.img_size
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         _refuse(f'{{{KEY}}}={size!r}: wanted an int above 0, in pixels.')
     _set_student(student_config(cfg.get('model') or {}), size)
-    for split, dataset in datasets_of(cfg):
+    for split, dataset, _ in datasets_of(cfg):
         _set_pipeline(dataset.get('pipeline') or [], size, f'{split}_dataloader')
 
 

@@ -9,13 +9,20 @@ from ..checkpoint.checksums import log_if_changed
 from ..datasets.mean_std import fill_measured
 from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
+from .layers import Layers
+from .schema import check_settings
 from .shortcuts import apply_shortcuts
 from .student_config import student_config
 from .teacher_cache import merge_options
 
+LAYERS = '_mmvitkd_layers'
+
 
 def load_config(
-    path: str, options: dict[str, Any] | None = None, measure: bool = True
+    path: str,
+    options: dict[str, Any] | None = None,
+    measure: bool = True,
+    check: bool = True,
 ) -> Config:
     """Load a config as ``tools/train.py`` does: with what its top-level keys stand for.
 
@@ -24,6 +31,7 @@ def load_config(
         options: Settings that override the file's, as ``--cfg-options`` gives them: nested
             keys have dots.
         measure: See :func:`complete_config`.
+        check: See :func:`complete_config`.
 
     Raises:
         FileNotFoundError: If there is no such config; see also :func:`complete_config`.
@@ -37,7 +45,7 @@ def load_config(
     cfg = read_config(path)
     if options is not None:
         merge_options(cfg, options)
-    complete_config(cfg, measure)
+    complete_config(cfg, measure, options, check)
     return cfg
 
 
@@ -59,20 +67,29 @@ def read_config(path: str) -> Config:
     return cfg
 
 
-def complete_config(cfg: Config, measure: bool = True) -> None:
-    """Expand a config's shortcuts and measure its mean and std, in place.
+def complete_config(
+    cfg: Config,
+    measure: bool = True,
+    options: dict[str, Any] | None = None,
+    check: bool = True,
+) -> None:
+    """Check a config, expand its shortcuts and measure its mean and std, in place.
 
-    What is complete does not change.
+    What is complete does not change: the files and options of the first time are remembered,
+    and nothing is said twice.
 
     Args:
         cfg: The config of a run.
         measure: Whether to read images where the config asks for their mean and standard
             deviation; if not, these stay ``'measured'``.
+        options: Settings that were merged into it; they win over those of its files.
+        check: Whether to check all settings, which a config that only names a model may not
+            stand up to: see :func:`~mmvitkd.config.schema.check_settings`.
 
     Raises:
         FileNotFoundError: If the images to measure do not exist.
-        ValueError: If a shortcut has a wrong value, ``student`` is set, or no image can be
-            measured.
+        ValueError: If nothing reads a key, a value cannot be used, ``student`` is set, or no
+            image can be measured.
     """
     student = cfg.get('student')
     if student is not None and student != student_config(cfg.get('model') or {}):
@@ -82,6 +99,18 @@ def complete_config(cfg: Config, measure: bool = True) -> None:
             "by _base_.pop('student').",
             'student',
         )
-    apply_shortcuts(cfg)
+    layers = _layers_of(cfg, options)
+    if check:
+        check_settings(cfg, layers)
+    apply_shortcuts(cfg, layers)
     if measure:
         fill_measured(cfg)
+
+
+def _layers_of(cfg: Config, options: dict[str, Any] | None) -> Layers:
+    """Return the files and options of a config, kept with it and its copies."""
+    layers: Layers | None = cfg.__dict__.get(LAYERS)
+    if layers is None or options is not None:
+        layers = Layers.of(cfg.filename, options)
+        object.__setattr__(cfg, LAYERS, layers)  # not a setting, as cfg's own would be
+    return layers

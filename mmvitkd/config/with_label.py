@@ -32,11 +32,11 @@ def apply_with_label(cfg: Config) -> None:
     Raises:
         ValueError: If it is not a bool, or something in the config needs labels.
     """
-    if KEY not in cfg:
+    if cfg.get(KEY) is None:
         return
     if not isinstance(cfg.with_label, bool):
         _refuse(f'{{{KEY}}}={cfg.with_label!r}: wanted True or False.')
-    for split, dataset in datasets_of(cfg):
+    for split, dataset, _ in datasets_of(cfg):
         if _name(dataset) in DATASETS:
             dataset[KEY] = cfg.with_label
         elif not cfg.with_label:

@@ -16,6 +16,8 @@ from .folder_lock import FolderInUseError
 
 # Beginning of torch's error when a process of a data loader was killed.
 WORKER_ERROR = 'DataLoader worker'
+# In the error of a loader whose process raised one.
+WORKER_TRACEBACK = 'Original Traceback'
 # What calls a config's types: errors raised there are about a type or its arguments.
 BUILDERS = ('mmengine.registry', 'mmvitkd.utils.deprecation')
 # Packages whose OSErrors and ValueErrors are about the settings or files they were given.
@@ -24,6 +26,20 @@ CHECKING = {'mmvitkd', 'mmengine', 'mmcv', 'mmpretrain', 'mmrazor'}
 KNOWN = {*CHECKING, *sys.stdlib_module_names, 'torch', 'torchvision', 'timm', 'numpy', 'PIL'}
 # An environment variable: if it is set, no tool replaces a traceback by a line.
 SHOW_TRACEBACK = 'MMVITKD_TRACEBACK'
+
+
+def blame(error: Exception, key: str, settings: str = '') -> None:
+    """Note which part of a config an error is about, unless it is known more exactly.
+
+    Args:
+        error: The error, which a line then tells as long as no module of the user's raised it.
+        key: The part.
+        settings: What the part was given, in words.
+    """
+    if not hasattr(error, 'config_key'):
+        error.config_key = key  # type: ignore[attr-defined]
+        if settings:
+            error.add_note(f'(given {settings})')
 
 
 @contextmanager
@@ -118,6 +134,8 @@ def _is_about_settings(error: Exception) -> bool:
     _, tool, *modules = _modules(error)  # the first is this one
     if not all(name.partition('.')[0] in KNOWN or name == tool for name in modules):
         return False
+    if hasattr(error, 'config_key'):
+        return True
     if isinstance(error, KeyError | TypeError):
         return _is_of_builder(error)
     raising = modules[-1].partition('.')[0] if modules else ''
@@ -157,4 +175,8 @@ def format_error(error: Exception, options: Mapping[str, str]) -> str:
     text = error.worded(options) if isinstance(error, KeyedError) else str(error)
     if isinstance(error, KeyError) and error.args:  # whose str() is in quotes
         text = str(error.args[0])
+    if hasattr(error, 'config_key'):
+        if WORKER_TRACEBACK in text:  # whose last line is the error
+            text = text.strip().splitlines()[-1]
+        text = f'{error.config_key}: {text or type(error).__name__}'
     return ' '.join([text, *getattr(error, '__notes__', ())])

@@ -37,9 +37,10 @@ def test_with_labels_only_the_data_sets_are_told():
 
 
 def test_a_metric_that_needs_no_labels_stays():
-    names = ('mmvitkd.Accuracy', 'mmvitkd.KNNAccuracy', 'MyMetric')
-    cfg = load(val_evaluator=[dict(type=name) for name in names])
-    assert cfg.val_evaluator == [dict(type='MyMetric')]
+    kept = dict(type='DumpResults', out_file_path='x.pkl')
+    names = ('mmvitkd.Accuracy', 'mmvitkd.KNNAccuracy')
+    cfg = load(val_evaluator=[*(dict(type=name) for name in names), kept])
+    assert cfg.val_evaluator == [kept]
 
 
 @pytest.mark.parametrize(

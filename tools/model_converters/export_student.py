@@ -6,6 +6,7 @@ head its embedding and features; otherwise nothing is written.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -32,6 +33,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an export')
     parser.add_argument(
+        '--traceback', action='store_true', help='show the traceback of every error'
+    )
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=DictAction,
@@ -43,6 +47,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     """Export, or exit with an error in one line."""
     args = parse_args()
+    if args.traceback:
+        os.environ['MMVITKD_TRACEBACK'] = '1'
 
     from mmvitkd.export.export_student import export_student
     from mmvitkd.utils.cli import exit_on_error

@@ -1,18 +1,20 @@
 # The demo's distillation: a 32-wide student's last block imitates a 64-wide teacher's.
-vit_32 = dict(embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128)
-head = dict(
-    type='VisionTransformerClsHead',
-    num_classes=10,
-    in_channels=32,
-    init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
-)
-
 model = dict(
     type='mmvitkd.FeatureDistill',
     architecture=dict(
         type='ImageClassifier',
-        backbone=dict(type='mmvitkd.VisionTransformer', arch=vit_32, img_size=28, patch_size=7),
-        head=head,
+        backbone=dict(
+            type='mmvitkd.VisionTransformer',
+            arch=dict(embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128),
+            img_size=28,
+            patch_size=7,
+        ),
+        head=dict(
+            type='VisionTransformerClsHead',
+            num_classes=10,
+            in_channels=32,
+            init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
+        ),
     ),
     teacher=dict(
         type='ImageClassifier',

@@ -6,6 +6,7 @@ import os.path as osp
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from copy import deepcopy
 from datetime import timedelta
 from typing import NoReturn
@@ -39,7 +40,7 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
     """
     for split in ('train', 'val', 'test'):
         loader = cfg.get(f'{split}_dataloader')
-        if loader is None:
+        if not isinstance(loader, Mapping):  # which is refused later, if it is not None
             continue
         loader = {**deepcopy(DATALOADER), **loader}
         if no_pin_memory or not torch.cuda.is_available():

@@ -16,6 +16,8 @@ from torch.utils.data import DataLoader
 
 from ...datasets import SeededSamples, ViewSampler
 from ...registry import LOOPS
+from .blame import blaming, failing_transform
+from .rehearsal import rehearse
 from .resume import images_per_step
 
 
@@ -47,6 +49,19 @@ def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
         return iter(loader)
     finally:
         object.__setattr__(loader, 'batch_sampler', batch_sampler)
+
+
+def check_batches(loader: DataLoader[Any]) -> None:
+    """Check that a loader has a batch.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if not len(loader):
+        raise ValueError(
+            f'train_dataloader: found {len(loader.dataset)} images, wanted at least one batch: '
+            f'batch_size={loader.batch_size}, drop_last={loader.drop_last}.'
+        )
 
 
 class _From:
@@ -96,12 +111,7 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
         Raises:
             ValueError: If an epoch is empty.
         """
-        if not len(self.dataloader):
-            raise ValueError(
-                f'train_dataloader: found {len(self.dataloader.dataset)} images, wanted at '
-                f'least one batch: batch_size={self.dataloader.batch_size}, '
-                f'drop_last={self.dataloader.drop_last}.'
-            )
+        check_batches(self.dataloader)
         dataset = seeded_samples(self.dataloader)
         if dataset is not None and self.runner.cfg.get('sample_seed') is None:
             dataset.seed = self.runner.seed
@@ -119,7 +129,21 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
         batches = batches_from(self.dataloader, start)
         if not draws_later:
             self.runner.call_hook('restore_random_state')
-        return batches
+        return self._blamed(batches)
+
+    def _blamed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Yield batches; an error says in which transform of the pipeline it is raised."""
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except Exception:
+                key = 'train_dataloader.dataset'
+                place = failing_transform(self.dataloader.dataset, key, self.runner.cfg)
+                with blaming(*place):
+                    raise
+            yield batch
 
     def _validate_if_missed(self, done: int) -> None:
         """Do the validation that an interruption has cut off.
@@ -158,6 +182,7 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
+        rehearse(self.runner)
         self.runner.call_hook('before_train')
         if self._iter == self._epoch * len(self.dataloader):
             self._validate_if_missed(self._epoch)
@@ -233,6 +258,7 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
+        rehearse(self.runner)
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self._validate_if_missed(self._iter)

@@ -2,12 +2,14 @@
 
 import os.path as osp
 from collections.abc import Mapping, Sequence
+from logging import WARNING
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.fileio import list_dir_or_file
+from mmengine.logging import print_log
 from mmpretrain.datasets import ImageNet
 
 from ...checkpoint.read import read_checkpoint, weights_of
@@ -54,6 +56,30 @@ def _head_classes(cfg: Config) -> int | None:
     """Return the number of classes of the student's head, or of a timm student."""
     student = student_config(cfg.model)
     return (student.get('head') or student).get('num_classes')
+
+
+def check_trainable(cfg: Config) -> None:
+    """Check that a distillation has a teacher, and a classifier a head.
+
+    Raises:
+        KeyedValueError: If it has none.
+    """
+    student = student_config(cfg.model)
+    is_distilled = str(cfg.model.get('type')).split('.')[-1] == 'FeatureDistill'
+    if is_distilled and not cfg.model.get('teacher') and not cfg.model.get('teacher_cache'):
+        raise KeyedValueError(
+            f'{{model.teacher}}={cfg.model.get("teacher")!r}: nothing to learn from; wanted '
+            "'timm:NAME', a config file (.py) or dict(type=...).",
+            'model.teacher',
+        )
+    if str(student.get('type')).split('.')[-1] == 'ImageClassifier' and not student.get('head'):
+        key = 'model.head' if student is cfg.model else 'model.architecture.head'
+        raise KeyedValueError(
+            f'{{{key}}}={student.get("head")!r}: an ImageClassifier needs a head, as '
+            "dict(type='LinearClsHead', num_classes=, in_channels=); with a teacher and no "
+            'labels, set with_label=False at the top of the config.',
+            key,
+        )
 
 
 def _check_labels(cfg: Config, dataset: Mapping[str, Any], split: str, key: str) -> None:
@@ -129,7 +155,7 @@ def _check_folder(
 
 
 def check_schedule(cfg: Config) -> None:
-    """Check that every scheduler begins before training ends.
+    """Check that every scheduler begins before training ends; warn if one ends later.
 
     Raises:
         ValueError: If one does not, as in a short trial of a long recipe.
@@ -143,6 +169,14 @@ def check_schedule(cfg: Config) -> None:
                 f'param_scheduler[{i}].begin={begin}: wanted less than train_cfg.max_epochs='
                 f'{epochs}. For a trial of two epochs: --cfg-options train_cfg.max_epochs=2 '
                 'param_scheduler.0.end=1 param_scheduler.1.begin=1'
+            )
+        end = part.get('end')
+        if epochs is not None and part.get('by_epoch', True) and end and end > epochs:
+            print_log(
+                f'param_scheduler.{i}.end={end}: training ends after train_cfg.max_epochs='
+                f'{epochs}, before this scheduler does.',
+                logger='current',
+                level=WARNING,
             )
 
 

@@ -12,7 +12,6 @@ from mmengine.dist import master_only
 from mmengine.logging import MMLogger
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop
-from mmengine.runner import Runner as _Runner
 from torch.utils.data import DataLoader
 
 from ...checkpoint.load_strict import check_restored
@@ -21,23 +20,24 @@ from ...config.load_config import complete_config
 from ...datasets.seeded_samples import seed_samples
 from ...models.algorithms import FeatureDistill
 from ...models.algorithms.unused_parameters import unused_message, unused_parameters
-from ...registry import LOOPS, RUNNERS
+from ...registry import RUNNERS
 from ...utils.atomic_file import atomic_file, remove_leftovers
 from ...utils.errors import listed
 from ...utils.folder_lock import folder_lock
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..logging.screen import quiet
+from .blaming_runner import BlamingRunner
 from .ignored_settings import ignored_settings
 from .launch import set_dataloaders, set_work_dir
-from .loops import ResumableLoop
+from .loops import ResumableLoop, check_batches
 from .resume import Schedule, adapt_to_layout, check_resumable, share_newest_checkpoint
 from .screen_hook import ScreenHook
 from .start_from import start_from
 
 
 @RUNNERS.register_module()
-class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
+class Runner(BlamingRunner):
     """MMEngine's ``Runner``, whose trainings resume anywhere, with equal results.
 
     Every training sample is augmented from a seed of its own; see
@@ -111,10 +111,9 @@ class Runner(_Runner):  # type: ignore[misc]  # MMEngine is untyped
             return super().build_train_loop(loop)
         arguments = {key: value for key, value in loop.items() if key != 'by_epoch'}
         kind = 'EpochBased' if loop.get('by_epoch') else 'IterBased'
-        return LOOPS.build(
-            dict(type=f'mmvitkd.{kind}TrainLoop', **arguments),
-            default_args=dict(runner=self, dataloader=self._train_dataloader),
-        )
+        built = super().build_train_loop(dict(type=f'mmvitkd.{kind}TrainLoop', **arguments))
+        check_batches(built.dataloader)  # before the schedulers count them
+        return built
 
     def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict[str, Any] | None = None) -> None:
         """Scale the learning rate by the images of an optimizer's step, on all ranks."""

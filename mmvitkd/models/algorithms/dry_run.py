@@ -1,12 +1,13 @@
 """Run both models and every loss on one blank image when a distillation is built."""
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...utils.errors import KeyedError, KeyedValueError
 from ..connectors import ProjectorConnector
@@ -18,6 +19,10 @@ from .teacher_reads import teacher_reads
 
 # The image size to try if neither model states its own.
 ANY_SIZE = (224, 224)
+WIDTH = (
+    '; its in_channels must be the width of what comes before it: the out_channels of a neck, '
+    'or the width of the backbone'
+)
 
 
 def dry_run(algorithm: Any) -> None:
@@ -106,11 +111,21 @@ def _run_student(student: Any, blank: Tensor) -> None:
         with torch.no_grad():
             student(blank, [DataSample().set_gt_label(0)], mode='loss')
     except Exception as error:
+        where = failing_module(student, error)
+        part = where.partition('.')[0]
+        hint = WIDTH if part in ('neck', 'head') else ''
         raise ValueError(
-            f'architecture: it cannot compute its loss for one image of {size[0]} x {size[1]}; '
-            'in_channels of neck and head must be the width of their input '
-            f'({type(error).__name__}: {error})'
+            f'architecture{where and "."}{where}: it cannot compute its loss for one image of '
+            f'{size[0]} x {size[1]}{hint} ({type(error).__name__}: {error})'
         ) from error
+
+
+def failing_module(model: nn.Module, error: BaseException) -> str:
+    """Return the name of the innermost module whose ``forward`` an error passed through."""
+    names = {id(module): name for name, module in model.named_modules()}
+    frames = traceback.walk_tb(error.__traceback__)
+    owners = [id(frame.f_locals.get('self')) for frame, _ in frames]
+    return next((names[owner] for owner in reversed(owners) if owner in names), '')
 
 
 def _record(distiller: Any, record: Mapping[str, Any]) -> Any:

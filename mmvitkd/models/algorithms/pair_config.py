@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import torch
 
+from ...config.type_checks import registered_type, takes_argument, type_name
 from ...registry import MODELS
 from ...utils.errors import KeyedValueError
 from ..connectors.target_tokens_connector import KINDS
-from ..utils.config_checks import registered_type, takes_argument, type_name
 from ..utils.distiller_checks import PAIR, SCOPE
 from ..utils.features import Grid, NamedFeature
 
@@ -115,7 +115,8 @@ def expand_pairs(
             },
         )
         for key, addition in additions.items():
-            taken = addition.keys() & config.setdefault(key, {}).keys()
+            config[key] = config.get(key) or {}
+            taken = addition.keys() & config[key].keys()
             if taken:
                 raise ValueError(f'distiller.{key}: pairs needs the name {taken.pop()!r}.')
             config[key].update(addition)

@@ -8,9 +8,9 @@ from mmengine.registry import MODELS
 from mmpretrain.models.backbones.base_backbone import BaseBackbone
 from torch import nn
 
+from ...config.type_checks import check_config
 from ...utils import random_state
 from ...utils.errors import KeyedValueError
-from ..utils.config_checks import check_config
 from .base_teacher import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config

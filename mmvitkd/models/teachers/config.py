@@ -50,7 +50,7 @@ def _model_of(path: str) -> dict[str, Any]:
             "'mmpretrain::PATH', or the config of a model.",
             'teacher',
         )
-    content = load_config(path).to_dict()
+    content = load_config(path, check=False).to_dict()
     if 'model' not in content:
         raise KeyedValueError(f'{{teacher}}={path!r}: this config has no model.', 'teacher')
     model = dict(student_config(content['model']))

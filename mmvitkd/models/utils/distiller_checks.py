@@ -1,6 +1,6 @@
 """Check a distiller's config before the first forward pass: what it names must exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,8 @@ from mmrazor.models.task_modules.recorder import (
 )
 from torch import nn
 
-from ...suggestions import close_names
-from .config_checks import check_call, check_config, type_name
+from ...config.type_checks import check_call, check_config, type_name
+from ...suggestions import close_names, did_you_mean
 
 # The recorders that `pairs` expands to are called this and the pair's number.
 PAIR = 'pair_'
@@ -55,6 +55,10 @@ PARTS = (
 )
 
 
+# Keys of a record in a mapping, as MMRazor reads them.
+RECORD = ('from_student', 'recorder', 'data_idx', 'record_idx', 'connector', 'connector_idx')
+
+
 def check_is_dict(distiller: Any) -> None:
     """Check that the config of a distiller, and each of its parts, is a dict or None.
 
@@ -67,6 +71,12 @@ def check_is_dict(distiller: Any) -> None:
     for key, found in parts.items():
         if found is not None and not isinstance(found, Mapping):
             raise ValueError(f'{key}={found!r}: wanted a dict.')
+    for part in ('student_recorders', 'teacher_recorders'):
+        for name, recorder in (distiller.get(part) or {}).items() if distiller else ():
+            key = f"distiller.{part}['{name}']"
+            _check_record(recorder, key)
+            if not isinstance(recorder.get('type'), str):
+                raise ValueError(f'{key}.type={recorder.get("type")!r}: wanted a name.')
 
 
 def check_mappings(distiller: Mapping[str, Any]) -> None:
@@ -86,15 +96,19 @@ def check_mappings(distiller: Mapping[str, Any]) -> None:
     for loss, mapping in (distiller.get('loss_forward_mappings') or {}).items():
         key = f"distiller.loss_forward_mappings['{loss}']"
         _check_name(loss, losses, key, 'distill_losses')
+        _check_record(mapping, key)
         for argument, record in mapping.items():
             where = f"{key}['{argument}']"
+            _check_record(record, where, RECORD)
             if not isinstance(record.get('from_student'), bool):
                 raise ValueError(f'{where}: wanted from_student=True or False in {record}.')
             side = 'student' if record['from_student'] else 'teacher'
             recorders = distiller.get(f'{side}_recorders') or {}
-            _check_name(record.get('recorder'), recorders, where, f'{side}_recorders')
+            _check_name(
+                record.get('recorder'), recorders, f'{where}.recorder', f'{side}_recorders'
+            )
             if record.get('connector'):
-                _check_name(record['connector'], connectors, where, 'connectors')
+                _check_name(record['connector'], connectors, f'{where}.connector', 'connectors')
     for loss in losses:
         _check_name(
             loss,
@@ -102,6 +116,18 @@ def check_mappings(distiller: Mapping[str, Any]) -> None:
             f"distiller.distill_losses['{loss}']",
             'loss_forward_mappings',
         )
+
+
+def _check_record(node: Any, key: str, known: Sequence[str] | None = None) -> None:
+    """Check that a mapping is a dict, with known keys."""
+    if not isinstance(node, Mapping):
+        raise ValueError(f'{key}={node!r}: wanted a dict.')
+    for name in node:
+        if known is not None and name not in known:
+            raise ValueError(
+                f'{key}.{name}: nothing reads this key; wanted some of {", ".join(known)}'
+                f'{did_you_mean(name, known)}'
+            )
 
 
 def check_losses(distiller: Mapping[str, Any]) -> None:
@@ -168,8 +194,8 @@ def check_extra_tokens(student: nn.Module) -> None:
         )
 
 
-def _check_name(name: str | None, known: Mapping[str, Any], key: str, wanted: str) -> None:
-    if name not in known:
+def _check_name(name: Any, known: Mapping[str, Any], key: str, wanted: str) -> None:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(
             f'{key}: {name!r} is not in distiller.{wanted}, which has '
             f'{", ".join(map(repr, known)) or "nothing"}.'

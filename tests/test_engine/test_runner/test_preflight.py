@@ -2,7 +2,13 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.checkpoint.find import PARTS
-from mmvitkd.engine.runner.preflight import check_checkpoint, check_data, check_schedule
+from mmvitkd.engine.runner.preflight import (
+    check_checkpoint,
+    check_data,
+    check_schedule,
+    check_trainable,
+)
+from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
 import torch
@@ -356,3 +362,26 @@ def test_other_schedules_are_left_to_mmengine(parts):
 def test_the_newest_checkpoint_is_left_to_the_runner(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('')
     check_checkpoint(_run(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize(
+    ('model', 'key'),
+    [
+        (dict(type='mmvitkd.FeatureDistill', teacher=None), 'model.teacher'),
+        (dict(type='ImageClassifier', head=None), 'model.head'),
+    ],
+)
+def test_what_nothing_could_be_learnt_with(model, key):
+    with pytest.raises(KeyedValueError, match=f'{key}=None'):
+        check_trainable(Config(dict(model=model)))
+
+
+def test_a_warm_up_longer_than_the_run_is_said(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmvitkd.engine.runner.preflight.print_log', lambda text, **_: said.append(text)
+    )
+    schedule = [dict(type='LinearLR', begin=0, end=9)]
+    check_schedule(Config(dict(train_cfg=dict(max_epochs=3), param_scheduler=schedule)))
+    (text,) = said
+    assert 'param_scheduler.0.end=9' in text and 'max_epochs=3' in text

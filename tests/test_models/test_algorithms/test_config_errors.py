@@ -81,10 +81,10 @@ def mse(**kwargs):
         (dict(loss_weight=1.0), '^pair_loss=.*: wanted dict'),
         (
             dict(type='FeatureMSELoss'),
-            r'^pair_loss: .*mmvitkd\.FeatureMSELoss',
+            r'^pair_loss\.type=.*mmvitkd\.FeatureMSELoss',
         ),
-        (dict(type='mmvitkd.SpectralLos'), r'^pair_loss: .*mmvitkd\.SpectralLoss'),
-        (dict(type='KLDivergense'), '^pair_loss: .* KLDivergence'),
+        (dict(type='mmvitkd.SpectralLos'), r'^pair_loss\.type=.*mmvitkd\.SpectralLoss'),
+        (dict(type='KLDivergense'), r'^pair_loss\.type=.* KLDivergence'),
         (mse(weight=2), "^pair_loss: .*'weight' .* did you mean loss_weight"),
         (dict(type='mmvitkd.NeedsAlpha'), "^pair_loss: NeedsAlpha needs the argument 'alpha'"),
         (
@@ -129,7 +129,7 @@ def test_a_misspelt_key_of_the_model():
         (
             'distill_losses',
             dict(loss_kd=dict(type='KLDiv')),
-            r"'loss_kd'\]: type='KLDiv'",
+            r"'loss_kd'\]\.type='KLDiv'",
         ),
         ('connectors', dict(to_map=dict(type='TokensToMap')), r'to_map.*mmvitkd\.TokensToMap'),
         (

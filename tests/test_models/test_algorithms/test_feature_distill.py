@@ -212,8 +212,8 @@ def mapping(**changes):
         (dict(pairs=None, pair_loss=None), 'nothing to distil'),
         (
             dict(distiller=mapping(preds_S=dict(recorder='logit', from_student=True))),
-            r"\['loss_kd'\]\['preds_S'\]: 'logit' is not in distiller\.student_recorders, "
-            r"which has 'logits'",
+            r"\['loss_kd'\]\['preds_S'\]\.recorder: 'logit' is not in "
+            r"distiller\.student_recorders, which has 'logits'",
         ),
         (
             dict(
@@ -297,7 +297,7 @@ def test_widths_that_differ_are_reported(monkeypatch):
 def test_a_head_of_another_width_fails_at_build():
     student = vit()
     student['head']['in_channels'] = 24
-    with pytest.raises(ValueError, match=r'architecture: .*32 x 32; in_channels of neck and'):
+    with pytest.raises(ValueError, match=r'^architecture\.head.*32 x 32; .* in_channels'):
         distill(architecture=student)
 
 

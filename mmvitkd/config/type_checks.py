@@ -5,11 +5,11 @@ from inspect import Parameter, signature
 from typing import Any
 
 from mmengine.registry import MODELS as ROOT
+from mmengine.registry import Registry
 from torch import nn
 
-from ...registry import MODELS
-from ...suggestions import close_names, did_you_mean
-from ...utils.errors import KeyedValueError
+from ..suggestions import close_names, did_you_mean
+from ..utils.errors import KeyedValueError
 
 
 def check_config(config: Mapping[str, Any], key: str, scope: str | None = None) -> Any:
@@ -32,28 +32,41 @@ def check_config(config: Mapping[str, Any], key: str, scope: str | None = None) 
     return kind
 
 
-def registered_type(config: Mapping[str, Any], key: str, scope: str | None = None) -> Any:
-    """Return the class or function that a config names; see :func:`check_config`."""
+def registered_type(
+    config: Mapping[str, Any], key: str, scope: str | None = None, root: Registry = ROOT
+) -> Any:
+    """Return the class or function that a config names.
+
+    Args:
+        config: What the registry's ``build`` is given.
+        key: Its key in a config file, for the message.
+        scope: The scope it is built in, unless it states its own; None is the current one.
+        root: MMEngine's registry of its kind.
+
+    Raises:
+        KeyedValueError: The type is not registered.
+    """
     kind = config.get('type') if isinstance(config, Mapping) else None
     if not kind:
         raise KeyedValueError(f'{{{key}}}={config!r}: wanted dict(type=...).', key)
     if not isinstance(kind, str):
-        return kind
-    with ROOT.switch_scope_and_registry(config.get('_scope_', scope)) as registry:
+        if callable(kind):
+            return kind
+        raise KeyedValueError(f'{{{key}.type}}={kind!r}: wanted a name.', f'{key}.type')
+    scope = config.get('_scope_', scope)
+    with root.switch_scope_and_registry(scope) as registry:
         found = registry.get(kind)
         if found is not None:
             return found
-        names = {
-            name: f'{child.scope}.{name}'
-            for child in (*ROOT.children.values(), MODELS)
-            for name in child.module_dict
-        }
-        names.update({name: name for name in (*ROOT.module_dict, *registry.module_dict)})
+        children = (*root.children.values(), registry)
+        names = {n: f'{child.scope}.{n}' for child in children for n in child.module_dict}
+        names.update({name: name for name in (*root.module_dict, *registry.module_dict)})
+        where = f'_scope_ {registry.scope!r}'
     close = close_names(kind.rpartition('.')[2], names, n=3, cutoff=0.6)
     raise KeyedValueError(
-        f'{{{key}}}: type={kind!r} is not registered. Similar names: '
+        f'{{{key}.type}}={kind!r}: it is not registered in {where}. Similar names: '
         f'{", ".join(names[name] for name in close) or "none"}.',
-        key,
+        f'{key}.type',
     )
 
 

@@ -1,0 +1,173 @@
+"""Find which file of a config's inheritance sets a key, and which variables its files read."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from logging import WARNING
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+# Of a base config: {{_base_.name}} or _base_.name.
+BASE_NAME = re.compile(r'_base_\.(\w+)')
+BASE_POP = re.compile(r'_base_\.(?:pop|get)\(\s*[\'"](\w+)')
+PLACEHOLDER = re.compile(r'\{\{[^{}]*\}\}')
+OPTIONS = '--cfg-options'
+
+
+@dataclass
+class Layer:
+    """What one file sets, before it is merged into those it inherits.
+
+    Attributes:
+        name: The file, or ``--cfg-options``.
+        settings: What it sets; dicts are merged into those of its bases.
+        bases: The files it inherits, directly or not.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    bases: set[str] = field(default_factory=set)
+
+    def sets(self, key: str) -> bool:
+        """Return whether it sets a key, or the whole of what holds the key."""
+        node: Any = self.settings
+        steps = key.split('.')
+        for depth, step in enumerate(steps):
+            if isinstance(node, list | tuple):
+                return True  # a list replaces that of the bases
+            if not isinstance(node, Mapping):
+                return depth > 0  # as None does
+            if step not in node:
+                return depth > 0 and node.get('_delete_', False) is True
+            node = node[step]
+        return True
+
+
+class Layers:
+    """The files of a config, those that are inherited first, and the options of a command."""
+
+    def __init__(self, layers: list[Layer], used: set[str]) -> None:
+        self._layers, self.used = layers, used
+        self._said: set[str] = set()
+
+    @classmethod
+    def of(cls, filename: str | None, options: Mapping[str, Any] | None = None) -> 'Layers':
+        """Read the files of a config.
+
+        Args:
+            filename: The config file; None for a config that is none.
+            options: Settings that override the file's, nested ones with dots.
+        """
+        layers, used = _read(filename) if filename is not None else ([], set())
+        if options:
+            bases = {layer.name for layer in layers}
+            layers.append(Layer(OPTIONS, _nested(options), bases))
+        return cls(layers, used)
+
+    def last(self, key: str) -> Layer | None:
+        """Return the last layer that sets a key."""
+        return next((layer for layer in reversed(self._layers) if layer.sets(key)), None)
+
+    def overrides(self, key: str, other: str, strictly: bool = False) -> bool:
+        """Return whether a key is set in the layer that sets another, or in a later one.
+
+        Of files that do not inherit each other, neither is later.
+
+        Args:
+            key: The key.
+            other: The other key.
+            strictly: Whether the same layer does not count.
+        """
+        mine, others = self.last(key), self.last(other)
+        if mine is None or others is None:
+            return False
+        is_same = mine.name == others.name
+        return others.name in mine.bases or (is_same and not strictly)
+
+    def keeps(self, key: str, stated: Any, shortcut: str, value: Any) -> bool:
+        """Return whether a setting stays what it is although a shortcut covers it; say so.
+
+        It does if the file that sets it, or ``--cfg-options``, sets the shortcut too or comes
+        after the one that does: the more specific and the later wins.
+
+        Args:
+            key: The setting.
+            stated: Its value.
+            shortcut: The name of the shortcut.
+            value: The value of the shortcut.
+        """
+        if not self.overrides(key, shortcut):
+            return False
+        if stated != value:
+            self.warn(
+                f'{shortcut}={value!r} does not apply to {key}={stated!r}, which is set '
+                'explicitly.'
+            )
+        return True
+
+    def warn(self, text: str) -> None:
+        """Log a warning about the config, once."""
+        if text not in self._said:
+            self._said.add(text)
+            print_log(text, logger='current', level=WARNING)
+
+
+def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with dots in their names as nested dicts."""
+    result: dict[str, Any] = {}
+    for key, value in options.items():
+        node, (*steps, name) = result, key.split('.')
+        for step in steps:
+            inner = node.get(step)
+            node[step] = node = inner if isinstance(inner, dict) else {}
+        node[name] = value
+    return result
+
+
+def _read(filename: str) -> tuple[list[Layer], set[str]]:
+    """Return the layers of a config file, and the variables that its files read."""
+    if Config._is_lazy_import(filename):  # MMEngine merges these in another way
+        return [], set(_names(Path(filename).read_text(encoding='utf-8')))
+    layers: dict[str, Layer] = {}
+    stack: list[Layer] = []
+    file2dict, merge = Config._file2dict, Config._merge_a_into_b
+
+    def recorded_file(filename: str, *args: Any, **kwargs: Any) -> Any:
+        layer = Layer(str(Path(filename).expanduser().resolve()))
+        stack.append(layer)
+        try:
+            return file2dict(filename, *args, **kwargs)
+        finally:
+            stack.pop()
+            layers[layer.name] = layer
+            for child in stack:
+                child.bases.add(layer.name)
+
+    def recorded_merge(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+        if stack and not stack[-1].settings:  # else a dict within it
+            stack[-1].settings = deepcopy(a)  # merging changes it
+        return merge(a, b, *args, **kwargs)
+
+    # MMEngine keeps no record of it.
+    with (
+        patch.object(Config, '_file2dict', staticmethod(recorded_file)),
+        patch.object(Config, '_merge_a_into_b', staticmethod(recorded_merge)),
+    ):
+        Config._file2dict(filename)
+    texts = [Path(name).read_text(encoding='utf-8') for name in layers if name.endswith('.py')]
+    return list(layers.values()), {name for text in texts for name in _names(text)}
+
+
+def _names(text: str) -> Iterator[str]:
+    """Yield the variables that a config file reads, its own and those of its bases."""
+    yield from BASE_NAME.findall(text)
+    yield from BASE_POP.findall(text)
+    for node in ast.walk(ast.parse(PLACEHOLDER.sub('0', text))):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id

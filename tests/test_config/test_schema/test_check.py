@@ -1,0 +1,149 @@
+"""What nothing reads, and what cannot be used, is named before anything is built."""
+
+from pathlib import Path
+
+import mmvitkd  # noqa: F401
+from mmvitkd.config.layers import Layers
+from mmvitkd.config.load_config import load_config
+from mmvitkd.config.schema import check_settings
+from mmvitkd.utils.errors import KeyedValueError
+
+import pytest
+from mmengine.config import Config
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+DIGITS = str(CONFIGS / 'mnist5k/vit_32_feature_kd.py')
+STUDENT = 'model.architecture'
+DATASET = 'train_dataloader.dataset'
+
+
+@pytest.fixture
+def said(caplog, monkeypatch):
+    """What is logged as a warning."""
+    messages = []
+    monkeypatch.setattr(
+        'mmvitkd.config.schema.check.print_log', lambda text, **_: messages.append(text)
+    )
+    return messages
+
+
+def refused(**options):
+    with pytest.raises(KeyedValueError) as caught:
+        load_config(DIGITS, {key.replace('__', '.'): v for key, v in options.items()}, False)
+    return str(caught.value)
+
+
+def test_shipped_and_dumped_configs_pass_in_silence(said, tmp_path):
+    for path in sorted(CONFIGS.glob('*/*.py'))[::4]:
+        if path.parent.name == '_base_':
+            continue
+        load_config(str(path), measure=False).dump(tmp_path / 'dumped.py')
+        load_config(str(tmp_path / 'dumped.py'), measure=False)
+    assert said == []
+
+
+def test_shortcuts_in_a_dumped_config(said, tmp_path):
+    options = dict(data_root='x', num_classes=3, img_size=56, fast=True)
+    name = str(CONFIGS / 'image_folder/deit_small_deit_tiny.py')
+    load_config(name, options | {'img_size': 112}, False).dump(tmp_path / 'dumped.py')
+    load_config(str(tmp_path / 'dumped.py'), measure=False)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'right'),
+    [
+        ('data_rot', 'x', 'data_root'),
+        ('num_class', 5, 'num_classes'),
+        ('fasst', True, 'fast'),
+        ('train_config', {}, 'train_cfg'),
+        ('optimizer', dict(type='SGD', lr=1), 'optim_wrapper.optimizer'),
+        ('lr', 0.5, 'optim_wrapper.optimizer.lr'),
+        ('max_epochs', 7, 'train_cfg.max_epochs'),
+        ('batch_size', 7, 'train_dataloader.batch_size'),
+        ('seed', 7, 'randomness.seed'),
+        ('resume_from', 'x', 'load_from'),
+        ('teacher_ckpt', 'x', 'model.teacher_ckpt'),
+        ('train_cfg.max_epoch', 3, 'max_epochs'),
+        ('default_hooks.checkpont', dict(type='mmvitkd.CheckpointHook'), 'checkpoint'),
+        ('default_hooks.checkpoint.save_bst', 'auto', 'save_best'),
+        ('optim_wrapper.paramwise_cfg.norm_decay_mul', 0.0, 'norm_decay_mult'),
+        ('optim_wrapper.optimizer.weight_decy', 0.0, 'weight_decay'),
+        ('optim_wrapper.optimizer.type', 'Adamw', 'Adam'),
+        ('env_cfg.cudnn_benchmrk', True, 'cudnn_benchmark'),
+        ('randomness.sead', 3, 'seed'),
+        ('default_scope', 'mmpretain', 'mmpretrain'),
+        (f'{DATASET}.splt', 'train', 'split'),
+        (f'{DATASET}.pipeline.1.prop', 0.5, 'prob'),
+        (f'{DATASET}.pipeline.1.type', 'Rotat', 'Rotate'),
+        (f'{STUDENT}.backbone.patch_sise', 7, 'patch_size'),
+        (f'{STUDENT}.head._scop_', 'mmpretrain', '_scope_'),
+    ],
+)
+def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
+    message = refused(**{key: value})
+    assert key.rpartition('.')[2] in message and right in message
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'wanted'),
+    [
+        ('optim_wrapper.optimizer.lr', '1e-3', 'without quotes'),
+        ('optim_wrapper.optimizer.weight_decay', '0.05', 'without quotes'),
+        ('train_cfg.max_epochs', '3', 'without quotes'),
+        ('param_scheduler.1.eta_min', '1e-5', 'without quotes'),
+        ('train_cfg.val_interval', 0, 'above 0'),
+        ('default_hooks.checkpoint.interval', 0, 'above 0'),
+        ('randomness.seed', 'abc', 'int'),
+        ('log_level', 'loud', 'INFO'),
+        ('img_size', '28', 'int'),
+        (f'{STUDENT}.backbone.patch_size', 0, 'above 0'),
+        ('data_preprocessor.std', [0, 0, 0], 'above 0'),
+        ('data_preprocessor.mean', [1.0, 2.0], 'three'),
+        ('data_preprocessor.mean', [0.485, 0.456, 0.406], '123.675'),
+        ('train_dataloader.num_workers', -1, '0 or more'),
+        ('train_dataloader', (1, 2), 'dict'),
+        (f'{STUDENT}.head', (1, 2), 'dict'),
+        (f'{DATASET}.pipeline.1.prob', 1.5, '0 to 1'),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_wanted(key, value, wanted):
+    message = refused(**{key: value})
+    assert f'{key}=' in message and wanted in message
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [('model.pair_loss.loss_weight', -0.2), ('optim_wrapper.optimizer.lr', 0), ('my_own', 'x')],
+)
+def test_what_may_be_meant_is_a_warning(said, key, value):
+    load_config(DIGITS, {key: value}, measure=False)
+    (message,) = said
+    assert message.startswith(key)
+
+
+def test_a_variable_of_ones_own_that_is_used(said, tmp_path):
+    text = f'_base_ = {DIGITS!r}\nepochs = 30\ntrain_cfg = dict(max_epochs=epochs)'
+    (tmp_path / 'own.py').write_text(text)
+    load_config(str(tmp_path / 'own.py'), measure=False)
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value', 'place'),
+    [
+        ('train_pipeline', "[dict(type='PackInputs')]", 'train_dataloader.dataset.pipeline'),
+        ('test_pipeline', "[dict(type='PackInputs')]", 'val_dataloader.dataset.pipeline'),
+        ('vis_backends', "[dict(type='TensorboardVisBackend')]", 'visualizer.vis_backends'),
+    ],
+)
+def test_a_shared_variable_that_is_changed_too_late(tmp_path, variable, value, place):
+    (tmp_path / 'own.py').write_text(f'_base_ = {DIGITS!r}\n{variable} = {value}')
+    with pytest.raises(KeyedValueError, match=f'{variable}.* {place}'):
+        load_config(str(tmp_path / 'own.py'), measure=False)
+
+
+def test_the_config_does_not_change():
+    cfg = Config.fromfile(DIGITS)
+    check_settings(cfg, Layers.of(DIGITS))
+    assert cfg.to_dict() == Config.fromfile(DIGITS).to_dict()
