@@ -121,7 +121,7 @@ class Layers:
 def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with dots in their names as nested dicts."""
     result: dict[str, Any] = {}
-    for key, value in options.items():
+    for key, value in deepcopy(dict(options)).items():
         node, (*steps, name) = result, key.split('.')
         for step in steps:
             inner = node.get(step)

@@ -1,5 +1,6 @@
 """Load a config and complete it as a run does."""
 
+from copy import deepcopy
 from typing import Any
 
 from mmengine.config import Config
@@ -44,7 +45,7 @@ def load_config(
     """
     cfg = read_config(path)
     if options is not None:
-        merge_options(cfg, options)
+        merge_options(cfg, deepcopy(options))  # the config changes what it holds
     complete_config(cfg, measure, options, check)
     return cfg
 

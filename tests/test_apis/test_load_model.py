@@ -145,6 +145,7 @@ def test_a_config_is_read_as_its_run_reads_it(training, tmp_path):
     """``num_classes`` is spread over the model."""
     cfg = toy_students.training('plain')
     cfg.num_classes = 7
+    del cfg.model.head.num_classes
     write(cfg, tmp_path / 'seven.py')
     loaded = load_model(str(tmp_path / 'seven.py'), allow_random=True)
     assert logits(loaded.model, torch.zeros(1, 3, 32, 32)).shape == (1, 7)

@@ -10,7 +10,8 @@ CONFIG = """
 data_root = 'elsewhere'
 data_preprocessor = dict(mean='measured', std='measured')
 train_dataloader = dict(
-    dataset=dict(type='mmvitkd.ImageFolder', data_root='', split='train', pipeline=[])
+    dataset=dict(type='mmvitkd.ImageFolder', data_root='', split='train', pipeline=[]),
+    sampler=dict(type='DefaultSampler', shuffle=True),
 )
 """
 

@@ -8,6 +8,7 @@ from mmvitkd.datasets.mean_std import MeanStd, describe, fill_measured, measure_
 import numpy as np
 import pytest
 from folders import touch, write_noise
+from logged import logged
 from mmengine.config import Config
 from PIL import Image
 
@@ -101,19 +102,20 @@ def config(root, mean='measured', std='measured', **cfg):
 
 
 @pytest.mark.parametrize('repeated', [False, True])
-def test_the_training_images_are_measured(root, capsys, repeated):
+def test_the_training_images_are_measured(root, repeated):
     write_noise(root.parent / 'split' / 'train', *NAMES, size=(9, 9, 3))
     write_noise(root.parent / 'split' / 'val', *NAMES)
     cfg = config(root.parent / 'split')
     if repeated:
         inner = cfg.train_dataloader.dataset
         cfg.train_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=inner)
-    fill_measured(cfg)
+    with logged() as lines:
+        fill_measured(cfg)
     mean, std = by_numpy(paths_of(root.parent / 'split' / 'train'))
     for preprocessor in (cfg.data_preprocessor, cfg.model.teacher.data_preprocessor):
         assert preprocessor.mean == pytest.approx(mean, abs=6e-4)
         assert preprocessor.std == pytest.approx(std, abs=6e-4)
-    assert capsys.readouterr().out.count(f'mean={cfg.data_preprocessor.mean}') == 1
+    assert '\n'.join(lines).count(f'mean={cfg.data_preprocessor.mean}') == 1
     Config.fromstring(cfg.pretty_text, '.py')  # as MMEngine keeps it
 
 

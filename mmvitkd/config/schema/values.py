@@ -12,6 +12,7 @@ from ...utils.errors import KeyedValueError
 
 Check = tuple[Callable[[Any], bool], str]
 INT: Check = (lambda v: _is_int(v) and v > 0, 'an int above 0')
+INTS: Check = (lambda v: _each(INT[0], v), 'an int above 0, or some')
 INT_OR_OFF: Check = (
     lambda v: _is_int(v) and (v > 0 or v == -1),
     'an int above 0, or -1 for none',
@@ -20,6 +21,7 @@ COUNT: Check = (lambda v: _is_int(v) and v >= 0, 'an int of 0 or more')
 NUMBER: Check = (lambda v: _is_number(v) and v >= 0, 'a number of 0 or more')
 ABOVE_0: Check = (lambda v: _is_number(v) and v > 0, 'a number above 0')
 SHARE: Check = (lambda v: _is_number(v) and 0 <= v <= 1, 'a number from 0 to 1')
+SHARES: Check = (lambda v: _each(SHARE[0], v), 'a number from 0 to 1, or some')
 FLAG: Check = (lambda v: isinstance(v, bool), 'True or False')
 SIZE: Check = (lambda v: _all(INT[0], v, (1, 2)), 'an int above 0, or two of them')
 STD: Check = (lambda v: _all(ABOVE_0[0], v, (1, 3)), 'three numbers above 0, or one')
@@ -61,17 +63,17 @@ RANGES: dict[str, Check] = {
     'patch_size': SIZE,
     'img_size': SIZE,
     'crop_size': SIZE,
-    'in_channels': INT,
-    'out_channels': INT,
-    'embed_dims': INT,
-    'num_layers': INT,
-    'num_heads': INT,
-    'feedforward_channels': INT,
+    'in_channels': INTS,
+    'out_channels': INTS,
+    'embed_dims': INTS,
+    'num_layers': INTS,
+    'num_heads': INTS,
+    'feedforward_channels': INTS,
     'width': INT,
     'num_classes': COUNT,  # of a timm model without a head: 0
     'drop_rate': SHARE,
     'drop_path_rate': SHARE,
-    'prob': SHARE,
+    'prob': SHARES,
     'erase_prob': SHARE,
     'label_smooth_val': SHARE,
     'min_area_ratio': SHARE,
@@ -87,7 +89,6 @@ RANGES: dict[str, Check] = {
     'decay_mult': NUMBER,
     'lr_mult': NUMBER,
     'tau': ABOVE_0,
-    'scale': SIZE,
     'convert_to_iter_based': FLAG,
     'magnitude_std': (lambda v: v == 'inf' or NUMBER[0](v), 'a number of 0 or more'),
     'loss_weight': (lambda v: _is_number(v), 'a number'),
@@ -109,7 +110,6 @@ ONLY_IN = {
     'begin': ('param_scheduler',),
     'end': ('param_scheduler',),
     'prob': ('pipeline',),
-    'scale': ('pipeline',),
 }
 # None is refused too.
 REQUIRED = (
@@ -218,6 +218,11 @@ def _is_int(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     is_real = isinstance(value, Number) and not isinstance(value, bool | complex)
     return is_real and math.isfinite(value)
+
+
+def _each(suits: Callable[[Any], bool], value: Any) -> bool:
+    """Return whether a value suits, or each of a list, as of the stages of a model."""
+    return all(map(suits, value)) if isinstance(value, list | tuple) and value else suits(value)
 
 
 def _all(suits: Callable[[Any], bool], value: Any, lengths: tuple[int, ...]) -> bool:

@@ -98,9 +98,9 @@ def test_at_build(teacher, message):
 @pytest.mark.parametrize(
     ('teacher', 'message'),
     [
-        (dict(type='mmvitkd.LookedUp', folder='x'), r'^teacher: .*mmvitkd\.LooksUp'),
-        (dict(type='LooksUp', folder='x'), r"^teacher: type='LooksUp' .*mmvitkd\.LooksUp"),
-        (dict(type='ImageClasifier'), '^teacher: .* ImageClassifier'),
+        (dict(type='mmvitkd.LookedUp', folder='x'), r'^teacher\.type=.*mmvitkd\.LooksUp'),
+        (dict(type='LooksUp', folder='x'), r"^teacher\.type='LooksUp': .*mmvitkd\.LooksUp"),
+        (dict(type='ImageClasifier'), r'^teacher\.type=.* ImageClassifier'),
         (dict(type='mmvitkd.LooksUp'), "^teacher: LooksUp needs the argument 'folder'"),
         (dict(type='mmvitkd.LooksUp', foldr='x'), "^teacher: .* 'foldr'.* did you mean folder"),
         (dict(type='mmvitkd.LooksUp', folder='x'), '^teacher: .* overrides dry_run'),
