@@ -8,7 +8,10 @@ model = dict(
             _delete_=True,
             type='mmvitkd.WideLast',
             base=dict(
-                type='VisionTransformer', arch={{_base_.vit_32}}, img_size=28, patch_size=7
+                type='VisionTransformer',
+                arch=dict(embed_dims=32, num_layers=6, num_heads=2, feedforward_channels=128),
+                img_size=28,
+                patch_size=7,
             ),
             width=64,
         ),
