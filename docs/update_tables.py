@@ -1,4 +1,4 @@
-"""Write the tables of controls.md, performance.md and teacher_cache.md from the recorded runs.
+"""Write the tables of the documents that report recorded runs.
 
 `python docs/update_tables.py` rewrites the text between the markers `<!-- table: NAME -->` and
 `<!-- end -->`; with `--check` it changes nothing, and fails if a table is out of date.
@@ -14,6 +14,7 @@ from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it patches the packages below)
 from mmvitkd.config.student_config import student_config
+from mmvitkd.experiments.feature_scores import token_scores
 from mmvitkd.experiments.statistics import Summary, paired_difference, summarize
 from mmvitkd.utils.tables import markdown_table
 
@@ -40,6 +41,28 @@ STUDENTS = {
     'vit_32_deeper': 'one more block',
     'vit_32_d9': 'three more blocks',
     'vit_32_mlp230': 'MLPs 230 wide',
+}
+# Names of the runs of targets/results.json: a remedy, then what differs from the raw target.
+REMEDIES = {
+    'vit_32_feature_kd': 'plain',
+    'vit_32_projector': 'projector',
+    'vit_32_lift': 'Lift',
+    'vit_32_widelast': 'WideLast',
+}
+TARGETS = {
+    '': 'raw',
+    '_start': 'raw, `norm_from_target`',
+    '_centred': 'centred',
+    '_standardised': 'standardised',
+    '_final_norm': 'final norm',
+    '_final_norm_start': 'final norm, `norm_from_target`',
+}
+# The same of foundation_models/label_free.json: a remedy, then the loss.
+ENCODERS = {'projector': 'projector', 'lift': 'Lift', 'widelast': 'WideLast'}
+LOSSES = {
+    '_mse': 'MSE',
+    '_mse_standardised': 'MSE, standardised',
+    '_cosine': 'cosine and smooth L1',
 }
 # Names of the runs of performance/growth.json.
 GROWTH = {
@@ -99,6 +122,50 @@ def cached_students_table() -> str:
         rows.append(row)
     header = ['student', 'live', '20 views', 'minus live', '5 views', 'minus live']
     return markdown_table(header, rows)
+
+
+def targets_table() -> str:
+    """Return the features and the accuracy of each remedy with each target."""
+    names = _combined(REMEDIES, TARGETS)
+    return _features_table('targets/results.json', names, 'target', 'top-1 %')
+
+
+def label_free_table() -> str:
+    """Return the features of each remedy with each loss, without labels."""
+    names = _combined(ENCODERS, LOSSES)
+    return _features_table('foundation_models/label_free.json', names, 'loss')
+
+
+def _combined(
+    first: Mapping[str, str], second: Mapping[str, str]
+) -> dict[str, tuple[str, str]]:
+    """Return what two parts of a name mean, by the name."""
+    return {a + b: (x, y) for a, x in first.items() for b, y in second.items()}
+
+
+def _features_table(
+    file: str, names: Mapping[str, tuple[str, str]], second: str, metric: str | None = None
+) -> str:
+    """Return a row per run: means over seeds of its patch tokens, k-NN, probe and metric."""
+    rows = []
+    for name, run in _read(file)['runs'].items():
+        scores = [token_scores(found) for found in run['features'].values()]
+        shares = ('rel_error', 'mean_token', 'r2', 'readout_r2')
+        cells = [_mean(scores, key, 3) for key in shares]
+        cells += [_mean(scores, key, 1) for key in ('knn', 'probe')]
+        if metric is not None:
+            cells.append(interval_text(summarize(list(run['scores'].values())), '.1f'))
+        rows.append([*names[name], *cells])
+    header = ['remedy', second, 'relative error', 'mean token', 'R2', 'R2 of a readout']
+    header += ['k-NN %', 'probe %', *([metric] if metric else [])]
+    return markdown_table(header, rows, text_columns=2)
+
+
+def _mean(scores: list[dict[str, float]], key: str, digits: int) -> str:
+    """Format a mean over seeds with the standard deviation, if there are several."""
+    found = summarize([each[key] for each in scores])
+    deviation = '' if found.deviation is None else f' ± {found.deviation:.{digits}f}'
+    return f'{found.mean:.{digits}f}{deviation}'
 
 
 def interval_text(summary: Summary, form: str) -> str:
@@ -207,6 +274,8 @@ def _read(name: str) -> Any:
 
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'controls.md': {'controls': controls_table},
+    'targets.md': {'targets': targets_table},
+    'foundation_models.md': {'losses': label_free_table},
     'teacher_cache.md': {'students': cached_students_table},
     'performance.md': {
         'growth': growth_table,

@@ -155,6 +155,7 @@ def block_of(word: str) -> int | str:
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Load the models, read the images, and return the result."""
+    from mmvitkd.analysis.runner.feature_evaluation import HELD_OUT, TRAIN
     from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.apis.evaluate_features import FeatureModels, evaluate_features
     from mmvitkd.utils.devices import device_of
@@ -178,7 +179,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         layer=block_of(args.layer),
         teacher_layer=block_of(args.teacher_layer),
     )
-    with image_bars(max(len(train), len(held_out)), Console(stderr=True)) as watch:
+    numbers = {TRAIN: len(train), HELD_OUT: len(held_out)}
+    with image_bars(numbers, Console(stderr=True)) as watch:
         found = evaluate_features(
             models,
             train,

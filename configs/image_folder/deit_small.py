@@ -9,7 +9,7 @@ model = dict(
     type='TimmClassifier',
     model_name='deit_small_patch16_224',
     pretrained=True,
-    num_classes=1000,  # a top-level num_classes sets it
+    num_classes=1000,  # a num_classes at the top of a file that inherits this one sets it
     drop_path_rate=0.1,
     loss=dict(type='mmvitkd.LabelSmoothLoss', label_smooth_val=0.1, mode='original'),
 )

@@ -54,17 +54,17 @@ class Layers:
 
     def __init__(self, layers: list[Layer], used: set[str]) -> None:
         self._layers, self.used = layers, used
-        self._said: set[str] = set()
 
     @classmethod
     def of(cls, filename: str | None, options: Mapping[str, Any] | None = None) -> 'Layers':
         """Read the files of a config.
 
         Args:
-            filename: The config file; None for a config that is none.
+            filename: The config file; None, or one that is gone, for a config without files.
             options: Settings that override the file's, nested ones with dots.
         """
-        layers, used = _read(filename) if filename is not None else ([], set())
+        is_there = filename is not None and Path(filename).is_file()
+        layers, used = _read(filename) if filename and is_there else ([], set())
         if options:
             bases = {layer.name for layer in layers}
             layers.append(Layer(OPTIONS, _nested(options), bases))
@@ -94,7 +94,8 @@ class Layers:
         """Return whether a setting stays what it is although a shortcut covers it; say so.
 
         It does if the file that sets it, or ``--cfg-options``, sets the shortcut too or comes
-        after the one that does: the more specific and the later wins.
+        after the one that does: the more specific and the later wins. A value that a base of
+        that file has somewhere is taken to be copied from there.
 
         Args:
             key: The setting.
@@ -102,20 +103,39 @@ class Layers:
             shortcut: The name of the shortcut.
             value: The value of the shortcut.
         """
-        if not self.overrides(key, shortcut):
+        if not self.overrides(key, shortcut) or stated in self._inherited(key):
             return False
         if stated != value:
-            self.warn(
+            print_log(
                 f'{shortcut}={value!r} does not apply to {key}={stated!r}, which is set '
-                'explicitly.'
+                'explicitly.',
+                logger='current',
+                level=WARNING,
             )
         return True
 
-    def warn(self, text: str) -> None:
-        """Log a warning about the config, once."""
-        if text not in self._said:
-            self._said.add(text)
-            print_log(text, logger='current', level=WARNING)
+    def _inherited(self, key: str) -> list[Any]:
+        """Return the values of keys of its name in the bases of the file that sets a key."""
+        mine, name = self.last(key), key.rpartition('.')[2]
+        bases = mine.bases if mine is not None else ()
+        return [
+            value
+            for layer in self._layers
+            if layer.name in bases
+            for value in _values_of(layer.settings, name)
+        ]
+
+
+def _values_of(node: Any, name: str) -> Iterator[Any]:
+    """Yield the values of a key at any depth."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == name:
+                yield value
+            yield from _values_of(value, name)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _values_of(value, name)
 
 
 def _nested(options: Mapping[str, Any]) -> dict[str, Any]:

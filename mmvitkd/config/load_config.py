@@ -12,11 +12,11 @@ from ..package_data import PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
 from .layers import Layers
 from .schema import check_settings
-from .shortcuts import apply_shortcuts
+from .shortcuts import SHORTCUTS, apply_shortcuts
 from .student_config import student_config
 from .teacher_cache import merge_options
 
-LAYERS = '_mmvitkd_layers'
+APPLIED = '_mmvitkd_applied'
 
 
 def load_config(
@@ -76,8 +76,8 @@ def complete_config(
 ) -> None:
     """Check a config, expand its shortcuts and measure its mean and std, in place.
 
-    What is complete does not change: the files and options of the first time are remembered,
-    and nothing is said twice.
+    What is complete stays as it is, but for shortcuts whose value was changed since: these are
+    applied again, everywhere.
 
     Args:
         cfg: The config of a run.
@@ -100,18 +100,15 @@ def complete_config(
             "by _base_.pop('student').",
             'student',
         )
-    layers = _layers_of(cfg, options)
-    if check:
-        check_settings(cfg, layers)
-    apply_shortcuts(cfg, layers)
+    applied = cfg.__dict__.get(APPLIED)
+    if applied is None:
+        layers = Layers.of(cfg.filename, options)
+        if check:
+            check_settings(cfg, layers)
+        apply_shortcuts(cfg, layers)
+    else:
+        apply_shortcuts(cfg, only=[k for k in SHORTCUTS if cfg.get(k) != applied[k]])
+    # Not a setting, as an attribute would be; copies of the config have it.
+    object.__setattr__(cfg, APPLIED, {key: deepcopy(cfg.get(key)) for key in SHORTCUTS})
     if measure:
         fill_measured(cfg)
-
-
-def _layers_of(cfg: Config, options: dict[str, Any] | None) -> Layers:
-    """Return the files and options of a config, kept with it and its copies."""
-    layers: Layers | None = cfg.__dict__.get(LAYERS)
-    if layers is None or options is not None:
-        layers = Layers.of(cfg.filename, options)
-        object.__setattr__(cfg, LAYERS, layers)  # not a setting, as cfg's own would be
-    return layers

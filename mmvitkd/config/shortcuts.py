@@ -1,6 +1,6 @@
 """Expand a config's top-level shortcuts to every place that must agree with them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from mmengine.config import Config
@@ -17,7 +17,9 @@ from .with_label import apply_with_label
 SHORTCUTS = ('num_classes', 'data_root', 'img_size', 'with_label', 'fast', 'teacher_cache')
 
 
-def apply_shortcuts(cfg: Config, layers: Layers | None = None) -> None:
+def apply_shortcuts(
+    cfg: Config, layers: Layers | None = None, only: Collection[str] = SHORTCUTS
+) -> None:
     """Copy the shortcuts of a config to where they apply.
 
     ``num_classes``: the student's head, the data preprocessors, and the losses and metrics that
@@ -33,6 +35,7 @@ def apply_shortcuts(cfg: Config, layers: Layers | None = None) -> None:
     Args:
         cfg: The config of a run, changed in place.
         layers: Its files; without them, shortcuts apply everywhere.
+        only: The shortcuts to apply.
 
     Raises:
         ValueError: If ``num_classes`` is not an int above 1, ``data_root`` not a path, ``fast``
@@ -41,20 +44,25 @@ def apply_shortcuts(cfg: Config, layers: Layers | None = None) -> None:
     """
     layers = layers or Layers.of(None)
     number, root = cfg.get('num_classes'), cfg.get('data_root')
-    if number is not None:
+    if number is not None and 'num_classes' in only:
         if not isinstance(number, int) or isinstance(number, bool) or number < 2:
             raise ValueError(f'num_classes={number!r}: wanted an int above 1.')
         for key, part in _with_num_classes(cfg):
             _apply(part, 'num_classes', number, f'{key}.num_classes', layers)
-    if root is not None:
+    if root is not None and 'data_root' in only:
         if not isinstance(root, str) or not root:
             raise ValueError(f'data_root={root!r}: wanted the path of a folder.')
         for _, dataset, key in datasets_of(cfg):
             _apply(dataset, 'data_root', root, f'{key}.data_root', layers)
-    apply_img_size(cfg)
-    apply_with_label(cfg)
-    apply_fast(cfg)
-    apply_teacher_cache(cfg)
+    further = dict(
+        img_size=apply_img_size,
+        with_label=apply_with_label,
+        fast=apply_fast,
+        teacher_cache=apply_teacher_cache,
+    )
+    for name, apply in further.items():
+        if name in only:
+            apply(cfg)
 
 
 def _apply(part: dict[str, Any], name: str, value: Any, key: str, layers: Layers) -> None:

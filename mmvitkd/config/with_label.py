@@ -15,7 +15,7 @@ DATASETS = ('ImageFolder', 'CustomDataset')  # those that have such an argument
 # Metrics that compare predictions with labels.
 LABEL_METRICS = (
     *('Accuracy', 'SingleLabelMetric', 'ConfusionMatrix', 'MultiLabelMetric'),
-    *('AveragePrecision', 'MultiTasksMetric', 'KNNAccuracy'),
+    *('AveragePrecision', 'MultiTasksMetric'),
 )
 
 
@@ -53,7 +53,7 @@ def apply_with_label(cfg: Config) -> None:
 def _check(cfg: Config) -> None:
     """Raise ValueError if something needs labels."""
     model = cfg.get('model') or {}
-    if 'num_classes' in cfg:
+    if cfg.get('num_classes') is not None:
         _refuse(
             f'{{{KEY}}}=False: there are no classes; wanted no num_classes, found '
             f'{cfg.num_classes}.'
@@ -107,6 +107,8 @@ def _remove_metrics(cfg: Config) -> None:
     for split in ('val', 'test'):
         given = cfg.get(f'{split}_evaluator') or []
         metrics = given if isinstance(given, list | tuple) else [given]
+        if 'KNNAccuracy' in map(_name, metrics):  # which no config of ours has
+            _refuse(f'{{{KEY}}}=False: {split}_evaluator: KNNAccuracy needs labels.')
         cfg[f'{split}_evaluator'] = [m for m in metrics if _name(m) not in LABEL_METRICS]
 
 

@@ -14,7 +14,7 @@ from ..utils.walk import walk_once
 from .hash_split import hash_split
 
 SPLITS = ('train', 'val', 'test')
-EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp')
+EXTENSIONS = (*ImageNet.IMG_EXTENSIONS, '.tiff', '.webp', '.gif', '.jp2', '.avif')
 # Other names of split folders, which classes hardly ever have.
 VAL_NAMES = {'val', 'valid', 'validation'}
 SPLIT_NAMES = {*SPLITS, *VAL_NAMES, 'training', 'testing'}

@@ -1,11 +1,16 @@
 """Evaluate the features of a finished run: against its teacher, by k-NN and by linear probe."""
 
 import json
+import os.path as osp
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from ..apis.evaluate_features import FeatureModels, evaluate_features
+from ..config.data_config import datasets_of
 from ..config.load_config import load_config
+from ..datasets.image_list import ImageList
 from ..datasets.train_val_lists import find_train_val
 from ..utils.atomic_file import atomic_file
 from ..utils.plain_values import plain_values
@@ -32,16 +37,36 @@ def feature_scores(run: Run) -> dict[str, Any]:
     if file.is_file():
         stored: dict[str, Any] = json.loads(file.read_text(encoding='utf-8'))
         return stored
-    config = run.folder / run.entry.config.name
-    dataset = load_config(str(config)).train_dataloader.dataset
-    lists = find_train_val(
-        dataset.data_root, dataset.get('val_ratio', 0.1), dataset.get('split_seed', 0)
-    )
-    models = FeatureModels(str(config), str(run.checkpoint))
+    config = str(run.folder / run.entry.config.name)
+    lists = _train_val(load_config(config))
+    models = FeatureModels(config, str(run.checkpoint))
     found: dict[str, Any] = plain_values(evaluate_features(models, *lists, num_workers=0))
     with atomic_file(file) as temporary:
         Path(temporary).write_text(json.dumps(found, indent=1) + '\n', encoding='utf-8')
     return found
+
+
+def _train_val(cfg: Config) -> tuple[ImageList, ImageList]:
+    """Return the images of a training and what it held out, with their classes if possible."""
+    sets = [dataset for split, dataset, _ in datasets_of(cfg) if split == 'train']
+    if len(sets) != 1 or not str(sets[0].get('type')).endswith('ImageFolder'):
+        raise ValueError(
+            f'{cfg.filename}: train_dataloader.dataset: wanted one mmvitkd.ImageFolder, '
+            'whose features can be evaluated.'
+        )
+    [found] = sets
+    where = found.data_root, found.get('val_ratio', 0.1), found.get('split_seed', 0)
+    labelled = find_train_val(*where)
+    if found.get('with_label', True):
+        return labelled
+    # Without classes, a seeded share is another one.
+    unlabelled = find_train_val(*where, classes=False)
+    is_same = _files(labelled[1]) == _files(unlabelled[1])
+    return labelled if is_same else unlabelled
+
+
+def _files(images: ImageList) -> set[str]:
+    return {osp.normpath(osp.join(images.folder, path)) for path in images.paths}
 
 
 def token_scores(found: dict[str, Any]) -> dict[str, float]:

@@ -128,7 +128,7 @@ def test_the_headline_config(headline):
     live, _ = train(headline, 'live')
     (headline / 'cait.pth').unlink()
     cached, output = train(headline, 'cached', *cache_options(folder))
-    assert 'complete: the teacher is not built' in output
+    assert 'complete: the training needs no teacher' in output
     for name, losses in live.items():
         torch.testing.assert_close(cached[name], losses, rtol=1e-6, atol=1e-6)
 

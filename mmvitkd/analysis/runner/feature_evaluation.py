@@ -21,6 +21,8 @@ from .measure_runner import Watch
 
 STUDENT, TEACHER = 'student', 'teacher'
 EMBEDDING = 'embedding'
+# The names of the passes.
+TRAIN, HELD_OUT = 'training images', 'held-out images'
 # What the losses of a distillation compare: (student, teacher) rows by the names of the pairs.
 Compare = Callable[[Tensor], dict[str, tuple[Tensor, Tensor]]]
 
@@ -103,10 +105,10 @@ class FeatureEvaluation:
         """
         scores = FeatureScores()
         self._forbid_classes(scores)
-        for batch in watch(train, 'training images'):
+        for batch in watch(train, TRAIN):
             scores.num_train += len(batch.indices)
             self._read(batch, 'train')
-        for batch in watch(held_out, 'held-out images'):
+        for batch in watch(held_out, HELD_OUT):
             scores.num_images += len(batch.indices)
             self._read(batch, 'held-out')
             if self._models.compare is not None:

@@ -1,6 +1,9 @@
 """Check a whole config in one place, before anything is built."""
 
+from logging import WARNING
+
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from ...suggestions import close_names
 from ...utils.errors import KeyedValueError
@@ -33,7 +36,7 @@ def check_settings(cfg: Config, layers: Layers) -> None:
     check_ineffective(cfg, layers)
     warnings += check_values(cfg)
     for warning in warnings:
-        layers.warn(f'{warning}.')
+        print_log(warning if warning.endswith('?') else f'{warning}.', 'current', WARNING)
 
 
 def _check_underscores(cfg: Config) -> None:

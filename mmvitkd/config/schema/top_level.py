@@ -14,7 +14,7 @@ from ..layers import Layers
 # What mmvitkd reads.
 OURS = (
     *('data_root', 'num_classes', 'img_size', 'with_label', 'fast', 'teacher_cache'),
-    *('sample_seed', 'sample_seeds', 'sample_views', 'load_from_new', 'student'),
+    *('sample_seed', 'sample_seeds', 'sample_views', 'load_from_new', 'student', 'verbose'),
 )
 # What MMEngine and MMPretrain read besides the arguments of the runner.
 THEIRS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_dist_info
-from mmengine.hooks import Hook, RuntimeInfoHook
+from mmengine.hooks import CheckpointHook, Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from torch import Tensor
 
@@ -15,13 +15,17 @@ from ...models.algorithms.loss_inputs import LossInputs, loss_inputs
 from ...models.losses.error_sums import RelativeErrors, error_sums, relative_errors
 from ...models.teachers import CachedTeacher, Teacher
 from ...registry import HOOKS
+from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..logging.async_history_buffer import AsyncHistoryBuffer
 from ..runner.warmup import warmup_iters
 
 Sums = dict[str, Tensor]  # by the name of the loss
 KEY = 'feature_errors'  # in a checkpoint
+ERRORS, MEANS = RelativeErrors._fields, ('rel_error', 'r2')
 RECENT = 10  # measured steps that a warning is about
+# The least relative energy about the mean token that rounding cannot be the reason of.
+ROUNDING = 1e-12
 
 
 @HOOKS.register_module()
@@ -42,10 +46,11 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     Nothing is read from the device in a step that does not log. Losses, gradients and random
     numbers are those of a run without the hook. Losses that compare no features are left out,
     as are validation images that no live teacher can see; the log says so. A teacher whose
-    cache is complete is built if nothing else would be validated.
+    cache is complete is built if nothing else would be validated, or ``save_best`` names them.
 
     Args:
-        interval: The iterations from one measured batch to the next.
+        interval: The iterations from one measured batch to the next; None for those that the
+            log shows.
         validate: Whether the validation images are measured, which takes a pass of the teacher.
 
     Raises:
@@ -54,8 +59,8 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     priority = 55  # after the validation of an EMA, before the log
 
-    def __init__(self, interval: int = 10, validate: bool = True) -> None:
-        if interval < 1:
+    def __init__(self, interval: int | None = None, validate: bool = True) -> None:
+        if interval is not None and interval < 1:
             raise ValueError(f'FeatureErrorHook.interval={interval!r}: wanted 1 or more.')
         self.interval, self.validate = interval, validate
         self._losses: dict[str, LossInputs] = {}
@@ -85,18 +90,33 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             return
         self._losses = {each.name: each for each in loss_inputs(model.distiller)}
         self._warmup = warmup_iters(runner)
+        if self.interval is None:
+            self.interval = _logging_interval(runner)
         device = next(model.parameters()).device
         self._seen = {name: seen.to(device) for name, seen in self._seen.items()}
         reason = self._refusal_reason(runner, model) if self._losses else ''
         if reason and self.validate:
             runner.logger.info(
-                f'Relative errors of the features in validation: none, {reason}.'
+                OnScreen(f'Relative errors of the features in validation: none, {reason}.')
             )
         self.validate = self.validate and not reason
 
+    def metric_names(self, runner: Runner) -> list[str]:
+        """Return the names of what it adds to the metrics of a validation, without ``_ema``."""
+        model = unwrap_model(runner.model)
+        teacher = getattr(model, 'teacher', None)
+        if not self.validate or not isinstance(teacher, Teacher | CachedTeacher):
+            return []
+        names = [each.name for each in loss_inputs(model.distiller)]
+        each = [f'feature/{name}/val_{key}' for name in names for key in ERRORS]
+        return [*each, *(f'feature/val_{key}' for key in MEANS)]
+
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Watch the losses in a step that is measured."""
-        if runner.iter % self.interval == 0:
+        """Watch the losses in a step that is measured, as is the last one of an epoch."""
+        if not self._losses or self.interval is None:
+            return
+        is_last = batch_idx + 1 == len(runner.train_loop.dataloader)
+        if is_last or (batch_idx + 1) % self.interval == 0:
             self._handles = [
                 each.loss.register_forward_pre_hook(
                     partial(self._measure, runner, each), with_kwargs=True
@@ -172,7 +192,13 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         found = {}
         for suffix, sums in zip(('', '_ema'), passes, strict=False):
             errors = {k: relative_errors(each) for k, each in _of_all_ranks(sums).items()}
-            for key in ('rel_error', 'r2') if errors else ():
+            for name in [k for k, each in errors.items() if each.mean_token < ROUNDING]:
+                del errors[name]
+                runner.logger.warning(
+                    f'Relative error of loss_{name} in validation: none, as the teacher says '
+                    'the same everywhere; wanted two images or more, which differ.'
+                )
+            for key in MEANS if errors else ():
                 mean = sum(float(getattr(each, key)) for each in errors.values()) / len(errors)
                 found[f'feature/val_{key}{suffix}'] = mean
             for name, each in errors.items():
@@ -236,7 +262,7 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             return 'distiller.distill_deliveries are for training'
         teacher = model.teacher
         if isinstance(teacher, CachedTeacher):
-            if self.validate and not runner.val_loop.evaluator.metrics:
+            if self.validate and _is_needed(runner):
                 try:
                     teacher.build_live()
                 except (OSError, ValueError) as error:
@@ -261,9 +287,21 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             f'{float(errors.mean_token):.3g} (R2 {float(errors.r2):.3g}).\n{bar}\n'
             'THE STUDENT IS WORSE THAN A CONSTANT: one vector for all images and positions\n'
             'explains more of the target. It may need more epochs, a larger loss_weight or\n'
-            "learning rate, or another target: pair_target='standardised', which takes the\n"
-            f'mean token away, or norm_from_target=True (docs/targets.md).\n{bar}'
+            f'learning rate, or another target (docs/targets.md).\n{bar}'
         )
+
+
+def _is_needed(runner: Runner) -> bool:
+    """Return whether a validation is about the errors of the features."""
+    hooks = (hook for hook in runner.hooks if isinstance(hook, CheckpointHook))
+    best = [name for hook in hooks if hook.save_best for name in hook.key_indicators or ()]
+    chosen = any(name.startswith('feature/') for name in best)
+    return chosen or not runner.val_loop.evaluator.metrics
+
+
+def _logging_interval(runner: Runner) -> int:
+    hooks = (hook for hook in runner.hooks if isinstance(hook, LoggerHook))
+    return int(next(hooks).interval)  # MMEngine has always one
 
 
 def _log_train(runner: Runner, name: str, errors: RelativeErrors) -> None:

@@ -10,7 +10,10 @@ from ...utils.on_screen import OnScreen
 
 # How messages begin that say nothing to a user: of other packages about their own code, and
 # the name of the run at every epoch.
-NOTES = ('"FileClient" will be deprecated', '"HardDiskBackend" is the alias', 'Exp name: ')
+NOTES = (
+    *('"FileClient" will be deprecated', '"HardDiskBackend" is the alias', 'Exp name: '),
+    'Failed to search registry with scope',  # and then found in the root
+)
 # Where packages are installed: what Python warns of there is no fault of the user's.
 INSTALLED = ('site-packages', 'dist-packages')
 NEVER = logging.CRITICAL + 1

@@ -251,7 +251,7 @@ def _compare(
 
 def _log(teacher: CachedTeacher, views: ViewSet, missing: int, reason: str) -> None:
     planned = sum(map(len, views.planned_rows())) if missing else 0
-    text = 'complete: the teacher is not built'
+    text = 'complete: the training needs no teacher'
     if missing:
         size, free = missing * teacher.row_bytes, disk_usage(teacher.folder).free
         stored = f'and stores them: {size_text(size)}, {size_text(free)} are free'

@@ -1,6 +1,7 @@
 """Try a validation of two images before training begins, so that it does not fail after it."""
 
 from copy import deepcopy
+from itertools import islice
 from typing import Any
 
 from mmengine.config import Config
@@ -16,8 +17,8 @@ from ...utils.unwrap import unwrap_model
 from .blame import blaming, failing_transform
 
 DATA = 'val_dataloader.dataset'
-# What FeatureErrorHook adds to the metrics, after feature/ and the name of a loss.
-FEATURE_ERRORS = ('val_rel_error', 'val_r2', 'val_mean_token')
+TRIED = 2  # readable images
+LOOKED_AT = 16  # to find them
 # Whose metrics work with two images; those of a user may need more.
 OWNERS = ('mmvitkd', 'mmpretrain')
 
@@ -43,6 +44,8 @@ def rehearse(runner: Runner) -> None:
     training = student.training
     with isolated_eval(device, seed=0):
         batch = _first_batch(loop, runner.cfg)
+        if batch is None:
+            return
         student.eval()
         try:
             with blaming('model'):
@@ -55,14 +58,18 @@ def rehearse(runner: Runner) -> None:
 
 
 def _first_batch(loop: Any, cfg: Config) -> Any:
+    """Return the first images that can be read; None if there are none among the first."""
     dataset = loop.dataloader.dataset
     if not len(dataset):
         raise KeyedValueError(f'{{{DATA}}}: it has no images.', DATA)
     try:
-        samples = [dataset[i] for i in range(min(2, len(dataset)))]
+        first = (dataset[i] for i in range(min(LOOKED_AT, len(dataset))))
+        samples = list(islice((x for x in first if not _is_unreadable(x)), TRIED))
     except Exception:
         with blaming(*failing_transform(dataset, DATA, cfg)):
             raise
+    if not samples:
+        return None
     with blaming('val_dataloader.collate_fn'):
         return loop.dataloader.collate_fn(samples)
 
@@ -90,12 +97,15 @@ def _metric_names(runner: Runner, samples: list[Any], batch: Any) -> list[str] |
 def _check_save_best(runner: Runner, names: list[str]) -> None:
     key = 'default_hooks.checkpoint.save_best'
     ema = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    for hook in runner.hooks:
+        if hasattr(hook, 'metric_names'):
+            names += hook.metric_names(runner)
     names += [f'{name}_ema' for name in names] if ema else []
     for hook in runner.hooks:
         if not isinstance(hook, CheckpointHook):
             continue
         for name in hook.key_indicators or () if hook.save_best else ():
-            if name == 'auto' or name in names or _is_feature_error(runner, name):
+            if name == 'auto' or name in names:
                 continue
             raise KeyedValueError(
                 f'{{{key}}}={name!r}: a validation returns {", ".join(names) or "nothing"}'
@@ -104,8 +114,5 @@ def _check_save_best(runner: Runner, names: list[str]) -> None:
             )
 
 
-def _is_feature_error(runner: Runner, name: str) -> bool:
-    """Return whether a ``FeatureErrorHook`` adds something of this name."""
-    measured = any(type(hook).__name__ == 'FeatureErrorHook' for hook in runner.hooks)
-    ending = name.rpartition('/')[2].removesuffix('_ema')
-    return measured and name.startswith('feature/') and ending in FEATURE_ERRORS
+def _is_unreadable(sample: Any) -> bool:
+    return isinstance(sample, dict) and 'unreadable' in (sample.get('data_samples') or ())

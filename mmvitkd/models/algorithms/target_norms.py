@@ -62,7 +62,7 @@ def target_norms(distiller: Any, student: nn.Module) -> list[TargetNorm]:
                 f'{{{KEY}}}=True: pairs[{pair}] compares the output of {source!r}'
                 f'{", projected" if isinstance(connector, ProjectorConnector) else ""}, which '
                 f'is no LayerNorm of {width} channels. Wanted Lift (neck.norm), or '
-                "pair_projector with norm='LN'.",
+                "pair_projector with norm='LN' and without norm_first.",
                 KEY,
             )
         found.append(TargetNorm(norm, target))

@@ -22,7 +22,7 @@ def said(caplog, monkeypatch):
     """What is logged as a warning."""
     messages = []
     monkeypatch.setattr(
-        'mmvitkd.config.layers.print_log', lambda text, **_: messages.append(text)
+        'mmvitkd.config.schema.check.print_log', lambda text, *_: messages.append(text)
     )
     return messages
 
