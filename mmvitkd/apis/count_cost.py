@@ -44,7 +44,7 @@ def count_cost(path: str) -> dict[str, Any]:
         ValueError: If it has no model, a distillation of another type than
             ``mmvitkd.FeatureDistill``, or an unknown input size.
     """
-    cfg = load_config(path, measure=False)
+    cfg = load_config(path, measure=False, check=False)  # of a model, perhaps without a run
     if not cfg.get('model'):
         raise ValueError('this config has no model.')
     model = cfg.to_dict()['model']

@@ -169,6 +169,6 @@ def test_a_folder_of_nothing_but_broken_images(run_tool, config, tmp_path):
         path.write_bytes(b'')
     options = [f'data_root={data}', 'num_classes=2', 'train_dataloader.batch_size=2']
     with pytest.raises(
-        RuntimeError, match=r"split='train': none of 1001 images.*the file is empty\.$"
+        SystemExit, match=r"train: .*split='train': none of 1001 images.*the file is empty\."
     ):
         run_tool('train', config, '--work-dir', tmp_path, options=options)

@@ -56,8 +56,7 @@ def test_headline_config(run_distributed, imagenet, tmp_path, request):
         )
 
     log = train(2)
-    assert log.count('No CUDA: training in float32 instead of bfloat16') == 1
-    assert 'with 2 processes on gloo' in log
+    assert log.count('Precision: float32 on CPU, 2 processes') == 1
     assert 'accuracy/top1_ema' in log
     check_ranks(tmp_path, iterations=4)
 

@@ -30,6 +30,7 @@ CUTOFF = 0.7
 EXACT = ('mmvitkd', 'mmengine', 'torch')
 # MMEngine's AmpOptimWrapper says str of what may be a number, or a dict.
 LOOSE = ('loss_scale',)
+MEASURED = ('mean', 'std')  # of the training images, before the runner is built
 
 
 class Accepted(NamedTuple):
@@ -68,7 +69,7 @@ def check_arguments(part: Part) -> None:
                 f'{did_you_mean(name, known)}',
                 key,
             )
-        if parameter is None or name in LOOSE:
+        if parameter is None or name in LOOSE or (name in MEASURED and value == 'measured'):
             continue
         if not suits(value, parameter, _is_exact(part.call)):
             raise KeyedValueError(

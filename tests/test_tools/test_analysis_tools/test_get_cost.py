@@ -132,7 +132,8 @@ def test_a_teacher_by_any_name(get_cost, write, kind):
 
 
 def test_top_level_num_classes_counts(get_cost, write):
-    _, models, _ = get_cost(write(f'num_classes = 7\nmodel = {toy.vit()!r}'))
+    base = write(f'model = {toy.vit()!r}', 'five.py')
+    _, models, _ = get_cost(write(f'_base_ = {str(base)!r}\nnum_classes = 7'))
     _, with_5, _ = get_cost(write(f'model = {toy.vit()!r}'))
     more = models['own']['student']['parameters'] - with_5['own']['student']['parameters']
     assert more == 2 * (16 + 1)
