@@ -80,6 +80,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.shortcuts import SHORTCUTS
     from mmvitkd.config.student_config import student_config
+    from mmvitkd.config.teacher_cache import merge_options
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.hooks_in_test import runs_in_test
 
@@ -101,7 +102,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         )
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
     complete_config(cfg, options=args.cfg_options)
     if not cfg.get('test_evaluator'):
         raise ValueError(

@@ -94,8 +94,7 @@ def check_restored(
         for name in {**own, **weights}
         if name not in own or name not in weights or own[name].shape != weights[name].shape
     ]
-    differing = [name for name in differing if name not in not_restored(model)]
-    if differing:
+    if differing and set(differing) - set(not_restored(model)):
         what = f'{{{key}}}={path!r} does not fit the model, a {type(model).__name__}'
         raise KeyedValueError(_misfit(own, weights, what, RuntimeError()), key)
 

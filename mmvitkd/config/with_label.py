@@ -15,7 +15,7 @@ DATASETS = ('ImageFolder', 'CustomDataset')  # those that have such an argument
 # Metrics that compare predictions with labels.
 LABEL_METRICS = (
     *('Accuracy', 'SingleLabelMetric', 'ConfusionMatrix', 'MultiLabelMetric'),
-    *('AveragePrecision', 'MultiTasksMetric'),
+    *('AveragePrecision', 'MultiTasksMetric', 'KNNAccuracy'),
 )
 
 

@@ -14,6 +14,7 @@ from mmpretrain.datasets import ImageNet
 
 from ...checkpoint.read import read_checkpoint, weights_of
 from ...config.student_config import student_config
+from ...config.with_label import LABEL_METRICS
 from ...datasets.annotation_file import check_annotation_file
 from ...datasets.dataset_names import check_num_names, innermost, names_of
 from ...datasets.folder_layout import find_files
@@ -87,8 +88,12 @@ def _check_labels(cfg: Config, dataset: Mapping[str, Any], split: str, key: str)
     if dataset.get('with_label', True):
         return
     metrics = cfg.get(f'{split}_evaluator') or []
-    kinds = [m.get('type') for m in (metrics if isinstance(metrics, list) else [metrics])]
-    asking = [f'{split}_evaluator: {kind}' for kind in kinds if 'Accuracy' in str(kind)]
+    kinds = [str(m.get('type')) for m in (metrics if isinstance(metrics, list) else [metrics])]
+    asking = [
+        f'{split}_evaluator: {kind}'
+        for kind in kinds
+        if kind.rpartition('.')[2] in LABEL_METRICS
+    ]
     if split == 'train' and student_config(cfg.model).get('head') is not None:
         asking.append("the student's head, which has a loss of the labels")
     if asking:
