@@ -1,7 +1,9 @@
 """A config is loaded as its run has it."""
 
+from copy import deepcopy
+
 import mmvitkd  # noqa: F401
-from mmvitkd.config.load_config import load_config
+from mmvitkd.config.load_config import complete_config, load_config
 
 import pytest
 from folders import write_noise
@@ -51,3 +53,34 @@ def test_a_config_that_does_not_exist(tmp_path):
     for path in (tmp_path / 'no.py', 'mmvitkd::no.py'):
         with pytest.raises(FileNotFoundError, match=r'no\.py'):
             load_config(str(path))
+
+
+def test_what_is_set_after_loading_stays():
+    """A second completion, as the runner's, applies only shortcuts that were changed since."""
+    cfg = load_config('mmvitkd::mnist5k/vit_32.py', {'data_root': 'a'})
+    cfg.val_dataloader.dataset.data_root = 'other'
+    copied = deepcopy(cfg)
+    complete_config(copied)
+    assert copied.val_dataloader.dataset.data_root == 'other'
+    copied.data_root = 'b'
+    complete_config(copied)
+    assert copied.val_dataloader.dataset.data_root == 'b'
+
+
+def test_a_shortcut_applies_to_what_is_copied_from_a_base(tmp_path):
+    (tmp_path / 'own.py').write_text(
+        "_base_ = 'mmvitkd::mnist5k/vit_32.py'\n"
+        "data_root = 'a'\n"
+        'wrapped = _base_.train_dataloader.dataset\n'
+        "repeated = dict(_delete_=True, type='RepeatDataset', times=2, dataset=wrapped)\n"
+        'train_dataloader = dict(dataset=repeated)\n'
+    )
+    cfg = load_config(str(tmp_path / 'own.py'))
+    assert cfg.train_dataloader.dataset.dataset.data_root == 'a'
+
+
+def test_options_are_left_as_they_are():
+    options = {'model.head': dict(num_classes=7), 'model.head.in_channels': 32}
+    given = deepcopy(options)
+    load_config('mmvitkd::mnist5k/vit_32.py', options)
+    assert options == given

@@ -223,9 +223,12 @@ def write(args: argparse.Namespace, report: dict[str, Any]) -> None:
 
 def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """Print the decisions and the config."""
+    from mmvitkd.analysis.recommendation import UNSUPPORTED
+
     for decision in report['decisions']:
         print(f'{decision["part"]}: {decision["value"]}. {decision["reason"]}')
-        print(f'  supported by: {decision["supported_by"]}')
+        support = decision['supported_by']
+        print(f'  {support if support == UNSUPPORTED else f"supported by {support}"}')
     print(f'\n{report["config"]}')
     for path in report['images']['unreadable']:
         print(f'left out, as it cannot be read: {path}')

@@ -1,14 +1,17 @@
 """What would end a run after its first epoch ends it before the first iteration."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import mmvitkd  # noqa: F401
 from mmvitkd.config.load_config import load_config
 from mmvitkd.engine.runner import Runner
 from mmvitkd.engine.runner.launch import set_dataloaders
+from mmvitkd.engine.runner.rehearsal import _first_batch
 
 import pytest
 from folders import write_noise
+from mmengine.config import Config
 
 DIGITS = str(Path(__file__).parents[3] / 'configs/mnist5k/vit_32.py')
 TRAIN = [f'train/{c}/{i}.png' for c in range(10) for i in range(2)]
@@ -77,3 +80,13 @@ def test_a_transform_of_the_training(train):
 
 def test_a_batch_larger_than_the_data(train):
     assert 'batch_size=21' in train(train_dataloader__batch_size=21)
+
+
+@pytest.mark.parametrize(('broken', 'tried'), [(0, 2), (3, 2), (30, None)])
+def test_images_that_can_be_read_are_tried(broken, tried):
+    """If they are among the first; broken ones do not end a run."""
+    unreadable = [dict(data_samples=dict(unreadable={'a.png': 'empty'}))] * broken
+    dataset = [*unreadable, *(dict(data_samples={}) for _ in range(4))]
+    loader = SimpleNamespace(dataset=dataset, collate_fn=list)
+    batch = _first_batch(SimpleNamespace(dataloader=loader), Config())
+    assert batch == (None if tried is None else [dict(data_samples={})] * tried)
