@@ -126,14 +126,20 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def add_tta(cfg: Config) -> None:
     """Average over the augmentations the config names, by default the flipped image."""
-    pipeline = cfg.test_dataloader.dataset.pipeline
+    from mmvitkd.datasets.dataset_names import innermost, pipeline_of
+
+    dataset, key = cfg.test_dataloader.dataset, 'test_dataloader.dataset'
     if 'tta_pipeline' not in cfg:
+        pipeline = pipeline_of(dataset, key)
+        if not pipeline:
+            raise ValueError(f'--tta: {key} has no pipeline; give the config a tta_pipeline.')
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
         cfg.tta_pipeline = deepcopy(pipeline)
         cfg.tta_pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pipeline[-1]]])
     wrapper = cfg.get('tta_model') or dict(type='mmpretrain.AverageClsScoreTTA')
     cfg.model = ConfigDict(**wrapper, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    for inner, _ in innermost(dataset, key):
+        inner['pipeline'] = cfg.tta_pipeline
 
 
 def print_classes(rows: list[list[str]]) -> None:

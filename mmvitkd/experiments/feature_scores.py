@@ -34,6 +34,11 @@ def feature_scores(run: Run) -> dict[str, Any]:
         return stored
     config = run.folder / run.entry.config.name
     dataset = load_config(str(config)).train_dataloader.dataset
+    if 'data_root' not in dataset:
+        raise ValueError(
+            f'{config}: train_dataloader.dataset is a {dataset.get("type")}; wanted a '
+            'mmvitkd.ImageFolder, whose images the features are evaluated on.'
+        )
     lists = find_train_val(
         dataset.data_root, dataset.get('val_ratio', 0.1), dataset.get('split_seed', 0)
     )
