@@ -72,4 +72,4 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, Tensor):
         return value.numel() == 1
     is_number = isinstance(value, int | float | np.number | np.ndarray)
-    return is_number and np.size(value) == 1
+    return is_number and bool(np.size(value) == 1)

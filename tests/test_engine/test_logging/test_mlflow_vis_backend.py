@@ -9,6 +9,7 @@ from mmvitkd.engine import MLflowVisBackend
 
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -38,6 +39,8 @@ def service(monkeypatch):
         pictures=pictures,
         metrics=metrics,
     )
+    # MMEngine's backend opens the file of a handler anew, which one of a terminal has not.
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'handlers', [])
     monkeypatch.setitem(sys.modules, 'mlflow', mlflow)
     return mlflow
 
