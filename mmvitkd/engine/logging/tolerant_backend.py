@@ -70,6 +70,7 @@ class TolerantBackend:
 def _is_number(value: Any) -> bool:
     """Return whether a metric is one number, not a list, such as one for each class."""
     if isinstance(value, Tensor):
-        return value.numel() == 1
-    is_number = isinstance(value, int | float | np.number | np.ndarray)
-    return is_number and bool(np.size(value) == 1)
+        return bool(value.numel() == 1)
+    if isinstance(value, np.ndarray):
+        return bool(value.size == 1)
+    return isinstance(value, int | float | np.number)
