@@ -5,6 +5,8 @@ The config may be that of its distillation: the teacher is neither built nor dow
 
 import argparse
 import os
+import signal
+import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 
 # The kinds of files that MMEngine writes.
 PICKLES = ('.pkl', '.pickle')
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 MOST_CLASSES = 20  # on the screen
 WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
@@ -156,9 +159,8 @@ def print_classes(rows: list[list[str]]) -> None:
         console.print(f'... and {len(worst) - MOST_CLASSES} more classes, in the tables')
 
 
-def main() -> None:
-    """Test."""
-    args = parse_args()
+def test(args: argparse.Namespace) -> None:
+    """Build the run and test."""
     if args.traceback:
         os.environ['MMVITKD_TRACEBACK'] = '1'
 
@@ -198,6 +200,17 @@ def main() -> None:
     if per_class.rows:
         print_classes(per_class.rows)
     launch.cleanup()
+
+
+def main() -> None:
+    """Test; leave with a line on Ctrl-C."""
+    args = parse_args()
+    try:
+        test(args)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        print('test: interrupted; nothing was written.', file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)  # without waiting for other processes
 
 
 if __name__ == '__main__':

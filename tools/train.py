@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import signal
+import sys
 
 from mmengine.config import Config, DictAction
 
 # As in every tool, modules that need torch are imported in functions that run after
 # parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,9 +83,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     return cfg
 
 
-def main() -> None:
-    """Train."""
-    args = parse_args()
+def train(args: argparse.Namespace) -> None:
+    """Build the run and train."""
     if args.traceback:
         os.environ['MMVITKD_TRACEBACK'] = '1'
 
@@ -118,6 +120,22 @@ def main() -> None:
     except TrainingPreempted as preempted:
         launch.leave(preempted.code)
     launch.cleanup()
+
+
+def main() -> None:
+    """Train; leave with a line if Ctrl-C comes before training, or twice in it."""
+    args = parse_args()
+    try:
+        train(args)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        print(
+            'train: interrupted. What was saved is whole: the same command with --resume, and '
+            'no file, continues from there.',
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(INTERRUPTED)  # without waiting for other processes
 
 
 if __name__ == '__main__':
