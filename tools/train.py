@@ -76,7 +76,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.no_persistent_workers:
-        cfg.train_dataloader.persistent_workers = False
+        for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
+            loader.persistent_workers = False
     if args.cfg_options is not None:
         merge_options(cfg, args.cfg_options)
     complete_config(cfg, options=args.cfg_options)
