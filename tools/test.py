@@ -10,7 +10,7 @@ import sys
 from copy import deepcopy
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 
 # The kinds of files that MMEngine writes.
 PICKLES = ('.pkl', '.pickle')
@@ -41,8 +41,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
-        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+        action='extend',
+        help='override settings: key=value, nested keys with dots; "[a,b]", "[dict(type=A)]"',
     )
     parser.add_argument('--amp', action='store_true', help='use bfloat16 autocast')
     parser.add_argument('--show-dir', help='folder to draw predictions into')
@@ -85,6 +85,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.student_config import student_config
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.hooks_in_test import runs_in_test
+    from mmvitkd.utils.config_options import read_options
 
     import torch
 
@@ -103,9 +104,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
             interval=args.interval,
         )
     launch.set_dataloaders(cfg, args.no_pin_memory)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    complete_config(cfg, options=args.cfg_options)
+    options = read_options(args.cfg_options)
+    if options is not None:
+        cfg.merge_from_dict(options)
+    complete_config(cfg, options=options)
     if not cfg.get('test_evaluator'):
         raise ValueError(
             f'test_evaluator={cfg.get("test_evaluator")}: no metric to compute; wanted one or '

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 # As in every tool, modules that need torch are imported in functions that run after
 # parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
@@ -39,8 +39,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
-        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+        action='extend',
+        help='override settings: key=value, nested keys with dots; "[a,b]", "[dict(type=A)]"',
     )
     parser.add_argument(
         '--traceback', action='store_true', help='show the traceback of every error'
@@ -57,6 +57,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.teacher_cache import merge_options
     from mmvitkd.engine.runner import launch
+    from mmvitkd.utils.config_options import read_options
 
     cfg.launcher = args.launcher
     launch.set_work_dir(cfg, args.work_dir)
@@ -78,9 +79,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     if args.no_persistent_workers:
         for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
             loader.persistent_workers = False
-    if args.cfg_options is not None:
-        merge_options(cfg, args.cfg_options)
-    complete_config(cfg, options=args.cfg_options)
+    options = read_options(args.cfg_options)
+    if options is not None:
+        merge_options(cfg, options)
+    complete_config(cfg, options=options)
     return cfg
 
 
