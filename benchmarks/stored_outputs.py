@@ -14,10 +14,11 @@ from mmvitkd.cache.row_layout import RowLayout
 from mmvitkd.config.load_config import load_config
 from mmvitkd.models.algorithms.teacher_reads import teacher_reads
 from mmvitkd.models.utils.features import Features
+from mmvitkd.utils.config_options import read_options
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
@@ -35,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('config', help='config of a distillation')
     parser.add_argument('--images', type=int, default=1000, help='training images (1000)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='key=value')
+    parser.add_argument('--cfg-options', nargs='+', action='extend', help='key=value')
     return parser.parse_args()
 
 
@@ -110,7 +111,7 @@ def main() -> None:
     """Measure and print."""
     args = parse_args()
     MMLogger.get_instance('stored_outputs', log_level='WARNING')
-    cfg: Any = load_config(args.config, args.cfg_options)
+    cfg: Any = load_config(args.config, read_options(args.cfg_options))
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or 'mmpretrain'):
         outputs = teacher_outputs(cfg, args.images)
     Console(width=110).print(table_of(outputs), highlight=False)

@@ -7,8 +7,6 @@ It goes on where it was interrupted.
 
 import argparse
 
-from mmengine.config import DictAction
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -25,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action='extend',
         help='override settings, as for the training: key=value',
     )
     parser.add_argument(
@@ -44,13 +42,14 @@ def main() -> None:
     from mmvitkd.engine.runner.fill_cache import fill_teacher_cache
     from mmvitkd.engine.runner.preflight import check_data
     from mmvitkd.utils.cli import exit_on_error, exit_on_setting_error
+    from mmvitkd.utils.config_options import read_options
 
     import torch
     from mmengine.dist import get_rank, init_dist, is_distributed
 
     launch.set_local_rank(args.local_rank)
     with exit_on_error('cache_teacher'):
-        options = dict(args.cfg_options or {})
+        options = read_options(args.cfg_options) or {}
         if args.dir is not None:
             options |= {'teacher_cache.dir': args.dir}
         cfg = load_config(args.config, options)

@@ -5,13 +5,16 @@ The config may be that of its distillation: the teacher is neither built nor dow
 
 import argparse
 import os
+import signal
+import sys
 from copy import deepcopy
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 
 # The kinds of files that MMEngine writes.
 PICKLES = ('.pkl', '.pickle')
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 MOST_CLASSES = 20  # on the screen
 WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
@@ -38,8 +41,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
-        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+        action='extend',
+        help='override settings: key=value, nested keys with dots; "[a,b]", "[dict(type=A)]"',
     )
     parser.add_argument('--amp', action='store_true', help='use bfloat16 autocast')
     parser.add_argument('--show-dir', help='folder to draw predictions into')
@@ -83,6 +86,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.teacher_cache import merge_options
     from mmvitkd.engine.runner import launch
     from mmvitkd.engine.runner.hooks_in_test import runs_in_test
+    from mmvitkd.utils.config_options import read_options
 
     import torch
 
@@ -101,9 +105,10 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
             interval=args.interval,
         )
     launch.set_dataloaders(cfg, args.no_pin_memory)
-    if args.cfg_options is not None:
-        merge_options(cfg, args.cfg_options)
-    complete_config(cfg, options=args.cfg_options)
+    options = read_options(args.cfg_options)
+    if options is not None:
+        merge_options(cfg, options)
+    complete_config(cfg, options=options)
     if not cfg.get('test_evaluator'):
         raise ValueError(
             f'test_evaluator={cfg.get("test_evaluator")}: no metric to compute; wanted one or '
@@ -127,14 +132,20 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
 
 def add_tta(cfg: Config) -> None:
     """Average over the augmentations the config names, by default the flipped image."""
-    pipeline = cfg.test_dataloader.dataset.pipeline
+    from mmvitkd.datasets.dataset_names import innermost, pipeline_of
+
+    dataset, key = cfg.test_dataloader.dataset, 'test_dataloader.dataset'
     if 'tta_pipeline' not in cfg:
+        pipeline = pipeline_of(dataset, key)
+        if not pipeline:
+            raise ValueError(f'--tta: {key} has no pipeline; give the config a tta_pipeline.')
         flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
         cfg.tta_pipeline = deepcopy(pipeline)
         cfg.tta_pipeline[-1] = dict(type='TestTimeAug', transforms=[flips, [pipeline[-1]]])
     wrapper = cfg.get('tta_model') or dict(type='mmpretrain.AverageClsScoreTTA')
     cfg.model = ConfigDict(**wrapper, module=cfg.model)
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    for inner, _ in innermost(dataset, key):
+        inner['pipeline'] = cfg.tta_pipeline
 
 
 def print_classes(rows: list[list[str]]) -> None:
@@ -151,9 +162,8 @@ def print_classes(rows: list[list[str]]) -> None:
         console.print(f'... and {len(worst) - MOST_CLASSES} more classes, in the tables')
 
 
-def main() -> None:
-    """Test."""
-    args = parse_args()
+def test(args: argparse.Namespace) -> None:
+    """Build the run and test."""
     if args.traceback:
         os.environ['MMVITKD_TRACEBACK'] = '1'
 
@@ -193,6 +203,17 @@ def main() -> None:
     if per_class.rows:
         print_classes(per_class.rows)
     launch.cleanup()
+
+
+def main() -> None:
+    """Test; leave with a line on Ctrl-C."""
+    args = parse_args()
+    try:
+        test(args)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        print('test: interrupted; nothing was written.', file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)  # without waiting for other processes
 
 
 if __name__ == '__main__':

@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import signal
+import sys
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 # As in every tool, modules that need torch are imported in functions that run after
 # parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
+INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,8 +39,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
-        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+        action='extend',
+        help='override settings: key=value, nested keys with dots; "[a,b]", "[dict(type=A)]"',
     )
     parser.add_argument(
         '--traceback', action='store_true', help='show the traceback of every error'
@@ -54,6 +57,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     from mmvitkd.config.load_config import complete_config
     from mmvitkd.config.teacher_cache import merge_options
     from mmvitkd.engine.runner import launch
+    from mmvitkd.utils.config_options import read_options
 
     cfg.launcher = args.launcher
     launch.set_work_dir(cfg, args.work_dir)
@@ -73,16 +77,17 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
         cfg.auto_scale_lr.enable = True
     launch.set_dataloaders(cfg, args.no_pin_memory)
     if args.no_persistent_workers:
-        cfg.train_dataloader.persistent_workers = False
-    if args.cfg_options is not None:
-        merge_options(cfg, args.cfg_options)
-    complete_config(cfg, options=args.cfg_options)
+        for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
+            loader.persistent_workers = False
+    options = read_options(args.cfg_options)
+    if options is not None:
+        merge_options(cfg, options)
+    complete_config(cfg, options=options)
     return cfg
 
 
-def main() -> None:
-    """Train."""
-    args = parse_args()
+def train(args: argparse.Namespace) -> None:
+    """Build the run and train."""
     if args.traceback:
         os.environ['MMVITKD_TRACEBACK'] = '1'
 
@@ -118,6 +123,22 @@ def main() -> None:
     except TrainingPreempted as preempted:
         launch.leave(preempted.code)
     launch.cleanup()
+
+
+def main() -> None:
+    """Train; leave with a line if Ctrl-C comes before training, or twice in it."""
+    args = parse_args()
+    try:
+        train(args)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        print(
+            'train: interrupted. What was saved is whole: the same command with --resume, and '
+            'no file, continues from there.',
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(INTERRUPTED)  # without waiting for other processes
 
 
 if __name__ == '__main__':

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
+from ..datasets.dataset_names import pipeline_of
 from ..export.image_input import image_input_of
 from ..models.algorithms import FeatureDistill
 from ..models.teachers.config import teacher_config
@@ -112,5 +113,7 @@ def _size_of(student: nn.Module, cfg: Config) -> tuple[int, int]:
     size = input_size_of(student)
     if size is not None:
         return size
-    loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
-    return image_input_of(student, loader.get('dataset', {}).get('pipeline', [])).size
+    split = 'test' if cfg.get('test_dataloader') else 'val'
+    dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
+    pipeline = pipeline_of(dataset, f'{split}_dataloader.dataset') or []
+    return image_input_of(student, pipeline).size

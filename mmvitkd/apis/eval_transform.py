@@ -13,6 +13,7 @@ from PIL import Image
 from timm.data import create_transform, resolve_model_data_config
 from torch import Tensor, nn
 
+from ..datasets.dataset_names import pipeline_of
 from ..datasets.transforms.load_image import read_image
 from ..export.image_input import image_input_of
 from ..models.utils.adapters import input_size_of
@@ -45,8 +46,9 @@ class PipelineTransform:
         resize: bool = False,
         data_preprocessor: nn.Module | None = None,
     ) -> None:
-        loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
-        pipeline = loader.get('dataset', {}).get('pipeline')
+        split = 'test' if cfg.get('test_dataloader') else 'val'
+        dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
+        pipeline = pipeline_of(dataset, f'{split}_dataloader.dataset')
         if not pipeline:
             raise ValueError(
                 f'{cfg.filename}: neither test_dataloader nor val_dataloader has a '

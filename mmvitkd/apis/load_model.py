@@ -13,6 +13,7 @@ from mmpretrain.registry import MODELS
 
 from ..analysis.features.loaded_model import LoadedModel
 from ..checkpoint.load_strict import load_student as load_weights
+from ..checkpoint.read import read_checkpoint
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
 from ..export.mmpretrain_files import CONFIG
@@ -123,6 +124,8 @@ def _student(path: str, checkpoint: str | None, ema: bool, allow_random: bool) -
     weights = RANDOM
     if checkpoint is not None:
         load_weights(model, checkpoint, ema)
+        meta = read_checkpoint(checkpoint).get('meta') or {}
+        model._dataset_meta = meta.get('dataset_meta') or {}  # where MMPretrain looks for it
         weights = f'{"EMA " if ema else ""}weights of {checkpoint}'
     transform = PipelineTransform(cfg, model)
     return LoadedModel(model, transform, f'{path}, {weights}', checkpoint is None)

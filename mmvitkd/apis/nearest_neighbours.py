@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 
-from .embed import Model, embed
+from .embed import embed
 from .image_like import ImageLike
+from .model_like import Model
 
 
 class Neighbours(NamedTuple):

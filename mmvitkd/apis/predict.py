@@ -1,39 +1,61 @@
-"""Classify images with a student."""
+"""Classify images with a student: those of a list, or all of a folder."""
 
-import os
 from collections.abc import Sequence
-from typing import Any
+from logging import WARNING
+from typing import Any, NamedTuple
 
-import numpy as np
-from mmengine.registry import DefaultScope
-from mmpretrain import ImageClassificationInferencer
+import torch
+from mmengine.logging import print_log
+from mmpretrain.structures import DataSample
 from torch import nn
 
-from .image_like import ImageLike, image_list, pixels_of
-from .image_reader import ImageReader
+from ..models.utils.label_rule import label_rule
+from ..utils.errors import listed
+from .image_like import ImageLike
+from .model_like import Model, loaded
+from .named_images import NamedImages, check_batch_size
+
+
+class Predictions(NamedTuple):
+    """What a model says of images.
+
+    Attributes:
+        results: A dict for each readable image, as :func:`predict` returns it.
+        unreadable: Why an image of a folder was left out, by its file.
+    """
+
+    results: list[dict[str, Any]]
+    unreadable: dict[str, str]
 
 
 def predict(
-    model: nn.Module, images: ImageLike | Sequence[ImageLike], batch_size: int = 32
+    model: Model, images: ImageLike | Sequence[ImageLike], batch_size: int = 32, **options: Any
 ) -> list[dict[str, Any]]:
     """Classify images, prepared as in the student's test.
 
     Args:
-        model: A student from :func:`load_student`, or a model of ``mmpretrain.get_model``.
-        images: One image or a list of them, each a file, a PIL image, or an array
-            (H, W, 3) of uint8 in RGB. Files are read one batch at a time.
+        model: A student from :func:`load_student` or its folder, a model of
+            ``mmpretrain.get_model``, or what :func:`load_model` returns.
+        images: A folder, of which all images at any depth are taken, sorted by path, and those
+            that cannot be read are left out with a warning; or one image or a list of them,
+            each a file, a PIL image, or an array (H, W, 3) of uint8 in RGB. Files are read one
+            batch at a time.
         batch_size: How many images go through the model together.
+        options: Those of :func:`classify`.
 
     Returns:
-        A dict for each image: ``label``, the index of its class; ``class_name``, None if the
-        names are not known; ``score``, the probability of that class; ``scores``, those of
-        all classes (K,), as an array.
+        A dict for each image: ``path``, its file, or ``'images[3]'`` for the fourth of a list
+        if that is no file; ``label``, the index of its class; ``class_name``, None if the names
+        are not known; ``score``, the probability of that class; ``scores``, those of all
+        classes (K,), as an array. An image may have several classes if the head says so: then
+        these are about the most probable one, the scores of classes are independent, and
+        ``labels`` and ``class_names`` list all that it has, the most probable first.
 
     Raises:
         FileNotFoundError: If there is no such file.
         TypeError: If something is not an image.
-        ValueError: If the model has no head, the list is empty, ``batch_size`` is below 1, an
-            array has another shape or type, or a file cannot be read.
+        ValueError: If the model has no head, there is no image, ``batch_size`` is below 1, an
+            array has another shape or type, or a file of a list cannot be read.
 
     Example:
         >>> import mmvitkd, numpy
@@ -44,39 +66,87 @@ def predict(
         >>> result['scores'].shape
         (1000,)
     """
-    if getattr(model, 'head', model) is None:
+    results, unreadable = classify(model, images, batch_size=batch_size, **options)
+    if unreadable:
+        reasons = [f'{path!r}: {reason}' for path, reason in sorted(unreadable.items())]
+        print_log(
+            f'Left out {len(unreadable)} of {len(unreadable) + len(results)} images, which '
+            f'cannot be read: {listed(reasons, 3)}',
+            'current',
+            WARNING,
+        )
+    return results
+
+
+def classify(
+    model: Model,
+    images: ImageLike | Sequence[ImageLike],
+    *,
+    batch_size: int = 32,
+    num_workers: int = 0,
+    device: str | torch.device | None = None,
+    progress: bool | None = None,
+) -> Predictions:
+    """Classify images; return also which of a folder cannot be read.
+
+    Args:
+        model: See :func:`predict`.
+        images: The same.
+        batch_size: The same.
+        num_workers: Processes that read images; 0 reads in this one.
+        device: Where to move the model; by default it stays where it is.
+        progress: Whether to draw a progress bar; by default for a folder.
+
+    Raises:
+        ValueError: If no image can be read; see also :func:`predict`.
+    """
+    check_batch_size(batch_size)
+    given = NamedImages.of(images)
+    net, preprocess = loaded(model)
+    if getattr(net, 'head', net) is None:
         raise ValueError(
-            f'model: this {type(model).__name__} has no head, so no classes; wanted a '
+            f'model: this {type(net).__name__} has no head, so no classes; wanted a '
             'classifier. mmvitkd.apis.embed gives its embeddings.'
         )
-    given = image_list(images)
-    if batch_size < 1:
-        raise ValueError(f'batch_size={batch_size}: wanted 1 or more.')
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        inferencer = ImageClassificationInferencer(model)
-    # MMPretrain's inferencers would read files with OpenCV.
-    read = ImageReader(inferencer.config.test_dataloader.dataset.pipeline[0])
-    arrays = (_read(image, read) for image in given)
-    samples = []
-    for batch in inferencer.preprocess(arrays, batch_size):
-        samples += inferencer.forward(batch)
-    return [
-        dict(
-            label=result['pred_label'],
-            class_name=result.get('pred_class'),
-            score=result['pred_score'],
-            scores=result['pred_scores'],
+    batches = given.batches(preprocess, batch_size, num_workers)
+    device = device or next(net.parameters()).device
+    net.to(device).eval()
+    results = []
+    with torch.no_grad(), given.bar(progress) as watch:
+        for batch in watch(batches, 'images'):
+            if not given.is_folder:
+                _check_readable(batches.unreadable)
+            samples = net(batch.images.to(device), mode='predict')
+            for index, sample in zip(batch.indices.tolist(), samples, strict=True):
+                results.append(dict(path=given.names[index], **_result(net, sample)))
+    if not (given.is_folder and results):
+        _check_readable(batches.unreadable)
+    return Predictions(results, batches.unreadable)
+
+
+def _check_readable(unreadable: dict[str, str]) -> None:
+    """Raise ValueError if an image cannot be read."""
+    for path, reason in unreadable.items():
+        raise ValueError(f'{path!r} cannot be read as an image: {reason}')
+
+
+def _result(model: nn.Module, sample: DataSample) -> dict[str, Any]:
+    """Return what is predicted for an image as plain values."""
+    if 'pred_score' not in sample:
+        head = type(getattr(model, 'head', model)).__name__
+        raise ValueError(
+            f'model: a {head} gives no scores of classes; wanted a head of one task.'
         )
-        for result in inferencer.postprocess(samples, [])
-    ]
-
-
-def _read(image: ImageLike, read: ImageReader) -> np.ndarray:
-    """Return an image as MMPretrain's pipelines take it: (H, W, 3), uint8, BGR."""
-    if not isinstance(image, str | os.PathLike):
-        return pixels_of(image)
-    try:
-        pixels: np.ndarray = read(str(image))['img']
-        return pixels
-    except Exception as error:
-        raise ValueError(f'{str(image)!r} cannot be read as an image: {error}') from error
+    scores = sample.pred_score.float().cpu()
+    names = (getattr(model, '_dataset_meta', None) or {}).get('classes')
+    label = int(scores.argmax())
+    result = dict(
+        label=label,
+        class_name=names and names[label],
+        score=float(scores[label]),
+        scores=scores.numpy(),
+    )
+    if label_rule(model) is not None:
+        labels = sorted(sample.pred_label.tolist(), key=lambda i: -scores[i])
+        result |= dict(labels=labels, class_names=names and [names[i] for i in labels])
+    return result

@@ -9,7 +9,7 @@ from mmpretrain.registry import DATASETS
 from ..utils.errors import KeyedValueError, listed
 
 
-def innermost(dataset: Mapping[str, Any], key: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+def innermost(dataset: dict[str, Any], key: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the configs of the data sets in those that wrap others, such as RepeatDataset.
 
     Args:
@@ -23,6 +23,31 @@ def innermost(dataset: Mapping[str, Any], key: str) -> Iterator[tuple[Mapping[st
             yield from innermost(inner, f'{key}.datasets.{index}')
     else:
         yield dataset, key
+
+
+def pipeline_of(dataset: dict[str, Any], key: str) -> Any:
+    """Return the pipeline of a data set, which those that one wraps must share.
+
+    Args:
+        dataset: The config of a data set.
+        key: Its place in the config of the run.
+
+    Returns:
+        The list of its transforms; None if it has none.
+
+    Raises:
+        KeyedValueError: If the data sets that it wraps differ in it.
+    """
+    (first, place), *others = innermost(dataset, key)
+    for other, its_place in others:
+        if other.get('pipeline') != first.get('pipeline'):
+            name = f'{its_place}.pipeline'
+            raise KeyedValueError(
+                f'{{{name}}}: differs from {place}.pipeline; wanted one way to prepare images. '
+                'Give both the same pipeline.',
+                name,
+            )
+    return first.get('pipeline')
 
 
 def class_of(dataset: Mapping[str, Any]) -> Any:

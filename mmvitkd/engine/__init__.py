@@ -15,7 +15,7 @@ from .hooks import (
     UnreadableImagesHook,
     WatchdogHook,
 )
-from .logging import AsyncHistoryBuffer, LocalVisBackend
+from .logging import AsyncHistoryBuffer, LocalVisBackend, MLflowVisBackend
 from .optimizers import (
     BF16OptimWrapper,
     MergedLearningRateDecayOptimWrapperConstructor,
@@ -34,6 +34,7 @@ __all__ = [
     'IterBasedTrainLoop',
     'LocalVisBackend',
     'LoggerHook',
+    'MLflowVisBackend',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',

@@ -1,6 +1,5 @@
 """Describe a run of an experiment: one config with one seed, its command, its result."""
 
-import argparse
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -8,10 +7,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 
 from ..checkpoint.find import last_checkpoint
 from ..utils.atomic_file import atomic_file
+from ..utils.config_options import read_options
 from .metrics import read_metrics
 from .suite import Entry, Suite
 
@@ -74,7 +74,7 @@ class Run:
         """Its config with the seed and the options, without the checkpoints it needs."""
         config = Config.fromfile(self.entry.config)
         config.merge_from_dict(
-            _parse_options([*self._seed, *self.entry.options, *self.options])
+            read_options([*self._seed, *self.entry.options, *self.options]) or {}
         )
         return config
 
@@ -179,14 +179,6 @@ def runs_of(
         for entry in (e for e in suite.entries if not e.once):
             add(entry, seed)
     return list(runs.values())
-
-
-def _parse_options(options: Sequence[str]) -> dict[str, object]:
-    """Parse the arguments of ``--cfg-options``."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
-    parsed: dict[str, object] = parser.parse_args(['--cfg-options', *options]).cfg_options
-    return parsed
 
 
 def _short(path: Path) -> str:

@@ -40,10 +40,15 @@ class Words(NamedTuple):
 def words_for(student: Student) -> Words:
     """Return the words for a student."""
     if student.num_classes:
+        rule = student.label_rule
+        several = ', of which an image may have several' if rule else ''
         return Words(
             kind='image classifier',
-            with_head=f'of {student.num_classes} classes',
-            rows=[['classes', _classes(student)]],
+            with_head=f'of {student.num_classes} classes{several}',
+            rows=[
+                ['classes', _classes(student)],
+                *([['an image has', f'{rule}: the sigmoid of each logit']] if rule else []),
+            ],
             files=FILES,
         )
     found = encoding_of(student)

@@ -6,6 +6,8 @@ from typing import Any
 from mmengine.config import Config
 from mmpretrain.registry import DATASETS
 
+from ..datasets.dataset_names import innermost
+
 
 def class_names(
     cfg: Config, checkpoint: Mapping[str, Any], num_classes: int
@@ -40,7 +42,8 @@ def _names_of_dataset(cfg: Config) -> tuple[str, ...] | None:
     loader = cfg.get('test_dataloader') or cfg.get('val_dataloader') or {}
     if 'dataset' not in loader:
         return None
-    lazy = {**loader['dataset'], 'pipeline': [], 'lazy_init': True}
+    inner, _ = next(innermost(loader['dataset'], 'dataset'))  # all have the same classes
+    lazy = {**inner, 'pipeline': [], 'lazy_init': True}
     return _names_in(DATASETS.build(lazy).metainfo)
 
 

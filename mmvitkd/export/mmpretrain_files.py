@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 
 from ..checkpoint.integrity import seal
+from ..datasets.dataset_names import innermost
 from ..datasets.transforms.load_image import LoadImage
 from ..models.students.image_encoder import encode
 from ..version import __version__
@@ -15,11 +16,12 @@ from .plain_config import config_text
 from .student import Student, build_plain
 
 CONFIG, CHECKPOINT = 'student.py', 'student.pth'
-HEADER = (
-    '# A student, exported by mmvitkd: the model and how to test it.\n'
+HEADER = '# A student, exported by mmvitkd: the model and how to test it.\n'
+ROOT = (
     '# To test it, set data_root to the folder of your images, here or on the command line:\n'
     '# python tools/test.py student.py student.pth --cfg-options data_root=DIR\n'
 )
+ROOTS = '# To test it, set the data_root of each data set to its folder.\n'
 ENCODER_HEADER = (
     '# A student without a head, exported by mmvitkd: the model, and how images are read\n'
     '# for it. README.md says how to get its embedding and features.\n'
@@ -64,7 +66,9 @@ def _header(student: Student) -> str:
     replaces_ours = (
         LoadImage.mmpretrain_equivalent.items() <= config['test_pipeline'][0].items()
     )
-    is_ours = config['test_dataloader']['dataset']['type'] == 'mmvitkd.ImageFolder'
+    datasets = innermost(config['test_dataloader']['dataset'], '')
+    is_ours = any(dataset['type'] == 'mmvitkd.ImageFolder' for dataset, _ in datasets)
     opencv = OPENCV.format(unreadable=UNREADABLE if is_tested else '')
-    header = HEADER if is_tested else ENCODER_HEADER
+    roots = ROOT if 'data_root' in config else ROOTS
+    header = HEADER + roots if is_tested else ENCODER_HEADER
     return header + (opencv if replaces_ours else '') + (SEEDED_SPLIT if is_ours else '')

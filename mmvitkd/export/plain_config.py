@@ -1,7 +1,7 @@
 """Extract the config of the student alone: how to build it and how to test it."""
 
 import os.path as osp
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from mmengine.registry import Registry
 
 from ..config.env_values import replace_values, secrets
 from ..config.student_config import is_encoder, student_config
+from ..datasets.dataset_names import innermost, pipeline_of
 from ..datasets.folder_layout import EXTENSIONS
 from ..registry import METRICS, MODELS, TRANSFORMS
 
@@ -53,22 +54,28 @@ def plain_config(cfg: Config, classes: Sequence[str] | None = None) -> dict[str,
     encodes = is_encoder(student_config(cfg.model))
     split, whole = _split(cfg), cfg.to_dict()
     loader = deepcopy(whole[f'{split}_dataloader'])
-    if 'pipeline' not in loader['dataset']:
+    key = f'{split}_dataloader.dataset'
+    if pipeline_of(loader['dataset'], key) is None:
         raise ValueError(
-            f'{split}_dataloader.dataset ({loader["dataset"].get("type")}) has no pipeline, '
+            f'{key} ({loader["dataset"].get("type")}) has no pipeline, '
             'which is needed to prepare images.'
         )
     convert = _unlabelled if encodes else partial(_labelled, classes=classes)
-    loader['dataset'] = dataset = convert(loader['dataset'])
-    root = dataset.get('data_root')
+    loader['dataset'] = _converted(loader['dataset'], convert)
+    datasets = [dataset for dataset, _ in innermost(loader['dataset'], key)]
+    for dataset in datasets:
+        dataset['pipeline'] = _replace(dataset['pipeline'], TRANSFORMS)
+    roots = {dataset.get('data_root') for dataset in datasets}
+    root = roots.pop() if len(roots) == 1 else None
     if root:
-        dataset['data_root'] = root = IMAGES if _is_absolute(root) else root
-    dataset['pipeline'] = _replace(dataset['pipeline'], TRANSFORMS)
+        root = IMAGES if _is_absolute(root) else root
+        for dataset in datasets:
+            dataset['data_root'] = root
     parts = dict(
         **(dict(data_root=root) if root else {}),
         default_scope='mmpretrain',
         model=model,
-        test_pipeline=dataset['pipeline'],
+        test_pipeline=datasets[0]['pipeline'],
         test_dataloader=loader,
         **({} if encodes else _test(whole.get(f'{split}_evaluator'))),
     )
@@ -188,6 +195,22 @@ def _replace(value: Any, registry: Registry) -> Any:
     return {**kept, **ours['mmpretrain_equivalent']}
 
 
+def _converted(
+    dataset: dict[str, Any], convert: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Convert a data set, or those that it wraps.
+
+    Those of folds stay: the order of the images, which decides a fold, is that of their type.
+    """
+    if str(dataset.get('type')).endswith('KFoldDataset'):
+        return dataset
+    if isinstance(dataset.get('dataset'), dict):
+        return {**dataset, 'dataset': _converted(dataset['dataset'], convert)}
+    if 'datasets' in dataset:
+        return {**dataset, 'datasets': [_converted(d, convert) for d in dataset['datasets']]}
+    return convert(dataset)
+
+
 def _unlabelled(dataset: dict[str, Any]) -> dict[str, Any]:
     """Return MMPretrain's data set of all images below a folder."""
     if dataset['type'] != 'mmvitkd.ImageFolder':
@@ -240,17 +263,16 @@ def _imports(cfg: dict[str, Any], model: dict[str, Any]) -> dict[str, Any] | Non
 
 
 def config_text(parts: dict[str, Any]) -> str:
-    """Return the text of a config file; the data set refers to other parts by name."""
-    loader = parts['test_dataloader']
+    """Return the text of a config file; the data sets refer to other parts by name."""
     names = {
         'pipeline': 'test_pipeline',
         **({'data_root': 'data_root'} if 'data_root' in parts else {}),
     }
     marks = {key: uuid4().hex for key in names}  # which no class is named
-    sections = {
-        **parts,
-        'test_dataloader': {**loader, 'dataset': {**loader['dataset'], **marks}},
-    }
+    loader = deepcopy(parts['test_dataloader'])
+    for dataset, _ in innermost(loader['dataset'], ''):
+        dataset.update(marks)
+    sections = {**parts, 'test_dataloader': loader}
     text = '\n'.join(Config({k: v}).pretty_text for k, v in sections.items())
     # MMEngine replaces {{$NAME:}} and the like when it reads the text, also in a class's name.
     text = text.replace('{{', r'{\x7b')

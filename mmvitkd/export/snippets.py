@@ -24,6 +24,8 @@ def classifier_usage(student: Student, formats: Sequence[str]) -> list[str]:
         student: A student with a head.
         formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'.
     """
+    several = student.label_rule is not None
+    shown = ', return_datasamples=True)[0].pred_label' if several else ')[0]'
     snippets = {
         'mmpretrain': f"""\
 With mmvitkd:
@@ -41,7 +43,7 @@ With MMPretrain{needs(student)}:
 from mmpretrain import ImageClassificationInferencer
 
 classify = ImageClassificationInferencer('student.py', pretrained='student.pth')
-print(classify('image.png')[0])
+print(classify('image.png'{shown})
 ```""",
         'timm': f"""\
 With timm:
@@ -53,7 +55,7 @@ from PIL import Image, ImageOps
 {READ}
 model = timm.create_model('local-dir:timm', pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
-print(model(transform(image)[None]).softmax(1))
+print(model(transform(image)[None]).{'sigmoid()' if several else 'softmax(1)'})
 ```""",
         'onnx': f"""\
 With onnxruntime:
@@ -68,9 +70,7 @@ about = {{k: json.loads(v) for k, v in session.get_modelmeta().custom_metadata_m
 pixels = (numpy.float32(image){reverse(student)} - about['mean']) / about['std']
 images = numpy.float32(pixels.transpose(2, 0, 1)[None])
 (logits,) = session.run(['logits'], {{'images': images}})[0]
-scores = numpy.exp(logits - logits.max())
-scores /= scores.sum()
-print({_best(student)}, scores.max())
+{_result_lines(student)}
 ```""",
     }
     return [snippets[name] for name in formats]
@@ -92,6 +92,24 @@ def reverse(student: Student) -> str:
     return '' if student.image_input.channel_order == 'RGB' else '[..., ::-1]'
 
 
-def _best(student: Student) -> str:
-    index = 'scores.argmax()'
+def _result_lines(student: Student) -> str:
+    """Return the lines that print the class of an image, or all that it has."""
+    rule = student.label_rule
+    if rule is None:
+        return f"""\
+scores = numpy.exp(logits - logits.max())
+scores /= scores.sum()
+print({_named(student, 'scores.argmax()')}, scores.max())"""
+    has = (
+        f'numpy.flatnonzero(scores >= {rule.threshold})'
+        if rule.threshold is not None
+        else f'numpy.argsort(-scores)[:{rule.top}]'
+    )
+    return f"""\
+scores = 1 / (1 + numpy.exp(-logits))
+print([({_named(student, 'i')}, scores[i]) for i in {has}])"""
+
+
+def _named(student: Student, index: str) -> str:
+    """Return the code of a class's name, or of its index if names are not known."""
     return index if student.classes is None else f"about['classes'][{index}]"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..checkpoint.load_strict import load_student
 from ..checkpoint.read import read_checkpoint
 from ..models.students import ImageEncoder
+from ..models.utils.label_rule import LabelRule, label_rule
 from .class_names import class_names
 from .image_input import ImageInput, image_input_of
 from .plain_config import bare_student, plain_config
@@ -44,6 +45,11 @@ class Student(NamedTuple):
     def outputs(self) -> tuple[str, ...]:
         """The names of what the model returns: logits, or an embedding and features."""
         return LOGITS if self.num_classes else ENCODED
+
+    @property
+    def label_rule(self) -> LabelRule | None:
+        """Which classes an image has; None if it has one."""
+        return label_rule(self.model)
 
     def images(self, batch_size: int) -> Tensor:
         """Return random normalised images (B, 3, H, W), the same ones each time."""

@@ -165,3 +165,13 @@ def test_no_pipeline(cfg):
         ValueError, match='neither test_dataloader nor val_dataloader has a dat'
     ):
         PipelineTransform(Config(cfg), MODELS.build(vit()))
+
+
+@pytest.mark.parametrize('kind', ['KFoldDataset', 'ConcatDataset'])
+def test_the_pipeline_of_a_wrapped_data_set(file, kind):
+    model = MODELS.build(vit())
+    wanted = PipelineTransform(config(), model)(file)
+    inner = dict(type='CustomDataset', pipeline=PIPELINE)
+    wraps = dict(dataset=inner) if kind == 'KFoldDataset' else dict(datasets=[inner, inner])
+    cfg = Config(dict(val_dataloader=dict(dataset=dict(type=kind, **wraps))))
+    assert torch.equal(PipelineTransform(cfg, model)(file), wanted)

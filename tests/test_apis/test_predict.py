@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from logged import logged
 from PIL import Image
 from toy import MEAN, STD
 from toy_students import NAMES
@@ -114,3 +115,38 @@ def test_an_unreadable_file_is_named(export, pictures):
     pictures[1][1].write_bytes(b'not an image')
     with pytest.raises(ValueError, match=r'1\.png.*cannot be read as an image'):
         predict(load_student(export('lift')[0]), pictures[1])
+
+
+def test_a_folder_is_classified_whole(export, pictures, tmp_path, capfd):
+    folder, _ = export('ours')
+    photos = tmp_path / 'photos'
+    (photos / 'deep').mkdir(parents=True)
+    moved = [photos / 'b.png', photos / 'deep' / 'a.png']
+    for file, target in zip(pictures[1], moved, strict=False):
+        file.rename(target)
+    (photos / 'broken.png').write_bytes(b'not an image')
+    with logged() as lines:
+        found = predict(load_student(folder), photos, batch_size=1)
+    assert [result['path'] for result in found] == list(map(str, moved))
+    assert '3/3' in capfd.readouterr().err  # a progress bar
+    [line] = [line for line in lines if 'Left out 1 of 3 images' in line]
+    assert 'broken.png' in line
+    for result, array in zip(found, pictures[0], strict=False):
+        (wanted,) = predict(str(folder), array)
+        np.testing.assert_allclose(result['scores'], wanted['scores'], atol=1e-6)
+
+
+@pytest.mark.parametrize('rule', [dict(thr=0.4), dict(topk=2)])
+def test_an_image_may_have_several_classes(export, pictures, rule):
+    head = dict(type='MultiLabelLinearClsHead', num_classes=5, in_channels=16, **rule)
+    folder, wanted = export('plain', **{'model.head': dict(_delete_=True, **head)})
+    found = predict(load_student(folder), pictures[1])
+    for result, array in zip(found, pictures[0], strict=True):
+        with torch.no_grad():
+            scores = wanted(normalised(array)).sigmoid()[0].numpy()
+        np.testing.assert_allclose(result['scores'], scores, atol=1e-5)
+        order = [int(i) for i in np.argsort(-scores)]
+        labels = order[:2] if 'topk' in rule else [i for i in order if scores[i] >= 0.4]
+        assert result['labels'] == labels
+        assert result['class_names'] == [NAMES[i] for i in labels]
+        assert result['label'] == order[0]

@@ -2,8 +2,10 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.export.card_words import words_for
+from mmvitkd.export.student import read_student
 
 import pytest
+from toy_students import save_training, training
 
 
 def test_a_classifier_has_classes(read):
@@ -11,6 +13,15 @@ def test_a_classifier_has_classes(read):
     assert (words.kind, words.with_head) == ('image classifier', 'of 5 classes')
     assert words.rows == [['classes', '5: ant; bee; cat; dog; elk']]
     assert '`logits`' in words.files['student.onnx']
+
+
+def test_a_classifier_of_several_classes_says_so(tmp_path):
+    cfg = training('plain')
+    cfg.model.head = dict(type='MultiLabelLinearClsHead', num_classes=5, in_channels=16)
+    save_training(cfg, tmp_path / 'training.pth')
+    words = words_for(read_student(cfg, str(tmp_path / 'training.pth')))
+    assert words.with_head == 'of 5 classes, of which an image may have several'
+    assert 'score of 0.5 or more' in words.rows[1][1] and 'sigmoid' in words.rows[1][1]
 
 
 @pytest.mark.parametrize(

@@ -45,3 +45,12 @@ def test_another_number_of_names_is_an_error():
     message = r'the checkpoint names 5 classes \(ant, bee, cat, \.\.\.\), but .* has 6'
     with pytest.raises(ValueError, match=message):
         class_names(training('plain'), trained_on(*NAMES), 6)
+
+
+@pytest.mark.parametrize('kind', ['KFoldDataset', 'ConcatDataset'])
+def test_names_of_a_wrapped_data_set(kind):
+    cfg = training('plain')
+    inner = dict(cfg.test_dataloader.dataset, classes=list(NAMES))
+    wraps = dict(dataset=inner) if kind == 'KFoldDataset' else dict(datasets=[inner, inner])
+    cfg.test_dataloader.dataset = dict(type=kind, **wraps)
+    assert class_names(cfg, {}, 5) == NAMES

@@ -190,7 +190,49 @@ def test_configs_that_lack_something_are_named(tmp_path, key, message):
 
 def test_a_data_set_without_a_pipeline_is_named():
     cfg = training('plain')
-    inner = cfg.test_dataloader.dataset
-    cfg.test_dataloader.dataset = dict(type='RepeatDataset', times=2, dataset=inner)
-    with pytest.raises(ValueError, match=r'test_dataloader\.dataset \(RepeatDataset\) has no'):
+    del cfg.test_dataloader.dataset['pipeline']
+    with pytest.raises(ValueError, match=r'test_dataloader\.dataset .*ImageFolder\) has no'):
         plain_config(cfg)
+
+
+def joined(cfg, *changes):
+    """The test set as several, each with changes."""
+    inner = cfg.test_dataloader.dataset
+    return dict(type='ConcatDataset', datasets=[{**deepcopy(inner), **c} for c in changes])
+
+
+def test_the_parts_of_a_joined_test_set_are_converted(tmp_path):
+    cfg = training('ours')
+    roots = [write_images(tmp_path / name) for name in ('here', 'there')]
+    cfg.test_dataloader.dataset = joined(cfg, *(dict(data_root=str(r)) for r in roots))
+    parts = plain_config(cfg, NAMES)
+    first, second = parts['test_dataloader']['dataset']['datasets']
+    assert first['type'] == second['type'] == 'CustomDataset'
+    assert (first['data_root'], second['data_root']) == ('path/to/here', 'path/to/there')
+    assert first['pipeline'] == second['pipeline'] == parts['test_pipeline']
+    assert 'data_root' not in parts
+    text = config_text(parts)
+    assert text.count('pipeline=test_pipeline') == 2
+    (tmp_path / 'student.py').write_text(text)
+    assert Config.fromfile(tmp_path / 'student.py').to_dict() == parts
+
+
+def test_a_joined_test_set_of_two_pipelines_is_refused():
+    cfg = training('ours')
+    changes = {}, dict(pipeline=[*cfg.test_dataloader.dataset.pipeline[1:]])
+    cfg.test_dataloader.dataset = joined(cfg, *changes)
+    with pytest.raises(
+        ValueError, match=r'test_dataloader\.dataset\.datasets\.1\.pipeline: differs'
+    ):
+        plain_config(cfg)
+
+
+def test_a_fold_keeps_the_order_that_decides_it(tmp_path):
+    cfg = training('ours', data_root=write_images(tmp_path))
+    folds = dict(type='KFoldDataset', test_mode=True, dataset=cfg.test_dataloader.dataset)
+    cfg.test_dataloader.dataset = folds
+    parts = plain_config(cfg, NAMES)
+    dataset = parts['test_dataloader']['dataset']
+    assert (dataset['type'], dataset['test_mode']) == ('KFoldDataset', True)
+    assert dataset['dataset']['type'] == 'mmvitkd.ImageFolder'
+    assert dataset['dataset']['data_root'] == parts['data_root'] == 'path/to/images'

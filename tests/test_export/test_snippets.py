@@ -55,3 +55,24 @@ def test_the_onnx_snippet_predicts_like_predict(tmp_path, monkeypatch, capsys):
     assert np.ptp(scores, axis=0).max() > 0.02
     run(student._replace(classes=None))
     assert capsys.readouterr().out.split()[0] == str(wanted['label'])
+
+
+@pytest.mark.parametrize('rule', [dict(thr=0.4), dict(topk=2)])
+def test_an_image_may_have_several_classes(tmp_path, monkeypatch, capsys, rule):
+    monkeypatch.chdir(tmp_path)
+    head = dict(type='MultiLabelLinearClsHead', num_classes=5, in_channels=16, **rule)
+    cfg = training('plain')
+    cfg.model.head = head
+    save_training(cfg, 'training.pth')
+    student = read_student(cfg, 'training.pth')
+    write_onnx(student, tmp_path / 'student.onnx')
+    write_mmpretrain(student, tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (44, 51, 3), np.uint8)
+    Image.fromarray(pixels).save('image.png')
+    (wanted,) = predict(load_student(tmp_path), 'image.png')
+    capsys.readouterr()
+    np.testing.assert_allclose(run(student), wanted['scores'], rtol=0, atol=1e-4)
+    said = capsys.readouterr().out
+    assert {name for name in NAMES if name in said} == set(wanted['class_names'])
+    assert '.sigmoid()' in classifier_usage(student, ['timm'])[0]
+    assert 'pred_label' in classifier_usage(student, ['mmpretrain'])[0]

@@ -108,3 +108,23 @@ def assert_equal(one, other):
             assert_equal(a, b)
     else:
         assert one == other
+
+
+@pytest.mark.parametrize('tool', ['train', 'test'])
+def test_ctrl_c_before_the_first_step_is_a_line(tool, tmp_path):
+    """Also while packages are imported, and more than once."""
+    arguments = [CONFIG, 'none.pth'] if tool == 'test' else [CONFIG]
+    process = subprocess.Popen(
+        [sys.executable, '-X', 'importtime', ROOT / f'tools/{tool}.py', *arguments],
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines = iter(process.stdout.readline, '')
+    next(line for line in lines if 'torch.version' in line)  # it is being imported
+    process.send_signal(signal.SIGINT)
+    rest = [line for line in lines if not line.startswith('import time:')]
+    assert process.wait(60) == 130
+    assert len(rest) == 1 and rest[0].startswith(f'{tool}: interrupted')

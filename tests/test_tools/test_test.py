@@ -55,6 +55,36 @@ def test_hooks_that_need_a_training_are_left_out(run_tool, checkpoint, options, 
     run_tool('test', config, checkpoint, '--work-dir', tmp_path, options=options)
 
 
+def twice(images):
+    return dict(type='ConcatDataset', datasets=[images, images])
+
+
+def fold(images):
+    return dict(type='KFoldDataset', fold=1, num_splits=3, test_mode=True, dataset=images)
+
+
+@pytest.mark.parametrize(('wrapped', 'number'), [(twice, 60), (fold, 10)])
+def test_wrapped_data_sets_are_augmented(
+    run_tool, checkpoint, folder, tmp_path, wrapped, number
+):
+    cfg = Config.fromfile(CONFIG)
+    loader = cfg.test_dataloader
+    loader.dataset = wrapped(dict(loader.dataset, data_root=str(folder)))
+    cfg.dump(tmp_path / 'config.py')
+    out = tmp_path / 'predictions.pkl'
+    run_tool(
+        'test',
+        tmp_path / 'config.py',
+        checkpoint,
+        '--work-dir',
+        tmp_path,
+        '--out',
+        out,
+        '--tta',
+    )
+    assert len(pickle.loads(out.read_bytes())) == number
+
+
 @pytest.mark.parametrize('arguments', [['--tta'], ['--amp'], ['--no-pin-memory']])
 def test_options_of_mmpretrain(run_tool, checkpoint, options, tmp_path, arguments):
     out = tmp_path / 'metrics.json'

@@ -9,8 +9,6 @@ import argparse
 import os
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
@@ -38,8 +36,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
-        help='override settings: key=value, nested keys with dots, lists as "[a,b]"',
+        action='extend',
+        help='override settings: key=value, nested keys with dots; "[a,b]", "[dict(type=A)]"',
     )
     return parser.parse_args()
 
@@ -52,6 +50,7 @@ def main() -> None:
 
     from mmvitkd.export.export_student import export_student
     from mmvitkd.utils.cli import exit_on_error
+    from mmvitkd.utils.config_options import read_options
 
     with exit_on_error('export_student', {'ema': '--ema'}):
         written = export_student(
@@ -62,7 +61,7 @@ def main() -> None:
             formats=args.formats,
             score=args.score,
             overwrite=args.overwrite,
-            options=args.cfg_options,
+            options=read_options(args.cfg_options),
         )
         *files, card = written
         print(f'{args.out}: wrote {", ".join(files)} and {card}')

@@ -1,4 +1,4 @@
-"""Draw rows of images with captions, the first column apart from the others."""
+"""Draw rows of images with captions; the first column may stand apart."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ MAX_LETTERS = 22
 Captioned = tuple[np.ndarray, str]
 
 
-def image_rows(rows: Sequence[Sequence[Captioned]], heading: str) -> Figure:
-    """Draw a row for each list of images; the first of each has a frame.
+def image_rows(
+    rows: Sequence[Sequence[Captioned]], heading: str, frame_first: bool = True
+) -> Figure:
+    """Draw a row for each list of images.
 
     Args:
         rows: The rows, which may differ in length.
         heading: Above them.
+        frame_first: Whether the first of each row has a frame.
     """
     columns = max(map(len, rows))
     figure = new_figure(SIDE * columns, (SIDE + 0.35) * len(rows) + 0.4)
@@ -40,6 +43,8 @@ def image_rows(rows: Sequence[Sequence[Captioned]], heading: str) -> Figure:
         for axes, (pixels, caption) in zip(line, row, strict=False):
             axes.imshow(_thumbnail(pixels), interpolation='nearest')
             axes.set_title(_shortened(caption), fontsize=SMALL, color=INK)
+        if not frame_first:
+            continue
         first = line[0]
         first.axis('on')
         first.set(xticks=[], yticks=[])

@@ -27,6 +27,10 @@ SIZE: Check = (lambda v: _all(INT[0], v, (1, 2)), 'an int above 0, or two of the
 STD: Check = (lambda v: _all(ABOVE_0[0], v, (1, 3)), 'three numbers above 0, or one')
 MEAN: Check = (lambda v: _all(_is_number, v, (1, 3)), 'three numbers, or one')
 PATH: Check = (lambda v: isinstance(v, str) and v != '', 'a path')
+RGB: Check = (
+    lambda v: v == 3,
+    '3: images are read in RGB, and a grey one has three equal channels',
+)
 # By the key, or by the end of its place. None passes where it is not excluded below.
 RANGES: dict[str, Check] = {
     'train_dataloader.batch_size': INT,
@@ -64,6 +68,9 @@ RANGES: dict[str, Check] = {
     'img_size': SIZE,
     'crop_size': SIZE,
     'in_channels': INTS,
+    'backbone.in_channels': RGB,
+    'base.in_channels': RGB,  # of WideLast
+    'in_chans': RGB,  # timm's name
     'out_channels': INTS,
     'embed_dims': INTS,
     'num_layers': INTS,

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.runner import Runner
 
 from ...config.schema.values import settings_of
+from ..logging.tolerant_backend import tolerate
 from .blame import blaming
 
 # Hooks that MMEngine registers unless they are None.
@@ -35,9 +36,11 @@ class BlamingRunner(Runner):  # type: ignore[misc]  # MMEngine is untyped
             return super().build_log_processor(log_processor)
 
     def build_visualizer(self, visualizer: Any = None) -> Any:
-        """Build the visualizer."""
+        """Build the visualizer, whose failures are warnings."""
         with blaming('visualizer', visualizer):
-            return super().build_visualizer(visualizer)
+            built = super().build_visualizer(visualizer)
+        tolerate(built)
+        return built
 
     def build_model(self, model: Any) -> Any:
         """Build the model."""

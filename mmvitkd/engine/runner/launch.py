@@ -19,13 +19,8 @@ from ...utils.die_with_parent import die_with_parent
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import folder_lock
 
-# Defaults of a data loader. Workers live for one epoch: they are seeded from the epoch when
-# they start, so that a resumed run seeds them alike.
-DATALOADER = dict(
-    pin_memory=True,
-    persistent_workers=False,
-    collate_fn=dict(type='default_collate'),
-)
+# Defaults of a data loader.
+DATALOADER = dict(pin_memory=True, collate_fn=dict(type='default_collate'))
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 # Where launchers put the rank of a process.
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
@@ -33,6 +28,10 @@ RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
     """Complete the data loaders of a config, in place.
+
+    Workers outlast an epoch, as starting them may take longer than it. With
+    ``sample_seeds=False`` they do not: they are then seeded from the epoch when they start, so
+    that a resumed run seeds them alike.
 
     Args:
         cfg: The config of a run.
@@ -42,7 +41,9 @@ def set_dataloaders(cfg: Config, no_pin_memory: bool = False) -> None:
         loader = cfg.get(f'{split}_dataloader')
         if not isinstance(loader, Mapping):  # which is refused later, if it is not None
             continue
-        loader = {**deepcopy(DATALOADER), **loader}
+        workers = loader.get('num_workers')
+        outlasts = split != 'test' and bool(workers) and cfg.get('sample_seeds') is not False
+        loader = {**deepcopy(DATALOADER), 'persistent_workers': outlasts, **loader}
         if no_pin_memory or not torch.cuda.is_available():
             loader['pin_memory'] = False
         cfg[f'{split}_dataloader'] = loader

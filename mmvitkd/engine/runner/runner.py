@@ -255,16 +255,23 @@ class Runner(BlamingRunner):
         """Load a checkpoint; note whether its validation is still due.
 
         Raises:
-            ValueError: If the run resumes and the checkpoint does not fill the whole model, or
-                lacks the optimizer or the schedulers.
+            ValueError: If the run resumes and the checkpoint lacks the optimizer or the
+                schedulers; see also :meth:`call_hook`.
         """
         checkpoint = super().load_checkpoint(filename, *args, **kwargs)
-        if self.resumed_from is not None:
-            weights = weights_of(checkpoint, self.resumed_from)
-            model = unwrap_model(self.model)
-            check_restored(model, weights, 'resume', self.resumed_from)
         if self._is_resuming:
             check_resumable(checkpoint, filename, bool(self.param_schedulers))
         if self.resumed_from is not None and isinstance(self._train_loop, ResumableLoop):
             self._train_loop.validation_is_due = checkpoint.get('validated') is False
         return checkpoint
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Call the hooks; then check what a run resumes from, before MMEngine loads it.
+
+        Raises:
+            ValueError: If the checkpoint does not fill the whole model.
+        """
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == 'after_load_checkpoint' and self.resumed_from is not None:
+            weights = weights_of(kwargs['checkpoint'], self.resumed_from)
+            check_restored(unwrap_model(self.model), weights, 'resume', self.resumed_from)

@@ -8,6 +8,7 @@ from mmengine.registry import MODELS
 from mmpretrain.models.backbones.base_backbone import BaseBackbone
 from torch import nn
 
+from ...checkpoint.hub_access import hub_access
 from ...config.type_checks import check_config
 from ...utils import random_state
 from ...utils.errors import KeyedValueError
@@ -96,15 +97,13 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
     if checkpoint and config.get('pretrained'):
         config['pretrained'] = False  # timm would download it first
     check_config(config, 'teacher')
-    try:
-        # Not from the student's random numbers: it starts alike with any teacher, and without.
-        with random_state.seeded(torch.initial_seed() % 2**32, OWN_STREAM):
-            built = MODELS.build(config)
-    except Exception as error:
+    # Not from the student's random numbers: it starts alike with any teacher, and without.
+    with random_state.seeded(torch.initial_seed() % 2**32, OWN_STREAM):
         if not config.get('pretrained'):
-            raise
-        stated = isinstance(teacher, Mapping) and 'pretrained' in teacher
-        raise _no_download(config, stated, error) from error
+            built = MODELS.build(config)
+        else:
+            stated = isinstance(teacher, Mapping) and 'pretrained' in teacher
+            built = _with_download(config, stated)
     if isinstance(built, BaseBackbone):
         raise KeyedValueError(
             f'{{teacher}}: a {type(built).__name__} is a backbone alone; wanted '
@@ -117,14 +116,25 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
     return built
 
 
-def _no_download(config: dict[str, Any], stated: bool, error: Exception) -> KeyedValueError:
+def _with_download(config: dict[str, Any], stated: bool) -> Any:
+    """Build a model whose weights timm downloads, or has in its cache."""
+    with hub_access() as unreachable:
+        try:
+            return MODELS.build(config)
+        except Exception as error:
+            first = next(iter(str(error).splitlines()), '')
+            reason = unreachable or f'{type(error).__name__}: {first}'
+            raise _no_download(config, stated, reason) from error
+
+
+def _no_download(config: dict[str, Any], stated: bool, reason: str) -> KeyedValueError:
     """Return the error for weights that timm cannot download, with what to give instead."""
     off = ' and {teacher.pretrained}=False' if stated else ''
     return KeyedValueError(
         f'{{teacher}}: {config.get("model_name", config["type"])} with pretrained='
         f'{config["pretrained"]!r} cannot be built. Without a connection give '
         f'{{teacher_ckpt}}="FILE", or {{allow_random_teacher}}=True{off} for a trial. '
-        f'({type(error).__name__}: {next(iter(str(error).splitlines()), "")})',
+        f'({reason})',
         'teacher',
         'teacher_ckpt',
         'allow_random_teacher',

@@ -98,6 +98,7 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
         ('log_level', 'loud', 'INFO'),
         ('img_size', '28', 'int'),
         (f'{STUDENT}.backbone.patch_size', 0, 'above 0'),
+        (f'{STUDENT}.backbone.in_channels', 1, '3: images are read in RGB'),
         ('data_preprocessor.std', [0, 0, 0], 'above 0'),
         ('data_preprocessor.mean', [1.0, 2.0], 'three'),
         ('data_preprocessor.mean', [0.485, 0.456, 0.406], '123.675'),

@@ -52,6 +52,23 @@ def test_the_config_overrides_the_defaults(name, cuda):
     assert cfg[name].collate_fn == dict(type='mine')
 
 
+@pytest.mark.parametrize(
+    ('name', 'workers', 'is_seeded', 'outlasts'),
+    [
+        ('train_dataloader', 2, True, True),
+        ('val_dataloader', 2, True, True),
+        ('test_dataloader', 2, True, False),
+        ('train_dataloader', 0, True, False),
+        ('train_dataloader', 2, False, False),
+    ],
+)
+def test_workers_outlast_an_epoch_where_samples_are_seeded(name, workers, is_seeded, outlasts):
+    cfg = _cfg(num_workers=workers)
+    cfg.sample_seeds = is_seeded
+    launch.set_dataloaders(cfg)
+    assert cfg[name].persistent_workers is outlasts
+
+
 def test_batches_train_as_mmengines_to_the_bit():
     """MMEngine's collate_fn gives a list of images, which are normalised one by one."""
     trained = []

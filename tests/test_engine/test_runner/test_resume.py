@@ -237,3 +237,16 @@ def test_a_checkpoint_that_does_not_fill_the_whole_model_is_refused(make_runner)
         torch.save(checkpoint | dict(state_dict=weights), path)
         with pytest.raises(ValueError, match=rf'resume=.*epoch_2\.pth(.|\n)*{message}'):
             run(make_runner, 'new', 2, resume=path)
+
+
+def test_a_checkpoint_of_another_width_is_refused_before_it_is_loaded(make_runner, capfd):
+    old, _ = run(make_runner, 'old', 2)
+    path = f'{old.work_dir}/epoch_2.pth'
+    checkpoint = torch.load(path, weights_only=True)
+    wider = {'fc.weight': torch.ones(7, 4), 'fc.bias': torch.ones(7)}
+    torch.save(checkpoint | dict(state_dict=checkpoint['state_dict'] | wider), path)
+    capfd.readouterr()
+    message = r'resume=.*epoch_2\.pth(.|\n)*fc\.weight: wanted \(3, 4\), found \(7, 4\)'
+    with pytest.raises(ValueError, match=message):
+        run(make_runner, 'new', 2, resume=path)
+    assert 'size mismatch' not in capfd.readouterr().out  # MMEngine's line for each tensor
