@@ -1,0 +1,13 @@
+# Lift: the tokens are projected to the teacher's width, at inference too.
+_base_ = './vit_192_feature_kd.py'
+
+model = dict(
+    architecture=dict(
+        backbone=dict(out_type='raw', final_norm=False),
+        neck=dict(type='mmvitkd.LiftProjector', in_channels=192, out_channels=384),
+        head=dict(
+            _delete_=True, type='LinearClsHead', num_classes=2, in_channels=384, init_cfg=None
+        ),
+    ),
+    pairs=[('neck.norm', 11)],
+)
