@@ -1,6 +1,7 @@
 # AdamW, 50 epochs of 32 steps, 5 of them warm-up, in bfloat16.
 optim_wrapper = dict(
     type='mmvitkd.BF16OptimWrapper',
+    cpu=True,
     constructor='mmvitkd.MergedOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),

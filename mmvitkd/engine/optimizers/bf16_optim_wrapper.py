@@ -1,4 +1,4 @@
-"""Train under bfloat16 autocast, or in float32 without CUDA."""
+"""Train under bfloat16 autocast; without CUDA in float32, unless told otherwise."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,21 +16,24 @@ from ..logging.async_history_buffer import AsyncHistoryBuffer
 
 @OPTIM_WRAPPERS.register_module()
 class BF16OptimWrapper(OptimWrapper):  # type: ignore[misc]  # MMEngine is untyped
-    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast on CUDA.
+    """An ``OptimWrapper`` whose forward pass runs under bfloat16 autocast.
 
     bfloat16 has float32's range and needs no gradient scaler; MMEngine's ``AmpOptimWrapper``
     builds one anyway, and refuses to run without a GPU. Logging the norm of clipped gradients
     does not synchronise with the device.
 
     Args:
+        cpu: Whether to do so without CUDA, too. Off by default: only some CPUs are faster in
+            bfloat16, and many are much slower.
         kwargs: Arguments of ``OptimWrapper``.
     """
 
     clip_func: Callable[..., Any]
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, cpu: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.enabled = torch.cuda.is_available()
+        self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        self.enabled = cpu or self.device == 'cuda'
         if self.clip_grad_kwargs:
             self._clip = self.clip_func
             self.clip_func = self._clip_without_sync
@@ -47,7 +50,7 @@ class BF16OptimWrapper(OptimWrapper):  # type: ignore[misc]  # MMEngine is untyp
         """Return the context of a forward pass."""
         with (
             super().optim_context(model),
-            torch.autocast('cuda', torch.bfloat16, enabled=self.enabled),
+            torch.autocast(self.device, torch.bfloat16, enabled=self.enabled),
         ):
             yield
 

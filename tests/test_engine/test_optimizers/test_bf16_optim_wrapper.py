@@ -47,6 +47,16 @@ def test_without_cuda_it_is_mmengines_wrapper(no_cuda, options):
         assert torch.equal(ours, theirs)
 
 
+def test_bfloat16_on_the_cpu(no_cuda):
+    model = _network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with logged() as messages:
+        wrapper = BF16OptimWrapper(cpu=True, optimizer=optimizer)
+    assert _train(wrapper, model) == torch.bfloat16
+    assert model[0].weight.dtype == torch.float32
+    assert not messages
+
+
 def test_float32_is_logged_once(no_cuda):
     model = _network()
     cfg = dict(
