@@ -108,7 +108,8 @@ class FeatureModels:
         if self._live is None:
             return Evaluated(student)
         self._live.apply(lambda tensor: tensor.to(device))
-        return Evaluated(student, teacher, self._live.inputs, self._compare)
+        widths = adapter_for(self.student.model).widths
+        return Evaluated(student, teacher, self._live.inputs, self._compare, widths)
 
     def _take_distillation(self, path: str, loaded: LoadedDistillation) -> None:
         distiller, teacher = loaded.model.distiller, loaded.model.teacher

@@ -9,8 +9,8 @@ from torch import nn
 from ..analysis.features.extractor import FeatureExtractor, Key
 from ..analysis.features.loaded_model import LoadedModel
 from ..analysis.functional.channel_spectrum import ChannelSpectrum
-from ..analysis.functional.relative_error import RelativeError
-from ..analysis.functional.width_floor import WidthFloor, width_floor
+from ..analysis.functional.error_and_floor import ErrorAndFloor
+from ..analysis.functional.width_floor import WidthFloor
 from ..analysis.measures.settings import Settings
 from ..analysis.runner.forward import ForwardPass
 from ..analysis.runner.measure_runner import Watch
@@ -137,9 +137,7 @@ def measure_trained(
     """Compare a trained student with the floor of what its losses compare, on the same images.
 
     Returns:
-        By the names of the losses, without embeddings: the result of ``RelativeError``;
-        'floor', at the student's width, and 'width', that width; 'is_bound', whether the
-        student cannot go below it, which a student whose last block is wider can.
+        The results of ``ErrorAndFloor`` by the names of the losses, without embeddings.
 
     Raises:
         ValueError: If no image can be read, or the checkpoint lacks the connectors.
@@ -153,27 +151,17 @@ def measure_trained(
     model = loaded.model.to(device)
     batches = ImageBatches(images, loaded.student.preprocess, batch_size, num_workers)
     embeddings = embedding_pairs(model.distiller)
-    errors: dict[str, RelativeError] = {}
-    floors: dict[str, WidthFloor] = {}
+    widths = adapter_for(model.student).widths
+    found: dict[str, ErrorAndFloor] = {}
     for batch in watch(batches, 'student'):
-        for name, (student, teacher) in compared_features(
-            model, batch.images.to(device)
-        ).items():
+        for name, rows in compared_features(model, batch.images.to(device)).items():
             if name not in embeddings:
-                errors.setdefault(name, RelativeError()).update(student, teacher)
-                floors.setdefault(name, WidthFloor()).update(teacher)
-    if not errors:
+                found.setdefault(name, ErrorAndFloor(widths)).update(*rows)
+    if not found:
         raise ValueError(
             f'{images.folder!r}: no image can be read, or no loss compares tokens.'
         )
-    widths = adapter_for(model.student).widths
-    found: dict[str, dict[str, float | int | bool]] = {}
-    for name, error in errors.items():
-        curve = width_floor(floors[name].whole)
-        floor = float(curve[min(widths[0], len(curve) - 1)])
-        about = dict(floor=floor, width=widths[0], is_bound=len(set(widths)) == 1)
-        found[name] = {**error.result(), **about}
-    return found
+    return {name: each.result() for name, each in found.items()}
 
 
 def _source(model: nn.Module) -> FeatureExtractor:

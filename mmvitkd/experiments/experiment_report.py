@@ -11,10 +11,13 @@ from .suite import Suite
 Scores = Mapping[str, Mapping[int, float]]
 Features = Mapping[str, Mapping[int, dict[str, Any]]]  # results of `evaluate_features`
 FEATURE_COLUMNS = {
-    'rel_error': 'relative error',
+    'train_rel_error': 'relative error in training',
+    'rel_error': 'held out',
+    'floor': 'floor',
     'mean_token': 'of the mean token',
     'r2': 'R2',
     'readout_r2': 'R2 of a ridge readout',
+    'cka': 'CKA',
     'knn': 'k-NN top-1 %',
     'probe': 'linear probe top-1 %',
 }

@@ -22,6 +22,7 @@ def run(tmp_path):
     dataset = dict(cfg.train_dataloader.dataset, split='val', pipeline=PIPELINE)
     cfg.test_dataloader = dict(batch_size=4, dataset=dataset)
     cfg.test_evaluator, cfg.test_cfg = dict(type='mmvitkd.Accuracy', topk=(1,)), {}
+    cfg.default_hooks.feature_error = dict(type='mmvitkd.FeatureErrorHook', validate=False)
     folder = tmp_path / 'run'
     toy.train(cfg, folder)
     cfg.dump(folder / 'toy.py')
@@ -39,6 +40,13 @@ def test_they_are_those_of_the_tool(run):
     assert found['classified'] == wanted['classified']
 
 
+def test_the_error_of_the_training_is_its_last_logged_one(run):
+    found = feature_scores(run)
+    lines = (next(run.folder.glob('*/vis_data/scalars.json'))).read_text().splitlines()
+    logged = [json.loads(line) for line in lines if 'feature/pair_0/rel_error' in line]
+    assert found['training'] == {'pair_0': logged[-1]['feature/pair_0/rel_error']}
+
+
 def test_they_are_measured_once(run):
     feature_scores(run)
     file = run.folder / 'features.json'
@@ -47,13 +55,14 @@ def test_they_are_measured_once(run):
 
 
 def test_the_scores_are_of_the_patch_tokens():
-    pair = dict(rel_error=0.2, mean_token=0.8, r2=0.75, readout_r2=0.9, cka=0.5)
+    pair = dict(rel_error=0.2, mean_token=0.8, r2=0.75, readout_r2=0.9, cka=0.5, floor=0.1)
     found = dict(
         compared=dict(embedding=dict(rel_error=0.1), pair_1=pair),
         classified=dict(student=dict(knn=40.0, probe=60.0), teacher=dict(knn=50.0)),
+        training=dict(pair_0=0.08, pair_1=0.18),
     )
     scores = token_scores(found)
-    assert scores == {k: v for k, v in pair.items() if k != 'cka'} | dict(knn=40.0, probe=60.0)
+    assert scores == pair | dict(train_rel_error=0.18, knn=40.0, probe=60.0)
 
 
 def test_what_was_not_measured_has_no_score():

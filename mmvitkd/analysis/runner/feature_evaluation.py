@@ -1,6 +1,6 @@
 """Evaluate a student's features without its head: against a teacher's, and by their classes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from ...datasets.image_batches import ImageBatch
 from ...models.losses.align_features import fit_to
 from ...models.utils.features import Features
 from ..features.image_features import ImageFeatureReader, ImageFeatures
+from ..functional.error_and_floor import ErrorAndFloor
 from ..functional.linear_cka import LinearCKA
 from ..functional.linear_probe import fit_linear_probe
 from ..functional.relative_error import RelativeError
@@ -37,12 +38,14 @@ class Evaluated:
         teacher_inputs: Turns images that are normalised for the student into the teacher's.
         compare: What the losses compare, where the student comes from a distillation with its
             connectors; None compares the layers as they are, if their widths agree.
+        widths: The widths of the student's blocks, for the floor of what the losses compare.
     """
 
     student: ImageFeatureReader
     teacher: ImageFeatureReader | None = None
     teacher_inputs: Callable[[Tensor], Tensor] = lambda images: images
     compare: Compare | None = None
+    widths: Sequence[int] = ()
 
 
 @dataclass
@@ -89,7 +92,7 @@ class FeatureEvaluation:
         self._models, self._device = models, device
         self._classes, self._k, self._temperature = classes, k, temperature
         self._pairs: dict[str, _Pair] = {}
-        self._errors: dict[str, RelativeError] = {}
+        self._errors: dict[str, RelativeError | ErrorAndFloor] = {}
         self._kept: dict[str, dict[str, list[Tensor]]] = {'train': {}, 'held-out': {}}
 
     def run(
@@ -114,7 +117,7 @@ class FeatureEvaluation:
             if self._models.compare is not None:
                 images = batch.images.to(self._device)
                 for name, rows in self._models.compare(images).items():
-                    self._errors.setdefault(name, RelativeError()).update(*rows)
+                    self._errors.setdefault(name, self._new_error(name)).update(*rows)
         if not scores.num_images:
             raise ValueError('none of the held-out images can be read.')
         self._compare(scores)
@@ -139,6 +142,9 @@ class FeatureEvaluation:
             for name, features in ((STUDENT, student), (TEACHER, teacher)):
                 if features is not None:
                     kept.setdefault(name, []).append(features.embedding.float().cpu())
+
+    def _new_error(self, name: str) -> RelativeError | ErrorAndFloor:
+        return RelativeError() if name == EMBEDDING else ErrorAndFloor(self._models.widths)
 
     @property
     def _has_classes(self) -> bool:
