@@ -59,7 +59,7 @@ def analyze(args: argparse.Namespace) -> None:
     null, _ = measure(untrained, images, args.frequency)
 
     header = [
-        'base block',
+        'block',
         *(f'{b}{x}' for b in ('deep', 'shallow') for x in ('', ', untrained')),
     ]
     table = screen_table(header, _rows(result, null))
@@ -73,8 +73,8 @@ def analyze(args: argparse.Namespace) -> None:
 
 def _rows(result: dict[str, Any], null: dict[str, Any]) -> list[list[str]]:
     rows = []
-    for name, block in result['blocks'].items():
-        row = [name]
+    for number, (name, block) in enumerate(result['blocks'].items(), 1):
+        row = [str(number)]
         for branch, entry in block.items():
             row.append(f'{entry["above"]:.3f} ± {entry["std"]:.3f}')
             row.append(f'{null["blocks"][name][branch]["above"]:.3f}')

@@ -1,4 +1,4 @@
-"""Convert a checkpoint from BasicSR's layout to ours, or back: `convert_checkpoint.py IN OUT`."""
+"""Convert a checkpoint of BasicSR's layout to ours, or back: `convert_checkpoint.py IN OUT`."""
 
 import argparse
 import sys

@@ -63,12 +63,10 @@ def photograph(name: str) -> np.ndarray:
     from sklearn.datasets import load_sample_image
 
     if name in ('china', 'flower'):
-        image: np.ndarray = load_sample_image(f'{name}.jpg')
-    elif name == 'motorcycle':
-        image = skimage.data.stereo_motorcycle()[0]  # the left one of a pair
-    else:
-        image = getattr(skimage.data, name)()
-    return image
+        return np.asarray(load_sample_image(f'{name}.jpg'))
+    if name == 'motorcycle':  # the left one of a pair
+        return np.asarray(skimage.data.stereo_motorcycle()[0])  # type: ignore[no-untyped-call]
+    return np.asarray(getattr(skimage.data, name)())
 
 
 def write_data(folder: Path) -> None:
@@ -93,6 +91,7 @@ def train(branches: str) -> Path:
     network = dict(channels=CHANNELS, num_blocks=NUM_BLOCKS[branches], branches=branches)
     options: dict[str, Any] = {
         'work_dir': str(work_dir),
+        'experiment_name': f'mdbn_demo_{branches}',
         'model.network': network,
         'train_dataloader': dict(batch_size=8, num_workers=0),
         'train_dataloader.dataset': dict(
@@ -103,7 +102,7 @@ def train(branches: str) -> Path:
         'train_cfg': dict(max_iters=STEPS, val_interval=STEPS),
         'optim_wrapper.optimizer.lr': 3e-3,
         'param_scheduler.T_max': STEPS,
-        'default_hooks.logger.interval': STEPS // 6,
+        'default_hooks.logger.interval': 500,
         'default_hooks.checkpoint': dict(interval=STEPS, save_best=None),
         'custom_hooks': [],
     }

@@ -31,16 +31,18 @@ def draw_branches(
         untrained: The same, with random weights.
         maps: What it returns second: the maps of an image.
     """
-    figure = new_figure(10, 9)
-    grid = figure.add_gridspec(3, 6)
+    figure = new_figure(10, 8)
+    grid = figure.add_gridspec(3, 6, height_ratios=(2, 2, 3))
     last = list(trained['blocks'])[-1]
-    shown = {'image': maps[INPUT]}
-    shown |= {branch: maps[f'{last}.{layer}'] for branch, layer in LAYERS.items()}
-    for column, (name, each) in enumerate(shown.items()):
+    image = maps[INPUT][0]
+    shown = {'image': (image.movedim(0, 2).cpu().numpy(), _spectrum(image))}
+    for branch, layer in LAYERS.items():
+        each = maps[f'{last}.{layer}'][0]
+        shown[f'{branch}, {last}'] = _map(each), _spectrum(each)
+    for column, (title, (picture, spectrum)) in enumerate(shown.items()):
         place = slice(2 * column, 2 * column + 2)
-        _show(figure.add_subplot(grid[0, place]), f'{name}, {last}', _map(each[0]))
-        _show(figure.add_subplot(grid[1, place]), 'spectrum', _spectrum(each[0]))
-    figure.axes[0].set_title('image', fontsize=9)
+        _show(figure.add_subplot(grid[0, place]), title, picture)
+        _show(figure.add_subplot(grid[1, place]), 'its spectrum', spectrum)
     _draw_curves(figure.add_subplot(grid[2, :3]), trained)
     _draw_shares(figure.add_subplot(grid[2, 3:]), trained, untrained)
     return figure
@@ -56,7 +58,7 @@ def _map(maps: Tensor) -> np.ndarray:
     """Return how far each pixel of maps (C, H, W) is from their means: its root mean square."""
     centred = maps - maps.mean((1, 2), keepdim=True)
     picture: np.ndarray = centred.square().mean(0).sqrt().cpu().numpy()
-    return np.minimum(picture, np.quantile(picture, 0.99))
+    return picture.clip(max=np.quantile(picture, 0.99))
 
 
 def _spectrum(maps: Tensor) -> np.ndarray:
@@ -90,8 +92,8 @@ def _draw_shares(axes: Axes, trained: dict[str, Any], untrained: dict[str, Any])
     axes.axhline(trained['flat'], color=GREY, linestyle=':', label='flat spectrum')
     axes.set(
         xlabel='base block',
-        ylabel=f'share of energy above {trained["frequency"]:g} cycles per pixel',
-        ylim=(0, None),
+        ylabel=f'share of energy above {trained["frequency"]:g}',
+        ylim=(0, 1.05),
     )
     integer_ticks(axes.xaxis)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc='upper right')

@@ -10,6 +10,7 @@ from projects.mdbn.mdbn import MDBN
 
 @pytest.fixture
 def checkpoint(tmp_path):
+    torch.manual_seed(1)
     torch.save(dict(params=MDBN(2, 4, 1).state_dict()), tmp_path / 'a.pth')
     return tmp_path / 'a.pth'
 
@@ -40,7 +41,7 @@ def test_what_cannot_be_analysed_is_told_in_a_line(write, run, checkpoint, tmp_p
     script = 'projects/mdbn/analyze_branches.py'
     with pytest.raises(SystemExit, match=r'no\.pth.*no such file'):
         run(script, tmp_path / 'no.pth', tmp_path)
-    with pytest.raises(SystemExit, match='--frequency=0.7'):
+    with pytest.raises(SystemExit, match=r'--frequency=0\.7'):
         write('hr/a.png', 20, 20)
         run(script, checkpoint, tmp_path / 'hr', '--frequency', 0.7)
 

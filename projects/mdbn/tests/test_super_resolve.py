@@ -1,5 +1,8 @@
 """What a user calls, with a file, a Pillow image or an array."""
 
+import doctest
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +19,11 @@ def network():
 @pytest.fixture
 def pixels():
     return np.random.default_rng(0).integers(0, 256, (13, 17, 3), np.uint8)
+
+
+def test_the_example_in_its_docstring():
+    failed, attempted = doctest.testmod(sys.modules[super_resolve.__module__])
+    assert attempted and not failed
 
 
 def test_it_is_the_output_of_the_network_rounded(network, pixels):
