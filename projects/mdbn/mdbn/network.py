@@ -153,8 +153,9 @@ class MDBN(nn.Module):  # type: ignore[misc]  # torch is not followed
 def scale_of(weights: Mapping[str, Tensor]) -> int | None:
     """Return the scale of an MDBN from its state dict; None if it is another network's."""
     shuffles = [weights.get(f'upsample.{place}.weight') for place in (0, 2)]
-    factors = [round((len(w) / w.shape[1]) ** 0.5) for w in shuffles if w is not None]
-    return next((scale for scale, wanted in SHUFFLES.items() if wanted == tuple(factors)), None)
+    kernels = [w for w in shuffles if w is not None and w.ndim == 4]
+    factors = tuple(round((w.shape[0] / w.shape[1]) ** 0.5) for w in kernels)
+    return next((scale for scale, wanted in SHUFFLES.items() if wanted == factors), None)
 
 
 def _check_same_scale(
