@@ -1,5 +1,6 @@
 """Load a config and complete it as a run does."""
 
+import sys
 from copy import deepcopy
 from typing import Any
 
@@ -8,7 +9,7 @@ from mmengine.hub import get_config
 
 from ..checkpoint.checksums import log_if_changed
 from ..datasets.mean_std import fill_measured
-from ..package_data import PREFIX, packaged_config
+from ..package_data import PACKAGE, PREFIX, packaged_config
 from ..utils.errors import KeyedValueError
 from .layers import Layers
 from .schema import check_settings
@@ -53,6 +54,8 @@ def load_config(
 def read_config(path: str) -> Config:
     """Read a config file as it is; warn if it was edited since an export wrote it.
 
+    Its ``custom_imports`` find what lies next to the package, such as the projects of a clone.
+
     Args:
         path: A config file (.py), or ``'mmvitkd::PATH'`` or another package's, such as
             ``'mmpretrain::PATH'``.
@@ -60,6 +63,8 @@ def read_config(path: str) -> Config:
     Raises:
         FileNotFoundError: If there is no such config.
     """
+    if (clone := str(PACKAGE.parent)) not in sys.path:
+        sys.path.append(clone)
     if path.startswith(PREFIX):
         path = str(packaged_config(path))
     cfg = get_config(path) if '::' in path else Config.fromfile(path)

@@ -4,7 +4,7 @@ import os.path as osp
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .student_config import is_encoder, student_config
+from .student_config import student_config
 
 
 class Provenance(NamedTuple):
@@ -29,11 +29,13 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
     """Describe a student's training by the ``model`` of its config.
 
     Args:
-        model: A ``FeatureDistill``, or a plain classifier.
+        model: A ``FeatureDistill``, or a plain model. The losses of one that is no classifier
+            are not known.
     """
     student = student_config(dict(model))
     label = (student.get('head') or student).get('loss') or {'type': 'CrossEntropyLoss'}
-    losses = [] if is_encoder(student) else [f'labels: {_loss(label)}']
+    is_classifier = 'head' in student or str(student.get('type')).endswith('Classifier')
+    losses = [f'labels: {_loss(label)}'] if is_classifier else []
     teacher = model.get('teacher')
     if teacher is None:
         return Provenance(None, None, losses)

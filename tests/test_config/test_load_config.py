@@ -1,9 +1,10 @@
 """A config is loaded as its run has it."""
 
+import sys
 from copy import deepcopy
 
 import mmvitkd  # noqa: F401
-from mmvitkd.config.load_config import complete_config, load_config
+from mmvitkd.config.load_config import complete_config, load_config, read_config
 
 import pytest
 from folders import write_noise
@@ -53,6 +54,18 @@ def test_a_config_that_does_not_exist(tmp_path):
     for path in (tmp_path / 'no.py', 'mmvitkd::no.py'):
         with pytest.raises(FileNotFoundError, match=r'no\.py'):
             load_config(str(path))
+
+
+def test_custom_imports_find_the_projects_of_a_clone(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmvitkd.config.load_config.PACKAGE', tmp_path / 'mmvitkd')
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    (tmp_path / 'a_project').mkdir()
+    (tmp_path / 'a_project' / 'types.py').touch()
+    config = tmp_path / 'own.py'
+    config.write_text("custom_imports = dict(imports=['a_project.types'])")
+    read_config(str(config))
+    assert sys.modules.pop('a_project.types').__file__.startswith(str(tmp_path))
+    del sys.modules['a_project']
 
 
 def test_what_is_set_after_loading_stays():

@@ -65,6 +65,10 @@ def test_without_labels_there_is_no_loss_of_them():
     assert found.losses == [f'{pair}: FeatureMSELoss (weight 0.1)' for pair in found.pairs]
 
 
+def test_a_model_that_is_no_classifier_has_no_loss_of_labels():
+    assert provenance_of(dict(type='SuperResolver', network=dict(type='MDBN'))).losses == []
+
+
 def test_what_the_student_started_from():
     model = training('lift', student_ckpt='/home/someone/deit_tiny.pth').model
     assert provenance_of(model).start == 'deit_tiny.pth'

@@ -307,3 +307,15 @@ def test_load_from_is_kept_for_the_first_start(monkeypatch, resume, found):
     cfg.load_from = 'start.pth'
     cfg = tool.merge_args(cfg, tool.parse_args())
     assert (cfg.resume, cfg.load_from) == found
+
+
+def test_workers_that_an_option_turns_off_do_not_outlast_an_epoch(monkeypatch):
+    tool = load_tool('train')
+    option = ['--cfg-options', 'train_dataloader.num_workers=0']
+    monkeypatch.setattr(sys, 'argv', ['train.py', CONFIG, *option])
+    cfg = Config.fromfile(CONFIG)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        loader.num_workers = 2
+    cfg = tool.merge_args(cfg, tool.parse_args())
+    assert not cfg.train_dataloader.persistent_workers
+    assert cfg.val_dataloader.persistent_workers

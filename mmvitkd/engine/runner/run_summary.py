@@ -32,8 +32,8 @@ def summary_of(runner: Runner) -> Iterator[str]:
     loops = {split: getattr(runner, f'_{split}_loop') for split in SPLITS}
     loops = {split: loop for split, loop in loops.items() if isinstance(loop, BaseLoop)}
     is_training = 'train' in loops
-    if is_training and runner.cfg.get('model'):
-        yield f'Losses: {_losses(runner.cfg.model)}'
+    if is_training and (losses := _losses(runner.cfg.get('model') or {})):
+        yield f'Losses: {losses}'
     yield f'Data: {"; ".join(_data(loops))}'
     if is_training:
         yield f'Schedule: {_schedule(runner)}'
@@ -41,7 +41,7 @@ def summary_of(runner: Runner) -> Iterator[str]:
 
 
 def _losses(model: Mapping[str, Any]) -> str:
-    """Return what is learned: the losses with their weights, and what the target is."""
+    """Return the losses with their weights, if they are known, and what the target is."""
     target = model.get('pair_target', 'raw')
     what = f'; target: {target}' if target != 'raw' else ''
     found = provenance_of(model).losses

@@ -1,0 +1,85 @@
+"""Cut a folder of large images into overlapping sub-images, which load faster."""
+
+import os.path as osp
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmvitkd.datasets.unlabelled_files import images_below
+from mmvitkd.utils.atomic_dir import atomic_dir
+from mmvitkd.utils.errors import KeyedValueError
+
+import numpy as np
+from PIL import Image
+
+from .network import check_scale
+from .patches import shrink_to_8_bit
+from .read_rgb import read_rgb
+
+MULTIPLE = 12  # of the scales 2, 3 and 4
+
+
+def extract_subimages(
+    folder: str, out: Path, scales: Sequence[int], size: int = 480, step: int = 240
+) -> int:
+    """Write `out/HR` with sub-images, and `out/LRx2` and so on with their small versions.
+
+    These are cut from the small version of the whole image, so that they have no borders of
+    their own. The sub-images of `a/b.png` are `a/b_s001.png` and so on.
+
+    Args:
+        folder: The large images. Up to 11 rows and columns at the ends are left out, so that
+            sides are multiples of 12.
+        out: The folder to create.
+        scales: The scales of the small versions.
+        size: The side of a sub-image; images with a smaller side give smaller ones.
+        step: How far the next one is away. The last one of a row or column ends with it.
+
+    Returns:
+        How many sub-images there are of each kind.
+
+    Raises:
+        FileExistsError: If ``out`` exists.
+        ValueError: If there is no image in the folder, one cannot be read, or the size or the
+            step is no multiple of 12 above 0.
+    """
+    for scale in scales:
+        check_scale(scale)
+    for key, value in dict(size=size, step=step).items():
+        if value < MULTIPLE or value % MULTIPLE:
+            raise KeyedValueError(f'{{{key}}}={value}: wanted a multiple of {MULTIPLE}.', key)
+    names, _ = images_below(folder)
+    if not names:
+        raise KeyedValueError(f'{{folder}}={folder!r}: there is no image in it.', 'folder')
+
+    def check_absent() -> None:
+        if out.exists():
+            raise FileExistsError(f'{out} exists: remove it, or choose another folder.')
+
+    count = 0
+    with atomic_dir(out, check_absent, durable=False) as new:
+        for name in names:
+            image = read_rgb(osp.join(folder, name))
+            height, width = (side - side % MULTIPLE for side in image.shape[:2])
+            image = image[:height, :width]
+            stem = osp.splitext(name)[0]
+            count += _write(image, new / 'HR' / stem, size, step)
+            for scale in scales:
+                small = shrink_to_8_bit(image, scale)
+                _write(small, new / f'LRx{scale}' / stem, size // scale, step // scale)
+    return count
+
+
+def _write(image: np.ndarray, stem: Path, size: int, step: int) -> int:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    tops, lefts = (starts(side, size, step) for side in image.shape[:2])
+    corners = [(top, left) for top in tops for left in lefts]
+    for number, (top, left) in enumerate(corners, 1):
+        patch = image[top : top + size, left : left + size]
+        Image.fromarray(patch).save(f'{stem}_s{number:03d}.png')
+    return len(corners)
+
+
+def starts(length: int, size: int, step: int) -> list[int]:
+    """Return where the sub-images of a side begin; the last one ends with the side."""
+    last = max(0, length - size)
+    return [*range(0, last, step), last]
