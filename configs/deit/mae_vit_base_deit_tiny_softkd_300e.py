@@ -1,6 +1,7 @@
-# MAE ViT-Base -> DeiT-Tiny, SoftKD: 72.35 % in the paper's logs (arXiv 2511.06848), for the best
-# epoch on val of 300; here the last epoch is the result. MAE has no classifier: the teacher's is
-# drawn at random, as released, and carries 90 % of the loss. The logs do not name the MAE's size.
+# MAE ViT-Base -> DeiT-Tiny, SoftKD: 72.35 % in the paper's logs (arXiv 2511.06848), for the
+# best epoch on val of 300; here the last epoch is the result. MAE has no classifier: as
+# released, the teacher's is drawn at random, and its logits carry 90 % of the loss. The logs do
+# not say which MAE it was.
 _base_ = [
     '../_base_/students/deit_tiny_patch16.py',
     '../_base_/distillation/soft_kd.py',

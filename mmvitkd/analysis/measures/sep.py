@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...registry import MEASURES
 from ...utils.plotting import COLORS, GREY, INK, plain
+from ...utils.tables import markdown_table
 from ..functional.sep_null import null_sep
 from ..functional.spectral_energy import MODES, SEP
 from ..functional.token_shares import BANDWIDTH_THRESHOLDS
@@ -193,6 +194,23 @@ SEP_FIGURE = ReportFigure(
 )
 
 
+def sep_table(report: Mapping[str, Any]) -> list[str]:
+    """Return a table of the last block's frequencies, next to the published ones."""
+    key, block = list(report['blocks'].items())[-1]
+    full, published = block.get('sep', {}).get('full'), shared.published_of(report)
+    if not full or not published:
+        return []
+    header = [
+        f'{block_label(key)}, frequencies (SEP)',
+        *(f'{100 * t:g} %' for t in BANDWIDTH_THRESHOLDS),
+    ]
+    rows = [
+        ['here', *(str(full['d'][f'{t:.2f}']) for t in BANDWIDTH_THRESHOLDS)],
+        ['published', *map(str, published.sep)],
+    ]
+    return [markdown_table(header, rows)]
+
+
 def _bandwidth(kind: str, threshold: float) -> Number:
     return lambda block: block['sep'][kind]['bandwidth'][f'{threshold:.2f}']
 
@@ -220,6 +238,7 @@ class SEPMeasure(Measure):
         shared.CHANNEL_CURVES: shared.channel_curve_rows(KINDS),
     }
     figures = (SEP_FIGURE,)
+    numbers = (sep_table, shared.published_note)
     required = dict.fromkeys(KINDS, ('curve', 'std', 'bandwidth'))
     scalars = {
         f'{mode}_b{round(100 * t)}': _bandwidth(mode, t)

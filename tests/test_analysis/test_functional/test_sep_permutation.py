@@ -14,7 +14,6 @@ from splits import check_splits
 
 THRESHOLDS = ('0.50', '0.60', '0.70', '0.80', '0.90')
 FEW = dict(num_orders=6, num_resamples=30)
-SUMMARY = ('mean', 'std', 'median', 'q25', 'q75', 'p99')
 
 
 def measured(features, **settings):
@@ -113,7 +112,9 @@ def test_an_order_that_matters_is_found():
     waves = torch.cos(2 * torch.pi * 2 * channels / 64 + phases)
     found = measured(waves, mode='folded', num_orders=50, num_resamples=100)
     change = found['change']['0.90']
-    assert found['natural']['0.90'] == pytest.approx(dict.fromkeys(SUMMARY, 3 / 33) | dict(std=0))
+    assert found['natural']['0.90'] == pytest.approx(
+        dict.fromkeys(SUMMARY, 3 / 33) | dict(std=0)
+    )
     assert change['mean'] == pytest.approx(found['bandwidth']['0.90'] - 3 / 33)
     assert 0.7 < change['low'] <= change['mean'] <= change['high'] < 0.9
     assert found['p_value']['0.90'] == pytest.approx(1 / 51)
