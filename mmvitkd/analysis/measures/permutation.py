@@ -37,8 +37,8 @@ def permutation_table(report: Mapping[str, Any]) -> list[str]:
     distance = permuted['curve_l1']
     return [
         markdown_table(header, rows),
-        "Bandwidths are those of each image's curve, averaged over images and orders, as released "
-        'with arXiv 2511.15572. Change: permuted minus natural, with the '
+        "Bandwidths are those of each image's curve, averaged over images and orders (as "
+        'released with arXiv 2511.15572). Change: permuted minus natural, with the '
         f'{100 * permuted["confidence"]:g} % interval of a paired bootstrap over images '
         f'({permuted["num_resamples"]} resamples): would other images give the same? p: the '
         f'share of {permuted["num_orders"]} random orders and the natural one that lie at '

@@ -57,6 +57,25 @@ def test_it_is_timms_in_every_epoch(epochs):
     assert found[:2, 0].tolist() == [1e-6, 1e-6]
 
 
+def test_it_is_the_rate_in_the_logs():
+    """`train_lr` of the released logs of arXiv 2511.06848, by epoch."""
+    logged = {
+        0: 1e-06,
+        1: 1e-06,
+        2: 0.0004008,
+        5: 0.0016002,
+        6: 0.0019986363870807757,
+        50: 0.0018718577420645882,
+        229: 0.00027967621571569945,
+        260: 0.00010031007149816745,
+        274: 4.950778275144143e-05,
+    }
+    optimizer = optimizer_of(2e-3)
+    found = rates_of(built('imagenet_bs2048_300e_released.py', optimizer, 300), optimizer, 300)
+    for epoch, rate in logged.items():
+        assert found[epoch].item() == pytest.approx(rate, rel=1e-11)
+
+
 def test_other_settings_are_timms_too():
     ours, theirs = optimizer_of(5e-4), optimizer_of(5e-4)
     found = DeiTCosineLR(ours, eta_min=1e-6, warmup_epochs=20, warmup_lr=1e-7, end=90)
