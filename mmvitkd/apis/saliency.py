@@ -77,7 +77,8 @@ def pixels_of(image: Tensor, preprocess: Preprocess) -> np.ndarray:
     shown = (image.cpu() - black[:, None, None]) / (white - black)[:, None, None]
     if ((red - black) / (white - black)).argmax() == 2:
         shown = shown.flip(0)
-    return shown.clamp(0, 1).permute(1, 2, 0).numpy()
+    pixels: np.ndarray = shown.clamp(0, 1).permute(1, 2, 0).numpy()
+    return pixels
 
 
 def _captum() -> Any:

@@ -1,8 +1,8 @@
 """Compare models side by side: a table of numbers, figures, CKA between them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...utils.markdown import code_span, escape
 from ...utils.tables import markdown_table
@@ -15,6 +15,9 @@ from .draw_figures import draw_figures
 from .markdown import figure_section
 from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ROWS = {
     'tokens': "a row is a patch token, as all models have the same number. Each model's "
@@ -61,9 +64,8 @@ def write_comparison(
     Returns:
         The numbers, for JSON.
     """
-    blocks = {label: model.block for label, model in models.items()}
     drawn = []
-    for each, figure in draw_figures(blocks, overlay=True) if blocks else ():
+    for each, figure in _figures(models) if models else ():
         save_both(figure, out / 'figures', each.name)
         drawn.append(each)
     if cka is not None:
@@ -71,6 +73,13 @@ def write_comparison(
     text = _text(models, drawn, cka)
     (out / 'report.md').write_text(text, encoding='utf-8')
     return _content(models, cka)
+
+
+def _figures(models: Mapping[str, Compared]) -> Iterator[tuple[ReportFigure, 'Figure']]:
+    yield from draw_figures({label: m.block for label, m in models.items()}, 'overlay')
+    yield from draw_figures(
+        {label: m.report['blocks'] for label, m in models.items()}, 'depths'
+    )
 
 
 def _text(
