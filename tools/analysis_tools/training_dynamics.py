@@ -32,10 +32,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--ema', action='store_true', help='use the averaged weights')
     parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of images')
-    parser.add_argument(
-        '--first-per-class', action='store_true', help='only the first image of each class'
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        '--images',
+        choices=['dd'],
+        help='dd: 32 images of the first class, resized and cropped as by arXiv 2511.06848',
     )
-    parser.add_argument(
+    chosen.add_argument(
         '--num-images', type=int, metavar='N', help='at most this many, spread over the folder'
     )
     parser.add_argument(
@@ -84,20 +87,24 @@ def follow(args: argparse.Namespace) -> None:
     """Measure each checkpoint, and write the report."""
     from mmvitkd.analysis.measures.selection import select_measures
     from mmvitkd.analysis.measures.settings import Settings
-    from mmvitkd.analysis.report.dynamics import write_dynamics
+    from mmvitkd.analysis.report.dynamics_report import write_dynamics
     from mmvitkd.analysis.report.report_dir import (
         check_out,
         files_text,
         new_folder,
         write_report_file,
     )
+    from mmvitkd.apis.dd_images import dd_images
     from mmvitkd.datasets.image_list import find_images
     from mmvitkd.utils.devices import device_of
 
     args.out = args.out.expanduser().absolute()
     check_out(args.out, args.overwrite)
     files = checkpoints_of(args.work_dir)
-    images = find_images(args.data_root, args.first_per_class, args.num_images)
+    if args.images == 'dd':
+        images = dd_images(args.data_root)
+    else:
+        images = find_images(args.data_root, num_images=args.num_images)
     measures, device = select_measures(args.measures, 1), device_of(args.device)
     settings = Settings(measures=measures, seed=args.seed, device=device)
     checkpoints = {
@@ -122,6 +129,7 @@ def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: A
     from mmvitkd.analysis.features.extractor import FeatureExtractor
     from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.measure_runner import MeasureRunner
+    from mmvitkd.apis.dd_images import DDTransform
     from mmvitkd.apis.load_model import load_model
     from mmvitkd.datasets.image_batches import ImageBatches
 
@@ -129,7 +137,8 @@ def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: A
 
     loaded = load_model(args.config, str(checkpoint), ema=args.ema)
     loaded.model.to(settings.device)
-    batches = ImageBatches(images, loaded.preprocess, args.batch_size, args.workers)
+    preprocess = DDTransform(loaded.model) if args.images == 'dd' else loaded.preprocess
+    batches = ImageBatches(images, preprocess, args.batch_size, args.workers)
     console = Console(stderr=True)
     console.print(checkpoint.name)
     classes = None if images.classes is None else len(images.classes)

@@ -27,7 +27,7 @@ ROWS = {
 }
 
 # Settings that all numbers depend on; measures list further ones.
-SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
+SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class', 'images')
 
 
 class Compared(NamedTuple):
