@@ -144,6 +144,8 @@ def check(args: argparse.Namespace) -> None:
         raise FileNotFoundError(f'--spill: {args.spill!r}: there is no such folder.')
     if args.images == 'dd' and args.num_images is not None:
         raise ValueError('--num-images: --images dd has its own 32; leave it out.')
+    if args.images == 'dd' and args.img_size not in (None, 224):
+        raise ValueError(f'--img-size: found {args.img_size}, and --images dd has 224 px.')
     for name, least in (('batch_size', 1), ('workers', 0)):
         if getattr(args, name) < least:
             key = name.replace('_', '-')
