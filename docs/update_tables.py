@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import mmvitkd  # noqa: F401  (first: it patches the packages below)
+from mmvitkd.analysis.measures.published import PUBLISHED
 from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments.feature_scores import token_scores
 from mmvitkd.experiments.statistics import Summary, paired_difference, summarize
@@ -264,6 +265,19 @@ def data_table() -> str:
     return markdown_table(['ms per image and core (timm / it)', *header], rows)
 
 
+def published_table() -> str:
+    """Return the published dimensions of pretrained models."""
+    rows = [
+        [
+            *(found.model, f'`{found.name}`', str(found.embed_dims)),
+            *(' / '.join(map(str, numbers)) for numbers in (found.svd, found.pca, found.sep)),
+        ]
+        for found in PUBLISHED.values()
+    ]
+    header = ['model', 'in timm', 'D', 'SVD 80 / 90 / 95 / 99 %', 'PCA 80 / 90 / 95 / 99 %']
+    return markdown_table([*header, 'SEP 50 / 60 / 70 / 80 / 90 %'], rows, text_columns=2)
+
+
 def _quartile(seconds: list[float]) -> float:
     return float(np.percentile(seconds, 25))
 
@@ -274,6 +288,7 @@ def _read(name: str) -> Any:
 
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'controls.md': {'controls': controls_table},
+    'published.md': {'models': published_table},
     'targets.md': {'targets': targets_table},
     'foundation_models.md': {'losses': label_free_table},
     'teacher_cache.md': {'students': cached_students_table},

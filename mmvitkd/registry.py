@@ -47,5 +47,12 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     scope='mmvitkd',
     locations=['mmvitkd.engine'],
 )
+# Schedules of the learning rate.
+PARAM_SCHEDULERS = Registry(
+    'parameter scheduler',
+    parent=root.PARAM_SCHEDULERS,
+    scope='mmvitkd',
+    locations=['mmvitkd.engine'],
+)
 # Measures of a model's features, for reports and SEPHook.
 MEASURES = Registry('measure', scope='mmvitkd', locations=['mmvitkd.analysis.measures'])

@@ -18,8 +18,13 @@ NAMES = (
     'gradient',
 )
 SHIPPED = {name: all_measures()[name] for name in NAMES}
-FIGURES = list(
-    dict.fromkeys(figure.name for measure in SHIPPED.values() for figure in measure.figures)
+FIGURES = list(  # of a report
+    dict.fromkeys(
+        figure.name
+        for measure in SHIPPED.values()
+        for figure in measure.figures
+        if figure.draw is not None
+    )
 )
 TABLES = {table.name for measure in SHIPPED.values() for table in measure.tables}
 

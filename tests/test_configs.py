@@ -155,6 +155,7 @@ def test_it_trains_one_step(path):
         ('lift/deit_tiny_lift_300e', {'pos_embed', 'cls_token'}),
         ('cait_s24_deit_tiny_widelast', {'pos_embed', 'cls_token'}),
         ('controls/cait_s24_deit_tiny_w219_softkd_mse_300e', {'pos_embed', 'cls_token'}),
+        ('controls/deit_tiny_w219_300e', {'pos_embed', 'cls_token'}),
     ],
 )
 def test_weight_decay_is_as_in_the_released_code(name, decayed):

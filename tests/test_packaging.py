@@ -14,7 +14,7 @@ from PIL import Image
 from wheels import ROOT, files_of, run, wheel_of
 
 DIST_INFO = f'mmvitkd-{mmvitkd.__version__}.dist-info'
-EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'onnx', 'tests'}
+EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'onnx', 'saliency', 'tests'}
 SHIPPED = ('model-index.yml', 'configs', 'tools')
 # As tools/train.py would be asked, for two epochs of two steps on ten images.
 TINY = (

@@ -19,6 +19,7 @@ PUBLISHED = {
     'widelast/cait_s24_deit_tiny_widelast_heads_linear_softkd_mse_300e': 8_628_264,
     'widelast/cait_s24_deit_tiny_widelast_fixed_linear_softkd_mse_300e': 8_458_816,
     'controls/cait_s24_deit_tiny_w219_softkd_mse_300e': 7_372_759,
+    'controls/deit_tiny_w219_300e': 7_372_759,
     'controls/cait_s24_deit_tiny_w204_softkd_mse_300e': 6_427_204,
 }
 CONTROLS = {

@@ -18,6 +18,7 @@ from .hooks import (
 from .logging import AsyncHistoryBuffer, LocalVisBackend, MLflowVisBackend
 from .optimizers import (
     BF16OptimWrapper,
+    DeiTCosineLR,
     MergedLearningRateDecayOptimWrapperConstructor,
     MergedOptimWrapperConstructor,
     MomentumAnnealingEMA,
@@ -28,6 +29,7 @@ __all__ = [
     'AsyncHistoryBuffer',
     'BF16OptimWrapper',
     'CheckpointHook',
+    'DeiTCosineLR',
     'DiskFullHook',
     'EpochBasedTrainLoop',
     'FiniteLossHook',

@@ -21,7 +21,7 @@ OPTIONS = {'model': 'MODEL'} | {
     key: f'--{key.replace("_", "-")}'
     for key in (
         *('checkpoint', 'ema', 'teacher', 'img_size', 'allow_random', 'blocks', 'measures'),
-        *('held_out', 'memory_limit', 'custom_imports'),
+        *('held_out', 'memory_limit', 'custom_imports', 'images'),
     )
 }
 
@@ -44,8 +44,16 @@ def parse_args() -> argparse.Namespace:
         '--allow-random', action='store_true', help='measure random weights, drawn with --seed'
     )
     parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of images')
-    parser.add_argument(
-        '--first-per-class', action='store_true', help='only the first image of each class'
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument(
+        '--first-per-class',
+        action='store_true',
+        help='only the first image of each class, as arXiv 2511.15572',
+    )
+    chosen.add_argument(
+        '--images',
+        choices=['dd'],
+        help='dd: 32 images of the first class, resized and cropped as by arXiv 2511.06848',
     )
     parser.add_argument(
         '--num-images', type=int, metavar='N', help='at most this many, spread over the folder'
@@ -134,6 +142,10 @@ def check(args: argparse.Namespace) -> None:
     check_out(args.out, args.overwrite)
     if args.spill is not None and not Path(args.spill).is_dir():
         raise FileNotFoundError(f'--spill: {args.spill!r}: there is no such folder.')
+    if args.images == 'dd' and args.num_images is not None:
+        raise ValueError('--num-images: --images dd has its own 32; leave it out.')
+    if args.images == 'dd' and args.img_size not in (None, 224):
+        raise ValueError(f'--img-size: found {args.img_size}, and --images dd has 224 px.')
     for name, least in (('batch_size', 1), ('workers', 0)):
         if getattr(args, name) < least:
             key = name.replace('_', '-')
@@ -173,6 +185,7 @@ def analyze(args: argparse.Namespace) -> None:
     from mmvitkd.analysis.measures.selection import import_measures
     from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
     from mmvitkd.analysis.report.write_report import write_report
+    from mmvitkd.apis.dd_images import DDTransform, dd_images
     from mmvitkd.apis.load_model import load_model
     from mmvitkd.datasets.image_batches import ImageBatches
     from mmvitkd.datasets.image_list import find_images
@@ -183,7 +196,10 @@ def analyze(args: argparse.Namespace) -> None:
     import_measures(args.custom_imports)
     check(args)
     start = time.perf_counter()
-    images = find_images(args.data_root, args.first_per_class, args.num_images)
+    if args.images == 'dd':
+        images = dd_images(args.data_root)
+    else:
+        images = find_images(args.data_root, args.first_per_class, args.num_images)
     torch.manual_seed(args.seed)
     loaded = load_model(
         args.model,
@@ -193,6 +209,8 @@ def analyze(args: argparse.Namespace) -> None:
         img_size=args.img_size,
         allow_random=args.allow_random,
     )
+    if args.images == 'dd':
+        loaded = loaded._replace(preprocess=DDTransform(loaded.model))
     batches = ImageBatches(images, loaded.preprocess, args.batch_size, args.workers)
     with new_folder(args.out, args.overwrite) as folder:
         report = measure(args, loaded, batches, images, folder)
@@ -237,6 +255,7 @@ def measure(
         blocks=[*map(str, source.names)],
         final_norm=args.final_norm,
         image_size=[*loaded.preprocess.size],
+        images=args.images,
         teacher=args.teacher,
         ema=args.ema,
         img_size=args.img_size,

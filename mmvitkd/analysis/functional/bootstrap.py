@@ -1,7 +1,6 @@
-"""Bootstrap over images: how much a number would vary with other images of the same kind."""
+"""Bootstrap over images: how much a mean would vary with other images of the same kind."""
 
-from collections.abc import Callable
-
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,32 +8,28 @@ CONFIDENCE = 0.95
 
 
 def bootstrap_interval(
-    per_image: Tensor, statistic: Callable[[Tensor], Tensor], num_resamples: int, seed: int
+    per_image: Tensor, num_resamples: int, seed: int
 ) -> tuple[list[float], list[float]]:
-    """Return the percentile interval of statistics over resampled images.
+    """Return the percentile interval of means over resampled images.
 
-    Images are drawn with replacement, as many as there are. Paired values belong in the same
-    row, so that they are drawn together.
-
-    (``scipy.stats.bootstrap`` draws from another generator: published intervals would change.)
+    Images are drawn with replacement, as many as there are, with NumPy's ``default_rng``, as
+    in the released code of arXiv 2511.15572. (``scipy.stats.bootstrap`` draws otherwise.)
 
     Args:
-        per_image: Values of each image, float64, (images, ...).
-        statistic: Maps the sum over the drawn images, (...), to S numbers, (S,).
+        per_image: S values of each image, float64, (images, S).
         num_resamples: Number of resamples.
         seed: Seed of the draws.
 
     Returns:
         Lower and upper ends of the 95 % intervals, S numbers each.
     """
-    count, rows = len(per_image), per_image.flatten(1)
-    generator = torch.Generator().manual_seed(seed)
-    resampled = []
+    count = len(per_image)
+    generator = np.random.default_rng(seed)
+    means = []
     for _ in range(num_resamples):
-        drawn = torch.randint(count, (count,), generator=generator)
-        times = torch.bincount(drawn, minlength=count).double()
-        resampled.append(statistic((times @ rows).view(per_image.shape[1:])))
+        drawn = torch.from_numpy(generator.integers(0, count, size=count))
+        means.append(per_image[drawn].mean(0))
     tail = (1 - CONFIDENCE) / 2
     ends = torch.tensor([tail, 1 - tail], dtype=torch.float64)
-    low, high = torch.quantile(torch.stack(resampled), ends, dim=0).tolist()
+    low, high = torch.quantile(torch.stack(means), ends, dim=0).tolist()
     return low, high

@@ -166,7 +166,11 @@ def _is_table(found: Any) -> bool:
 
 
 def _is_figure(found: Any) -> bool:
-    return isinstance(found, ReportFigure) and _is_word(found.name) and callable(found.draw)
+    return (
+        isinstance(found, ReportFigure)
+        and _is_word(found.name)
+        and (found.draw is None or callable(found.draw))
+    )
 
 
 _LINES, _FUNCTIONS, _NUMBERS = _tuple_of(_is_line), _tuple_of(callable), _dict_of(callable)

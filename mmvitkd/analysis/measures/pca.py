@@ -38,7 +38,7 @@ class PCAMeasure(Measure):
     }
     figures = (LAYERS, DIMENSIONS, ENERGY)
     warnings = (held_out_warnings,)
-    numbers = (shared.dimension_table,)
+    numbers = (shared.dimension_table, shared.published_note)
     required = {'pca': ('curve', 'std')}
     depends_on = ('centered', 'held_out')
     scalars = {

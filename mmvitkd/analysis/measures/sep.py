@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...registry import MEASURES
 from ...utils.plotting import COLORS, GREY, INK, plain
+from ...utils.tables import markdown_table
 from ..functional.sep_null import null_sep
 from ..functional.spectral_energy import MODES, SEP
 from ..functional.token_shares import BANDWIDTH_THRESHOLDS
@@ -24,6 +25,7 @@ from ..plotting.panels import (
     blocks_with,
     curve,
     legend,
+    legend_below,
     sample_blocks,
     title,
 )
@@ -47,6 +49,7 @@ REFERENCES = {
     'folded': {'null_folded': RANDOM},
 }
 NULL_TOKENS = 2048
+MAX_COLUMNS = 4  # of panels, in a figure with one per model
 TRAINING_STYLES: dict[str, dict[str, Any]] = {
     'student': dict(label='student', color=COLORS[1], linewidth=1.8),
     'teacher': dict(label='teacher', color=COLORS[2], linewidth=1.8),
@@ -145,6 +148,41 @@ def _draw_model(
     right.plot(share, above_diagonal(sep['curve']), color=color, lw=LINE, linestyle=style)
 
 
+def draw_spread(models: Blocks) -> Figure | None:
+    """Draw SEP in a panel per model, with its spread over the tokens and its null.
+
+    Args:
+        models: One block of each model, by the names of the models.
+
+    Returns:
+        None if no model has the full spectrum.
+    """
+    measured = {name: b['sep'] for name, b in models.items() if 'full' in b.get('sep', {})}
+    if not measured:
+        return None
+    columns = min(len(measured), MAX_COLUMNS)
+    rows = -(-len(measured) // columns)
+    figure = new_figure(1.0 + 3.0 * columns, 0.6 + 2.6 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes, (name, sep) in zip(grid.flat, measured.items(), strict=False):
+        own = sep['full']
+        share = shares_of(len(own['curve']))
+        title(plain(axes), f'{name}, D = {len(share)}, {b90(own)}')
+        for threshold in BANDWIDTH_THRESHOLDS:
+            axes.axhline(100 * threshold, color=GREY, linewidth=0.4, alpha=0.5)
+        curve(axes, share, own['curve'], own['std'], OWN, 'mean and 1 s.d. of the tokens')
+        if 'null' in sep:
+            plot_percent(axes, sep['null'], 'random tokens', NULL, ':')
+    for axes in grid.flat[len(measured) :]:
+        axes.set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel('share of the frequencies, %')
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share of a token's energy, %")
+    legend_below(grid[0, 0], ncols=2)
+    return figure
+
+
 def draw_training(layers: Mapping[str, Mapping[str, Entry]]) -> Figure:
     """Draw a row for each layer and a column for each mode.
 
@@ -186,11 +224,38 @@ SEP_FIGURE = ReportFigure(
     'near 0.90. Only a curve that leaves the band of the permutations says anything about the '
     'order, and only the sorted energy says whether a token uses few channels. (That band, of '
     '2 s.d., needs the measure `permutation`, which is left out by default for more than two '
-    'blocks; the band of the natural order is 1 s.d. over the images.)',
+    'blocks; the band of the natural order is 1 s.d. over the tokens.)',
     draw_sep,
     overlay_sep,
     draw_training,
 )
+
+
+SEP_SPREAD = ReportFigure(
+    'sep_spread',
+    'SEP of each model',
+    'The mean over the tokens and one standard deviation, next to random tokens of the same '
+    'width; lines at 50, 60, 70, 80 and 90 %.',
+    None,
+    draw_spread,
+)
+
+
+def sep_table(report: Mapping[str, Any]) -> list[str]:
+    """Return a table of the last block's frequencies, next to the published ones."""
+    key, block = list(report['blocks'].items())[-1]
+    full, published = block.get('sep', {}).get('full'), shared.published_of(report)
+    if not full or not published:
+        return []
+    header = [
+        f'{block_label(key)}, frequencies (SEP)',
+        *(f'{100 * t:g} %' for t in BANDWIDTH_THRESHOLDS),
+    ]
+    rows = [
+        ['here', *(str(full['d'][f'{t:.2f}']) for t in BANDWIDTH_THRESHOLDS)],
+        ['published', *map(str, published.sep)],
+    ]
+    return [markdown_table(header, rows)]
 
 
 def _bandwidth(kind: str, threshold: float) -> Number:
@@ -219,7 +284,8 @@ class SEPMeasure(Measure):
         shared.BANDWIDTHS: shared.bandwidth_rows(KINDS),
         shared.CHANNEL_CURVES: shared.channel_curve_rows(KINDS),
     }
-    figures = (SEP_FIGURE,)
+    figures = (SEP_FIGURE, SEP_SPREAD)
+    numbers = (sep_table, shared.published_note)
     required = dict.fromkeys(KINDS, ('curve', 'std', 'bandwidth'))
     scalars = {
         f'{mode}_b{round(100 * t)}': _bandwidth(mode, t)

@@ -6,6 +6,7 @@ from typing import Any
 from ...utils.tables import markdown_table
 from ..plotting.panels import block_label
 from .base import Entry, Number, Table
+from .published import PUBLISHED, Published
 
 Row = tuple[Any, ...]
 Rows = Callable[[Entry], Iterator[Row]]
@@ -36,16 +37,6 @@ UNIT_NOTE = (
     'heights do not compare.'
 )
 
-# 99th percentiles over the first image of each ImageNet class, at 80, 90, 95 and 99 %, of the
-# models whose weights arXiv 2511.15572 names.
-PUBLISHED = {
-    'timm:cait_s24_224': {'svd': (14, 34, 61, 121), 'pca': (167, 247, 302, 359)},
-    'timm:deit_small_patch16_224': {'svd': (30, 59, 89, 146), 'pca': (205, 278, 324, 369)},
-    'timm:swin_small_patch4_window7_224.ms_in1k': {
-        'svd': (3, 7, 15, 33),
-        'pca': (129, 336, 495, 691),
-    },
-}
 THRESHOLDS = ('0.80', '0.90', '0.95', '0.99')
 DIRECTIONS = {'svd': "image's own (SVD)", 'pca': "dataset's (PCA)"}
 
@@ -134,30 +125,38 @@ def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
     return rows
 
 
+def published_of(report: Mapping[str, Any]) -> Published | None:
+    """Return what is published of a report's model, unless its weights are random."""
+    return None if report.get('random_weights') else PUBLISHED.get(report['model'])
+
+
 def dimension_table(report: Mapping[str, Any]) -> list[str]:
     """Return a table of the last block's dimensions, next to the published ones."""
     key, block = list(report['blocks'].items())[-1]
-    known = not report.get('random_weights') and report['model'] in PUBLISHED
-    published = PUBLISHED[report['model']] if known else {}
-    rows = []
+    published, rows = published_of(report), []
     for entry, name in DIRECTIONS.items():
         if entry in block:
             rows.append([name, *(format_digits(block[entry][t]['p99']) for t in THRESHOLDS)])
-            if entry in published:
-                rows.append([f'{name}, published', *map(str, published[entry])])
+            if published:
+                rows.append([f'{name}, published', *map(str, getattr(published, entry))])
     if not rows:
         return []
     header = [
         f'{block_label(key)}, 99th percentile',
         *(f'{100 * float(t):g} %' for t in THRESHOLDS),
     ]
-    parts = [markdown_table(header, rows)]
-    if published:
-        parts.append(
-            'Published for the pretrained model, its last block and the first validation image '
-            'of each of the 1,000 classes of ImageNet (arXiv 2511.15572).'
-        )
-    return parts
+    return [markdown_table(header, rows)]
+
+
+def published_note(report: Mapping[str, Any]) -> list[str]:
+    """Say what the published numbers in these tables are of."""
+    block = list(report['blocks'].values())[-1]
+    if not block.keys() & {*DIRECTIONS, 'sep'} or not published_of(report):
+        return []
+    return [
+        'Published for the pretrained model, its last block and the first validation image of '
+        'each of the 1,000 classes of ImageNet (arXiv 2511.15572).'
+    ]
 
 
 def _of_kinds(block: Entry, kinds: Mapping[str, str]) -> Iterable[tuple[str, Any]]:

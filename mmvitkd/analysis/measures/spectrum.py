@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log10
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from ...registry import MEASURES
 from ..functional.channel_spectrum import ChannelSpectrum
 from ..plotting.depth import from_zero
 from ..plotting.figure import Blocks, ReportFigure
+from ..plotting.model_overlays import model_lines, model_panels
 from ..plotting.panels import (
     LINE,
     OWN,
@@ -17,6 +18,7 @@ from ..plotting.panels import (
     blocks_with,
     depth_axis,
     legend,
+    legend_below,
     one_panel,
     sample_blocks,
     with_colors,
@@ -114,6 +116,39 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     return figure
 
 
+def draw_intensities(models: Mapping[str, Blocks]) -> Figure | None:
+    """Draw the frequency intensity of several models over their depth, and its shape.
+
+    Args:
+        models: All blocks of each model, by the names of the models.
+
+    Returns:
+        None if no model has it at two blocks or more.
+    """
+    found = {
+        name: {'intensity': [block['frequency_intensity'] for block in measured.values()]}
+        for name, blocks in models.items()
+        if len(measured := blocks_with(blocks, 'frequency_intensity')) > 1
+    }
+    if not found:
+        return None
+    names = ['frequency intensity', 'its shape']
+    figure, (left, right) = model_panels(names, sharey=False)
+    for name, block, color, style in model_lines(found, 'intensity'):
+        values = block['intensity']
+        depth = [100 * (i + 1) / len(values) for i in range(len(values))]
+        how: dict[str, Any] = dict(color=color, ms=4, linewidth=LINE, linestyle=style)
+        left.plot(depth, values, marker='o', label=name, **how)
+        right.plot(depth, [100 * v / (max(values) or 1) for v in values], marker='o', **how)
+    for axes in (left, right):
+        axes.set_xlabel('depth, % of the blocks')
+        from_zero(axes)
+    left.set_ylabel("mean |FFT| / C, features' unit")
+    right.set_ylabel('% of its largest value')
+    legend_below(left, ncols=4)
+    return figure
+
+
 SPECTRUM = ReportFigure(
     'spectrum',
     'Channel spectrum',
@@ -129,6 +164,7 @@ INTENSITY = ReportFigure(
     '`choose_layers.py` turns it into pairs. It scales with the features, so compare models by '
     'its shape over the blocks, not by its height.',
     draw_intensity,
+    depths=draw_intensities,
 )
 
 

@@ -24,7 +24,7 @@ class SVDMeasure(Measure):
         shared.ENERGY_CURVES: shared.energy_curve_rows('svd'),
     }
     figures = (LAYERS, DIMENSIONS, ENERGY)
-    numbers = (shared.dimension_table,)
+    numbers = (shared.dimension_table, shared.published_note)
     required = {'svd': ('curve', 'std')}
     scalars = {
         'svd99': lambda block: block['svd']['0.99']['mean'],

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # Entries of a report by the names of its blocks, or in a comparison by those of models.
 Blocks = Mapping[str, Mapping[str, Any]]
 Draw = Callable[[Blocks], 'Figure | None']
+# From all blocks of several models, by the names of the models.
+DrawDepths = Callable[[Mapping[str, Blocks]], 'Figure | None']
 # From the entries of 'student' and, if there is one, 'teacher', by layer title.
 DrawTraining = Callable[[Mapping[str, Blocks]], 'Figure']
 
@@ -26,16 +28,19 @@ class ReportFigure(NamedTuple):
         heading: The heading above it in ``report.md``.
         caption: How to read it.
         draw: Draws it from the blocks of a report; returns None if there is nothing to draw.
+            None for a figure of comparisons only.
         overlay: Draws it for a comparison of models, from one block of each.
         training: Draws it for the layers of a training.
+        depths: Draws it for a comparison of models, from all blocks of each.
     """
 
     name: str
     heading: str
     caption: str
-    draw: Draw
+    draw: Draw | None
     overlay: Draw | None = None
     training: DrawTraining | None = None
+    depths: DrawDepths | None = None
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,8 +1,8 @@
 """Compare models side by side: a table of numbers, figures, CKA between them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...utils.markdown import code_span, escape
 from ...utils.tables import markdown_table
@@ -16,6 +16,9 @@ from .markdown import figure_section
 from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ROWS = {
     'tokens': "a row is a patch token, as all models have the same number. Each model's "
     'evaluation transform crops in its own way, so tokens with the same index may show '
@@ -24,7 +27,7 @@ ROWS = {
 }
 
 # Settings that all numbers depend on; measures list further ones.
-SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class')
+SETTINGS = ('image_size', 'final_norm', 'amp', 'first_per_class', 'images')
 
 
 class Compared(NamedTuple):
@@ -61,9 +64,8 @@ def write_comparison(
     Returns:
         The numbers, for JSON.
     """
-    blocks = {label: model.block for label, model in models.items()}
     drawn = []
-    for each, figure in draw_figures(blocks, overlay=True) if blocks else ():
+    for each, figure in _figures(models) if models else ():
         save_both(figure, out / 'figures', each.name)
         drawn.append(each)
     if cka is not None:
@@ -71,6 +73,13 @@ def write_comparison(
     text = _text(models, drawn, cka)
     (out / 'report.md').write_text(text, encoding='utf-8')
     return _content(models, cka)
+
+
+def _figures(models: Mapping[str, Compared]) -> Iterator[tuple[ReportFigure, 'Figure']]:
+    yield from draw_figures({label: m.block for label, m in models.items()}, 'overlay')
+    yield from draw_figures(
+        {label: m.report['blocks'] for label, m in models.items()}, 'depths'
+    )
 
 
 def _text(

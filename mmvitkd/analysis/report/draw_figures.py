@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..measures.checks import named_errors
 from ..measures.selection import all_measures
-from ..plotting.figure import Blocks, ReportFigure
+from ..plotting.figure import ReportFigure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def draw_figures(
-    blocks: Blocks, overlay: bool = False
+    content: Any, kind: Literal['draw', 'overlay', 'depths'] = 'draw'
 ) -> Iterator[tuple[ReportFigure, Figure]]:
     """Draw each figure that has something to show, once.
 
     Args:
-        blocks: Of a report; or one block of each model, by its name.
-        overlay: Whether to draw models over each other.
+        content: What the functions of this kind take, see :class:`ReportFigure`.
+        kind: Which function of a figure draws: of a report, or of a comparison of models, from
+            one block or from all blocks of each.
     """
     owners: dict[ReportFigure, list[str]] = {}
     for measure in all_measures().values():
         for each in measure.figures:
             owners.setdefault(each, []).append(measure.name)
     for each, names in owners.items():
-        draw = each.overlay if overlay else each.draw
+        draw = getattr(each, kind)
         with named_errors(f'figure {each.name!r} of the measures {", ".join(names)}'):
-            figure = draw(blocks) if draw else None
+            figure = draw(content) if draw else None
         if figure is not None:
             yield each, figure

@@ -55,12 +55,16 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     to their folder: a run that was copied or resumed elsewhere does not touch the old files.
 
     Args:
+        keep_every: Checkpoints of every so many epochs (or iterations, if not ``by_epoch``)
+            are never deleted and do not count among ``max_keep_ckpts``, such as 30 to follow a
+            training afterwards (``tools/analysis_tools/training_dynamics.py``).
         every: Also write a checkpoint in the middle of an epoch when this much time has passed
             since the last one, such as ``'30min'``. The next checkpoint replaces it.
         kwargs: Arguments of MMEngine's hook.
 
     Raises:
-        ValueError: If ``every`` is no time, or an argument is unknown.
+        ValueError: If ``every`` is no time, ``keep_every`` is below 1, or an argument is
+            unknown.
     """
 
     # What save_best takes for better without a `rule`.
@@ -82,8 +86,19 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
     _is_due = False  # a checkpoint by iterations, at the optimizer's next step
     _due: Agreement | None = None  # on a checkpoint by time
 
-    def __init__(self, *args: Any, every: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        keep_every: int | None = None,
+        every: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if keep_every is not None and keep_every < 1:
+            raise ValueError(
+                f'default_hooks.checkpoint.keep_every={keep_every}: wanted 1 or more.'
+            )
+        self.keep_every = keep_every
         self.every = None if every is None else seconds_of(every)
         unknown = self.args.keys() - signature(Runner.save_checkpoint).parameters.keys()
         if unknown:
@@ -213,7 +228,8 @@ class CheckpointHook(_CheckpointHook):  # type: ignore[misc]  # MMEngine is unty
         self, runner: Runner, step: int, meta: dict[str, Any]
     ) -> None:
         """Write a checkpoint that counts among ``max_keep_ckpts``, and delete the oldest."""
-        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+        stays = self.keep_every is not None and step % self.keep_every == 0
+        if self.max_keep_ckpts > 0 and not stays and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
                 self._obsolete.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
             self.keep_ckpt_ids.append(step)

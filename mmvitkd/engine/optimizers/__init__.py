@@ -1,6 +1,7 @@
-"""Optimizer wrappers, their constructors, and averaged weights."""
+"""Optimizer wrappers, their constructors, schedules, and averaged weights."""
 
 from .bf16_optim_wrapper import BF16OptimWrapper
+from .deit_cosine_lr import DeiTCosineLR
 from .ema import MomentumAnnealingEMA
 from .merged_constructor import (
     MergedLearningRateDecayOptimWrapperConstructor,
@@ -9,6 +10,7 @@ from .merged_constructor import (
 
 __all__ = [
     'BF16OptimWrapper',
+    'DeiTCosineLR',
     'MergedLearningRateDecayOptimWrapperConstructor',
     'MergedOptimWrapperConstructor',
     'MomentumAnnealingEMA',

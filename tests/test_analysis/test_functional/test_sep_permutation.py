@@ -4,7 +4,7 @@ import json
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
-from mmvitkd.analysis.functional.spectral_energy import MODES, SEP
+from mmvitkd.analysis.functional.spectral_energy import MODES
 
 import numpy as np
 import pytest
@@ -41,53 +41,50 @@ def d_of(curve):
 
 
 def naive(features, mode, num_orders, num_resamples):
-    """Permute, transform, average, resample: one after another."""
+    """Permute, transform, average, resample: one after another, with NumPy's generators."""
     images = features.double().numpy()
-    width = images.shape[2]
-    generator = torch.Generator().manual_seed(2026)
-    orders = [torch.randperm(width, generator=generator).numpy() for _ in range(num_orders)]
+    generator = np.random.default_rng(2026)
+    orders = [generator.permutation(images.shape[2]) for _ in range(num_orders)]
     natural = np.array([curve_of(image, mode) for image in images])
-    permuted = np.array([[curve_of(image[:, o], mode) for o in orders] for image in images])
-    changes = []
-    generator = torch.Generator().manual_seed(2026)
-    for _ in range(num_resamples):
-        drawn = torch.randint(len(images), (len(images),), generator=generator).tolist()
-        before, after = natural[drawn].mean(0), permuted[drawn].mean((0, 1))
-        changes.append((d_of(after) - d_of(before)) / len(before))
-    return natural.mean(0), permuted.mean(0), np.array(changes)
+    permuted = np.array([[curve_of(image[:, o], mode) for image in images] for o in orders])
+    before = np.array([d_of(curve) for curve in natural]) / natural.shape[-1]
+    after = np.array([[d_of(c) for c in curves] for curves in permuted]) / natural.shape[-1]
+    drawn = np.random.default_rng(2027).integers(
+        0, len(images), size=(num_resamples, len(images))
+    )
+    changes = after.mean(0)[drawn].mean(1) - before[drawn].mean(1)
+    distances = np.abs(permuted.mean(1) - natural.mean(0)).mean(-1)
+    return permuted.mean(1), before, after.mean(1), changes, distances
 
 
 @pytest.mark.parametrize('mode', MODES)
 @pytest.mark.parametrize('kind', tokens.KINDS)
 def test_the_measure_is_what_permuted_tokens_say(kind, mode):
     features = tokens.KINDS[kind]()
-    natural, of_orders, changes = naive(features, mode, **FEW)
+    of_orders, before, after, changes, distances = naive(features, mode, **FEW)
     found = measured(features, mode=mode, **FEW)
-    curve = of_orders.mean(0)
-    assert found['curve'] == pytest.approx(curve, rel=1e-9)
+    assert found['curve'] == pytest.approx(of_orders.mean(0), rel=1e-9)
     assert found['std'] == pytest.approx(of_orders.std(0), rel=1e-6, abs=1e-12)
-    assert list(found['d'].values()) == d_of(curve).tolist()
-    means = [d_of(c) for c in of_orders]
-    assert [s['mean'] for s in found['d_of_orders'].values()] == pytest.approx(
-        np.mean(means, 0)
-    )
+    assert list(found['bandwidth'].values()) == pytest.approx(after.mean(0))
+    assert list(found['d'].values()) == pytest.approx(after.mean(0) * len(found['curve']))
+    for key, wanted in (('natural', before), ('of_orders', after)):
+        assert [s['mean'] for s in found[key].values()] == pytest.approx(wanted.mean(0))
+        assert [s['std'] for s in found[key].values()] == pytest.approx(wanted.std(0), abs=1e-9)
     change = found['change']
-    assert [c['mean'] for c in change.values()] == pytest.approx(
-        (d_of(curve) - d_of(natural)) / len(curve)
-    )
-    for key, quantile in (('low', 0.025), ('high', 0.975)):
-        ends = np.quantile(changes, quantile, axis=0)
+    assert [c['mean'] for c in change.values()] == pytest.approx(after.mean(0) - before.mean(0))
+    for key, percent in (('low', 2.5), ('high', 97.5)):
+        ends = np.percentile(changes, percent, axis=0)
         assert [c[key] for c in change.values()] == pytest.approx(ends, abs=1e-12)
+    assert found['curve_l1']['mean'] == pytest.approx(distances.mean(), rel=1e-9)
+    assert found['curve_l1']['std'] == pytest.approx(distances.std(), rel=1e-6, abs=1e-12)
 
 
-def test_the_natural_order_is_that_of_sep():
-    features = tokens.real_tokens()
-    sep = SEP()
-    sep.update(features)
-    natural, found = sep.result()['bandwidth'], measured(features, **FEW)
-    for t in THRESHOLDS:
-        change = found['bandwidth'][t] - natural[t]
-        assert found['change'][t]['mean'] == pytest.approx(change)
+def test_the_interval_has_a_width_where_the_mean_curve_hides_it():
+    """Every image's curve crosses elsewhere; the mean curve's bandwidth moves in steps."""
+    features = torch.randn(60, 20, 96).cumsum(-1)
+    change = measured(features, num_orders=10)['change']['0.60']
+    assert change['low'] < change['mean'] < change['high']
+    assert change['high'] - change['low'] > 1e-3
 
 
 def test_the_published_settings_are_the_default():
@@ -115,6 +112,8 @@ def test_an_order_that_matters_is_found():
     waves = torch.cos(2 * torch.pi * 2 * channels / 64 + phases)
     found = measured(waves, mode='folded', num_orders=50, num_resamples=100)
     change = found['change']['0.90']
+    natural = found['natural']['0.90']
+    assert natural == pytest.approx({**dict.fromkeys(natural, 3 / 33), 'std': 0})
     assert change['mean'] == pytest.approx(found['bandwidth']['0.90'] - 3 / 33)
     assert 0.7 < change['low'] <= change['mean'] <= change['high'] < 0.9
     assert found['p_value']['0.90'] == pytest.approx(1 / 51)
@@ -132,6 +131,7 @@ def test_one_hot_tokens_are_the_same_in_any_order():
     found = measured(tokens.one_hot_tokens(), **FEW)
     assert found['std'] == pytest.approx([0] * 32, abs=1e-12)
     assert found['change']['0.90'] == dict(mean=0, low=0, high=0)
+    assert found['curve_l1']['mean'] == pytest.approx(0, abs=1e-12)
     assert set(found['p_value'].values()) == {1.0}
 
 

@@ -192,14 +192,14 @@ def test_text_that_is_not_a_list_of_paragraphs(register, kind, found):
         report_text(report(blocks=('0',)), ())
 
 
-@pytest.mark.parametrize('overlay', [False, True])
-def test_an_exception_in_a_figure_names_it(register, overlay):
+@pytest.mark.parametrize('kind', ['draw', 'overlay', 'depths'])
+def test_an_exception_in_a_figure_names_it(register, kind):
     def fail(blocks):
         return 1 / 0
 
-    register(figures=(FIGURE._replace(draw=fail, overlay=fail),))
+    register(figures=(FIGURE._replace(**{kind: fail}),))
     with pytest.raises(ZeroDivisionError, match="figure 'figure' of the measures toy"):
-        list(draw_figures({'0': ENTRY}, overlay))
+        list(draw_figures({'0': {'0': ENTRY} if kind == 'depths' else ENTRY}, kind))
 
 
 @pytest.mark.parametrize('name', ['svd', 'all'])

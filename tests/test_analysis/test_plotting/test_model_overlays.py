@@ -4,7 +4,8 @@ import mmvitkd  # noqa: F401
 from mmvitkd.analysis.measures.energy import overlay_sorted_energy
 from mmvitkd.analysis.measures.rotation import overlay_rotation
 from mmvitkd.analysis.measures.selection import all_measures
-from mmvitkd.analysis.measures.sep import overlay_sep
+from mmvitkd.analysis.measures.sep import draw_spread, overlay_sep
+from mmvitkd.analysis.measures.spectrum import draw_intensities
 from mmvitkd.analysis.plotting.directions import overlay_energy
 from mmvitkd.analysis.plotting.model_overlays import draw_matrix
 
@@ -124,3 +125,43 @@ def test_the_matrix_has_its_numbers():
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ['a', 'b', 'c']
     assert axes.images[0].get_array().tolist() == matrix
     assert axes.images[0].get_clim() == (0, 1)
+
+
+def test_sep_of_each_model_has_its_spread_and_its_null(models):
+    figure = draw_spread(models)
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    for axes, (name, block) in zip(panels, models.items(), strict=True):
+        own = block['sep']['full']
+        assert axes.get_title('left').startswith(f'{name}, D = {len(own["curve"])}, b90 ')
+        drawn = {line.get_label(): line for line in axes.lines}
+        mean = drawn['mean and 1 s.d. of the tokens'].get_ydata()
+        assert mean == pytest.approx([100 * share for share in own['curve']])
+        (band,) = axes.collections
+        highest = band.get_paths()[0].vertices[:, 1].max()
+        ends = zip(own['curve'], own['std'], strict=True)
+        assert highest == pytest.approx(max(min(100, 100 * (m + s)) for m, s in ends))
+        null = block['sep']['null']['curve']
+        assert drawn['random tokens'].get_ydata() == pytest.approx([100 * n for n in null])
+    assert draw_spread({'plain': {}}) is None
+
+
+def test_many_models_have_rows_of_panels(models):
+    five = {str(i): models['plain'] for i in range(5)}
+    figure = draw_spread(five)
+    assert sum(axes.get_visible() for axes in figure.axes) == 5 and len(figure.axes) == 8
+
+
+def test_intensity_over_the_depth_of_models_with_different_depths():
+    depths = {'teacher': ('0', '1', '2', '3'), 'plain': ('0', '1'), 'one block': ('0',)}
+    models = {name: report(blocks=blocks)['blocks'] for name, blocks in depths.items()}
+    left, right = draw_intensities(models).axes
+    drawn = curves(left)
+    assert list(drawn) == ['teacher', 'plain']
+    for name, shape in zip(drawn, right.lines, strict=True):
+        values = [block['frequency_intensity'] for block in models[name].values()]
+        assert drawn[name].get_ydata() == pytest.approx(values)
+        assert drawn[name].get_xdata()[-1] == 100
+        assert shape.get_ydata() == pytest.approx([100 * v / max(values) for v in values])
+        assert shape.get_color() == drawn[name].get_color()
+    assert 'unit' in left.get_ylabel() and '%' in right.get_ylabel()
+    assert draw_intensities({'one block': models['one block']}) is None

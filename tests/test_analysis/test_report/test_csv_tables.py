@@ -70,7 +70,7 @@ def test_bandwidths_are_the_reports(written):
     for row in rows:
         block, kind, threshold = blocks[row['block']], row['measure'], row['threshold']
         own = block['sep'][kind[4:]] if kind.startswith('sep_') else block[kind]
-        assert int(row['d']) == own['d'][threshold]
+        assert float(row['d']) == own['d'][threshold]
         assert float(row['bandwidth']) == own['bandwidth'][threshold]
         if kind == 'sep_permuted':
             change = own['change'][threshold]

@@ -2,11 +2,12 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.width_floor import smallest_width
-from mmvitkd.analysis.measures.shared_tables import PUBLISHED
+from mmvitkd.analysis.measures.published import PUBLISHED
 from mmvitkd.analysis.report.markdown import report_text
 from mmvitkd.analysis.report.summary_table import number_table, numbers_of
 
 import pytest
+import timm
 from representation_reports import report
 
 
@@ -80,15 +81,28 @@ def test_published_numbers_are_next_to_those_of_a_pretrained_model(random):
     published = [row[1:] for row in rows if 'published' in row[0]]
     if random:
         assert not published and 'The weights are random' in text
+        assert 'published' not in text
     else:
         assert published == [['14', '34', '61', '121'], ['167', '247', '302', '359']]
+        _, _, own, paper = table(text, '| block 2, frequencies')
+        assert paper[1:] == ['192', '230', '270', '309', '346']
+        found = content['blocks']['2']['sep']['full']['d']
+        assert own[1:] == [str(d) for d in found.values()]
+        assert text.count('first validation image') == 1
         assert 'random' not in text.split('## Numbers')[0]
 
 
-def test_published_numbers_fit_their_widths():
-    for published in PUBLISHED.values():
-        for dimensions in published.values():
-            assert list(dimensions) == sorted(dimensions) and len(dimensions) == 4
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_published_numbers_fit_their_widths(name):
+    """They grow with the threshold, and SEP is about the diagonal, as of any token."""
+    model = PUBLISHED[name]
+    assert timm.is_model(name.removeprefix('timm:').partition('.')[0])
+    assert len(PUBLISHED) == 14
+    for dimensions in (model.svd, model.pca, model.sep):
+        assert list(dimensions) == sorted(dimensions) and dimensions[-1] <= model.embed_dims
+    shares = [d / model.embed_dims for d in model.sep]
+    assert shares == pytest.approx([0.5, 0.6, 0.7, 0.8, 0.9], abs=0.025)
+    assert all(own <= data for own, data in zip(model.svd[2:], model.pca[2:], strict=True))
 
 
 def test_what_was_left_out_is_named():
@@ -111,7 +125,8 @@ def test_the_permutation_test_of_the_last_block():
     assert [row[0] for row in rows] == ['b50', 'b60', 'b70', 'b80', 'b90']
     change = sep['permuted']['change']['0.90']
     assert rows[-1][3] == '{mean:+.4f} [{low:+.4f}, {high:+.4f}]'.format(**change)
-    assert float(rows[-1][1]) == pytest.approx(sep['full']['bandwidth']['0.90'], rel=1e-3)
+    natural = sep['permuted']['natural']['0.90']['mean']
+    assert float(rows[-1][1]) == pytest.approx(natural, rel=1e-3)
     assert rows[-1][4] == f'{sep["permuted"]["p_value"]["0.90"]:.3f}'
 
 

@@ -265,6 +265,14 @@ def test_two_best_metrics(make_runner, scalars):
 # Keeping and publishing ---------------------------------------------------------------
 
 
+def test_every_second_one_is_kept_in_addition_to_the_newest(make_runner):
+    runner = make_runner(epochs=5, checkpoint=dict(max_keep_ckpts=1, keep_every=2))
+    runner.train()
+    assert _names(runner.work_dir) == ['epoch_2.pth', 'epoch_4.pth', 'epoch_5.pth']
+    with pytest.raises(ValueError, match=r'checkpoint\.keep_every=0'):
+        CheckpointHook(keep_every=0)
+
+
 def test_old_ones_are_deleted(make_runner):
     runner = make_runner(epochs=4, checkpoint=dict(max_keep_ckpts=2))
     runner.train()

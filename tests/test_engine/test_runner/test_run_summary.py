@@ -32,6 +32,12 @@ def test_the_warm_up_and_its_highest_rate(make_runner):
     assert found['Schedule'].endswith('lr 0.1 after 4 of warm-up')
 
 
+def test_the_warm_up_of_deits_schedule_ends_one_epoch_late(make_runner):
+    released = dict(type='mmvitkd.DeiTCosineLR', warmup_epochs=1)
+    found = summary(make_runner(param_scheduler=released))
+    assert found['Schedule'].endswith('lr 0.1 after 8 of warm-up')
+
+
 @pytest.mark.parametrize('with_label', [True, False])
 def test_a_student_without_labels_has_no_loss_of_labels(with_label):
     options = dict(with_label=with_label) | (dict(num_classes=10) if with_label else {})

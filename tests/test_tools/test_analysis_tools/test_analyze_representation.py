@@ -183,6 +183,22 @@ def test_any_model_of_timm(analyze):
     assert other['blocks'] != smaller['blocks']
 
 
+def test_the_images_of_distillation_dynamics(analyze):
+    """The first class alone, prepared by its transform, at 224 px."""
+    options = ['--allow-random', '--img-size', 224, '--measures', 'entropy', 'spectrum']
+    report, _, _ = analyze(SMALL, *options, '--images', 'dd')
+    assert report['num_images'] == 3 and report['settings']['images'] == 'dd'
+    assert report['settings']['image_size'] == [224, 224]
+    own, _, _ = analyze(SMALL, *options, '--overwrite')
+    assert own['num_images'] == 9 and own['settings']['images'] is None
+    for wrong, options in (
+        ('--img-size: found 160', ['--images', 'dd', '--img-size', 160]),
+        ('--num-images', ['--images', 'dd', '--num-images', 4]),
+    ):
+        _, _, error = analyze(SMALL, '--allow-random', *options, '--overwrite')
+        assert wrong in error
+
+
 def test_stages_of_a_config_in_bfloat16(analyze, config):
     model, checkpoint = config('swin')
     options = ['--checkpoint', checkpoint, '--blocks', 'all', '--measures', 'cka', 'gradient']

@@ -84,7 +84,7 @@ def test_reports_side_by_side(compare, folder):
         assert [float(cell) for cell in row] == pytest.approx([*wanted.values()], rel=1e-3)
         assert content['compared'][name]['numbers'] == wanted
         assert content['compared'][name]['block'] == '1'
-    names = ['energy', 'floors', 'rotation', 'sep', 'sorted_energy']
+    names = ['energy', 'floors', 'intensity', 'rotation', 'sep', 'sep_spread', 'sorted_energy']
     assert figures('out') == sorted(f'{n}{s}' for n in names for s in ('.png', '.pdf'))
     assert (Path('out/figures/sep.png')).stat().st_size > 10_000
     for name in names:
@@ -190,6 +190,8 @@ def test_measures_that_a_report_lacks_are_empty(compare, folder, no_figures):
         'energy.png',
         'floors.pdf',
         'floors.png',
+        'intensity.pdf',
+        'intensity.png',
         'sorted_energy.pdf',
         'sorted_energy.png',
     ]

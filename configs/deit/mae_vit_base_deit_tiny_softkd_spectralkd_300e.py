@@ -1,0 +1,17 @@
+# MAE ViT-Base -> DeiT-Tiny, SoftKD + SpectralKD on the last blocks: 67.05 % in the paper's logs
+# (arXiv 2511.06848), for the best epoch on val of 300; here the last epoch is the result. MAE
+# has no classifier: see mae_vit_base_deit_tiny_softkd_300e.py.
+_base_ = [
+    '../_base_/students/deit_tiny_patch16.py',
+    '../_base_/distillation/soft_kd.py',
+    '../_base_/datasets/imagenet_bs256.py',
+    '../_base_/schedules/imagenet_bs2048_300e_plain.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    architecture=_base_.pop('student'),
+    teacher=dict(type='timm:vit_base_patch16_224.mae', num_classes=1000),
+    pairs=[(11, 11)],
+    pair_loss=dict(type='mmvitkd.SpectralLoss', loss_weight=0.2),
+)

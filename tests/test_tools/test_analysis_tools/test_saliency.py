@@ -1,0 +1,47 @@
+"""tools/analysis_tools/saliency.py: a figure per image, with a row per model."""
+
+import json
+import sys
+from pathlib import Path
+
+import mmvitkd  # noqa: F401
+from mmvitkd.apis import saliency as saliency_api
+
+import pytest
+from folders import write_noise
+from tool_modules import load_tool
+
+SMALL = 'timm:test_vit'
+
+
+@pytest.fixture
+def draw(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(saliency_api, 'SAMPLES', 2)
+    monkeypatch.setattr(saliency_api, 'STEPS', 2)
+    write_noise(tmp_path / 'images', 'a/0.png', 'a/1.png', 'b/2.png')
+
+    def run(*words):
+        arguments = [*words, '--data-root', 'images', '--out', 'out', '--allow-random']
+        monkeypatch.setattr(sys, 'argv', ['saliency', *arguments])
+        load_tool('analysis_tools/saliency').main()
+
+    return run
+
+
+def test_a_figure_per_image(draw, capsys):
+    Path('images/a/1.png').write_bytes(b'broken')
+    draw(SMALL, SMALL, '--labels', 'first', 'second')
+    report = json.loads(Path('out/report.json').read_text())
+    assert report['images'] == {'saliency_0': 'a/0.png', 'saliency_2': 'b/2.png'}
+    assert [*report['models']] == ['first', 'second']
+    for name in report['images']:
+        assert Path(f'out/figures/{name}.png').stat().st_size > 0
+        assert f'figures/{name}.png' in Path('out/report.md').read_text()
+    assert 'left out, as it cannot be read: a/1.png' in capsys.readouterr().out
+
+
+def test_labels_must_be_as_many_as_models(draw, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        draw(SMALL, '--labels', 'first', 'second')
+    assert '--labels: found 2, wanted 1' in str(stopped.value) + capsys.readouterr().err

@@ -1,0 +1,169 @@
+"""Draw what models look at, side by side: `saliency.py MODEL[@CHECKPOINT]... --data-root DIR`.
+
+For a few images of a folder: gradient, SmoothGrad and Integrated Gradients of the logit of the
+label, or of the predicted class (arXiv 2511.06848), with captum (`pip install
+mmvitkd[saliency]`). Writes a figure per image and report.md.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compare_representations import by_label, load, model_label
+
+if TYPE_CHECKING:
+    from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
+
+# The options of the settings that errors name.
+OPTIONS = {
+    'model': 'MODEL',
+    'checkpoint': 'MODEL@CHECKPOINT',
+    'img_size': '--img-size',
+    'allow_random': '--allow-random',
+    'num_images': '--num-images',
+}
+METHODS = ('vanilla', 'smoothgrad', 'integrated')
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument(
+        'models',
+        nargs='+',
+        metavar='MODEL[@CHECKPOINT]',
+        help='config file, exported student or timm:NAME, and the weights',
+    )
+    parser.add_argument('--data-root', required=True, metavar='DIR', help='folder of images')
+    parser.add_argument(
+        '--num-images',
+        type=int,
+        default=5,
+        metavar='N',
+        help='at most this many, spread over the folder; default: 5',
+    )
+    parser.add_argument(
+        '--methods', nargs='+', default=list(METHODS), choices=METHODS, help='default: all'
+    )
+    parser.add_argument(
+        '--img-size', type=int, metavar='SIDE', help='build timm models for this size'
+    )
+    parser.add_argument(
+        '--allow-random', action='store_true', help='models may have random weights (seed 0)'
+    )
+    parser.add_argument(
+        '--labels', nargs='+', metavar='LABEL', help='labels of the models (default: names)'
+    )
+    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
+    parser.add_argument('--overwrite', action='store_true', help='replace a report')
+    return parser.parse_args()
+
+
+def draw(args: argparse.Namespace) -> None:
+    """Compute the maps, and write a figure per image.
+
+    Raises:
+        ValueError: If labels and models differ in number.
+    """
+    from mmvitkd.analysis.plotting.saliency_maps import draw_saliency
+    from mmvitkd.analysis.report.report_dir import (
+        check_out,
+        files_text,
+        new_folder,
+        write_report_file,
+    )
+    from mmvitkd.analysis.report.write_report import save_both
+    from mmvitkd.datasets.image_list import find_images
+    from mmvitkd.utils.devices import device_of
+
+    args.out = args.out.expanduser().absolute()
+    check_out(args.out, args.overwrite)
+    labels = args.labels or [*map(model_label, args.models)]
+    if len(labels) != len(args.models):
+        raise ValueError(f'--labels: found {len(labels)}, wanted {len(args.models)}.')
+    images = find_images(args.data_root, num_images=args.num_images)
+    words = by_label(labels, args.models, 'MODEL')
+    models = {label: load(word, args) for label, word in words.items()}
+    device = device_of(args.device)
+    with new_folder(args.out, args.overwrite) as folder:
+        shown = {}
+        for index in range(len(images)):
+            rows = rows_of(models, images, index, args.methods, device)
+            if rows:
+                name = f'saliency_{index}'
+                save_both(draw_saliency(rows), folder / 'figures', name)
+                shown[name] = images.paths[index]
+        write_text(shown, folder)
+        about = {label: model.provenance for label, model in models.items()}
+        write_report_file(dict(models=about, methods=args.methods, images=shown), folder)
+    print(f'{args.out}: wrote {files_text(args.out)}')
+
+
+def rows_of(
+    models: dict[str, Any], images: Any, index: int, methods: list[str], device: str
+) -> 'list[SaliencyRow]':
+    """Return a row per model for an image; none if it cannot be read."""
+    from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
+    from mmvitkd.apis.saliency import pixels_of, saliency
+    from mmvitkd.datasets.transforms.load_image import UnreadableImageError
+
+    import torch
+
+    rows = []
+    for label, loaded in models.items():
+        try:
+            image = loaded.preprocess(images.file(index))
+        except UnreadableImageError as error:
+            print(f'left out, as it cannot be read: {images.paths[index]}: {error.reason}')
+            return []
+        model = loaded.model.to(device)
+        with torch.no_grad():
+            logits = model(image[None].to(device))[0]
+        known = images.classes is not None and len(images.classes) == len(logits)
+        target = images.labels[index] if known else int(logits.argmax())
+        maps = {
+            method: saliency(model, image.to(device), target, method).cpu().numpy()
+            for method in methods
+        }
+        name = images.classes[target] if known else str(target)
+        kind = 'label' if known else 'predicted'
+        rows.append(
+            SaliencyRow(f'{label}\n{kind}: {name}', pixels_of(image, loaded.preprocess), maps)
+        )
+    return rows
+
+
+def write_text(shown: dict[str, str], folder: Path) -> None:
+    """Write report.md."""
+    from mmvitkd.utils.markdown import code_span
+
+    sections = [
+        '# Saliency',
+        'How much the logit of a class depends on each pixel: absolute gradient, its mean over '
+        '50 noisy inputs (noise of 0.15 of the range of the input), and Integrated Gradients '
+        'from an input of zeros in 50 steps, as in arXiv 2511.06848. Of the three channels the '
+        'largest value; each map is relative to its own largest, so heights do not compare.',
+        *(
+            f'## {code_span(path)}\n\n![Saliency](figures/{name}.png)'
+            for name, path in shown.items()
+        ),
+    ]
+    (folder / 'report.md').write_text('\n\n'.join(sections) + '\n', encoding='utf-8')
+
+
+def main() -> None:
+    """Write the figures, or exit with one line that states the reason."""
+    args = parse_args()
+    import mmvitkd  # noqa: F401  (first: it patches the packages below)
+    from mmvitkd.utils.cli import exit_on_error
+
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_current_instance().setLevel('WARNING')
+    with exit_on_error('saliency', OPTIONS):
+        draw(args)
+
+
+if __name__ == '__main__':
+    main()
