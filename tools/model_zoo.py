@@ -57,7 +57,7 @@ HEADER = (
     *('config', 'student', 'teacher', 'distilled by', 'epochs', 'parameters', 'GFLOPs'),
     *('top-1 % in the paper', 'measured here'),
 )
-LISTED = ('mnist5k', 'image_folder', 'foundation', 'suites')
+LISTED = ('mnist5k', 'image_folder', 'foundation', 'elpv', 'suites')
 
 
 def parse_args() -> argparse.Namespace:

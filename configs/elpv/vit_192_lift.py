@@ -1,5 +1,10 @@
 # Lift: the tokens are projected to the teacher's width, at inference too.
-_base_ = './vit_192_feature_kd.py'
+_base_ = [
+    '../_base_/models/elpv_feature_kd.py',
+    '../_base_/datasets/elpv.py',
+    '../_base_/schedules/elpv_50e.py',
+    '../_base_/default_runtime.py',
+]
 
 model = dict(
     architecture=dict(
