@@ -141,9 +141,7 @@ def _extra_losses(given: Any, count: int, scope: str) -> dict[str, dict[str, Any
     }
 
 
-def _loss_of_each(
-    given: Mapping[str, Any], count: int, scope: str, key: str
-) -> dict[str, Any]:
+def _loss_of_each(given: Mapping[str, Any], count: int, scope: str, key: str) -> dict[str, Any]:
     """Return the config of the loss of one pair, with its share of the weight."""
     kind = registered_type(given, key, scope)
     whole = given.get('loss_weight', 1.0)

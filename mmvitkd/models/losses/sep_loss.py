@@ -10,7 +10,7 @@ from .align_features import FeaturesOrMap, align
 
 @MODELS.register_module()
 class SEPLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
-    """Mean squared distance of spectral energy patterns (SEP, arXiv 2511.15572), token by token.
+    """Mean squared distance of the tokens' spectral energy patterns (SEP, arXiv 2511.15572).
 
     A token's curve is the cumulative share of the energies ``|F_k|^2`` of its real FFT over the
     C channels, in C // 2 + 1 bins from DC up, conjugate pairs doubled; the loss is the mean of

@@ -1,4 +1,4 @@
-"""Overlap of images' leading right singular subspaces, with a gradient that is always finite."""
+"""Overlap of images' leading right singular subspaces, with a finite gradient everywhere."""
 
 from typing import Any, NamedTuple
 
