@@ -1,4 +1,4 @@
-# The linear projector's tokens are forced into each image's 10 leading directions of the teacher.
+# The linear projector is forced into the teacher's 10 leading directions of each image.
 _base_ = './vit_32_linear.py'
 
 model = dict(

@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...models.utils.channel_power import half_power, ordered_power
+from ...models.utils.channel_power import half_power as half_power
+from ...models.utils.channel_power import ordered_power as ordered_power
 from .chunking import chunk_images
 from .token_shares import BANDWIDTH_THRESHOLDS, TokenShares
 

@@ -168,8 +168,9 @@ def _check_width(
     for argument, record in mapping.items():
         name = record.get('connector')
         connector = distiller.connectors[name] if name else None
-        projects = isinstance(connector, ProjectorConnector)
-        width = connector.in_channels if projects else _width(arguments[argument])
+        width = _width(arguments[argument])
+        if isinstance(connector, ProjectorConnector):
+            width = connector.in_channels
         if record['from_student'] and width is not None:
             loss.check_width(width)
 
