@@ -92,10 +92,11 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
     @property
     def max_rank(self) -> int:
         """The most dimensions of its output that the tokens of all images span together."""
-        is_linear = self.norm_first or isinstance(self.norm, nn.Identity)
-        biases = getattr(self.proj, 'bias', None) is not None
-        # A norm after the Linear adds a shift of its own, which is another dimension.
-        return self.in_channels + int(biases) + int(not is_linear)
+        if self.norm_first:  # it centres each token, and adds one shift
+            return self.in_channels
+        bias = int(getattr(self.proj, 'bias', None) is not None)
+        # A norm behind the Linear has a shift of its own.
+        return self.in_channels + bias + int(not isinstance(self.norm, nn.Identity))
 
     def forward_train(self, feature: Any) -> Tensor:
         """Lay the feature out as a map, project and normalise it.
