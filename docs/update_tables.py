@@ -151,13 +151,17 @@ def label_free_table() -> str:
 def forced_scores_table() -> str:
     """Return the accuracies of forced projectors, and their differences to a free one."""
     results = _read('forced/results.json')
-    scores = {
-        name: {int(seed): score for seed, score in run['scores'].items()}
-        for name, run in results['runs'].items()
-    }
+    reference = _scores(results, results['reference'])
     rows = []
-    for name, values in scores.items():
-        difference = paired_difference(values, scores[results['reference']])
+    for name in results['runs']:
+        values = _scores(results, name)
+        if not values:
+            continue
+        r2 = [
+            results['trainings'][f'{name}, seed {seed}']['metrics']['feature/val_r2']
+            for seed in values
+        ]
+        difference = paired_difference(values, reference)
         is_reference = name == results['reference'] or difference is None
         rows.append(
             [
@@ -165,10 +169,16 @@ def forced_scores_table() -> str:
                 ' '.join(f'{score:.1f}' for score in values.values()),
                 interval_text(summarize(list(values.values())), '.2f'),
                 '' if is_reference else interval_text(difference, '+.2f'),
+                '' if name == POOLED else f'{np.mean(r2):.3f}',
             ]
         )
     header = ['student', 'top-1 % of each seed', 'mean, 95 %', 'minus the free projector, 95 %']
-    return markdown_table(header, rows)
+    return markdown_table([*header, 'R2 of the target'], rows)
+
+
+def _scores(results: Mapping[str, Any], name: str) -> dict[int, float]:
+    """Return the scores of a run by seed."""
+    return {int(seed): score for seed, score in results['runs'][name]['scores'].items()}
 
 
 def forced_match_table() -> str:

@@ -32,7 +32,7 @@ class SubspaceFloor:
         >>> import torch
         >>> from mmvitkd.analysis import SubspaceFloor
         >>> floor = SubspaceFloor(d=2)
-        >>> floor.update(torch.eye(6)[[[0, 1], [2, 3]]])  # two images, in 2 directions each
+        >>> floor.update(torch.eye(6)[:4].view(2, 2, 6))  # two images, in 2 directions each
         >>> [round(x, 2) for x in floor.result()['floor']]
         [1.0, 0.75, 0.5, 0.25, 0.0, 0.0, 0.0]
     """

@@ -18,7 +18,7 @@ class SEPLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     on either side, are left out: their curves say nothing.
 
     Curves differ by shares of 1, so that the gradient is a hundredth of that of the MSE or less
-    (on the digits 1/71 at the start, 1/463 at the end): weights of 100 to 1000 are usual. The
+    (on the digits 1/32 before training, 1/450 after it): weights of 100 to 1000 are usual. The
     order of the channels is arbitrary; that this is a target at all is the paper's claim. As in
     the other losses both sides are first aligned; computed in float32 or above, also under
     autocast, with the teacher detached.
