@@ -14,6 +14,7 @@ DEPTHS = dict(cait_s24=24, deit_small=12, deit3_small_21k=12, swin_small=4, mae_
 USUAL_WIDTH = 384  # of Lift and WideLast, where their names give none
 LOGIT_LOSSES = {'KLDivergence': 'softkd', 'mmrazor.CrossEntropyLoss': 'hardkd'}
 PAIR_LOSSES = {'mmvitkd.FeatureMSELoss': 'mse', 'mmvitkd.SpectralLoss': 'spectralkd'}
+EXTRA_LOSSES = {'mmvitkd.SubspaceLoss': 'subspace', 'mmvitkd.SEPLoss': 'sep'}
 EIGHT = ((0, 0), (1, 1), (6, 18), (7, 19), (8, 20), (9, 21), (10, 22), (11, 23))
 STAGES = ((0, 0), (1, 1), (2, 2), (3, 3))
 
@@ -79,8 +80,9 @@ def _shape(arch):
 
 def _plain(config):
     """A DeiT-Tiny trained like the remedies, with weight decay on embeddings."""
-    if config.model.get('pair_projector', {}).get('norm') == 'LN':
-        return 'projector'
+    projector = config.model.get('pair_projector', {})
+    if projector.get('norm', 'BN') != 'BN':
+        return 'projector' if projector.norm == 'LN' else 'linear'
     return None if 'custom_keys' in config.optim_wrapper.paramwise_cfg else 'plain'
 
 
@@ -99,6 +101,7 @@ def _losses(model):
             assert loss == 'mse'
             loss = 'projectorkd_frozen' if projector.get('frozen') else 'projectorkd'
         losses.append(loss)
+    losses += [EXTRA_LOSSES[loss.type] for loss in model.get('pair_extra_losses', {}).values()]
     return losses
 
 

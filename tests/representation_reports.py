@@ -12,6 +12,7 @@ from mmvitkd.analysis.functional.sep_null import null_sep
 from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
 from mmvitkd.analysis.functional.spectral_energy import SEP
+from mmvitkd.analysis.functional.subspace_floor import SubspaceFloor
 from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 from mmvitkd.analysis.functional.token_entropy import TokenEntropy, ValueRange
 from mmvitkd.analysis.functional.width_floor import WidthFloor
@@ -74,6 +75,7 @@ def block_report(features, entropy):
         },
         'sorted_energy': measured(SortedChannelEnergy(), features),
         'floor': floor.result([features.shape[2] // 2]),
+        'subspace_floor': {'4': measured(SubspaceFloor(4), features)},
         'participation_ratio': measured(ParticipationRatio(), features),
         **measured(ChannelSpectrum(), features),
         'entropy': measured(entropy, features),

@@ -11,6 +11,7 @@ NAMES = (
     'energy',
     'effective_rank',
     'floor',
+    'subspace_floor',
     'cka',
     'spectrum',
     'entropy',

@@ -13,8 +13,8 @@ NAME = re.compile(
     r'((?P<teacher>cait_s24|deit_small|deit3_small_21k|swin_small|mae_vit_base)_(?=deit_|swin_))?'
     r'(?P<student>deit_tiny|deit_small|swin_tiny)'
     r'(_(?P<remedy>lift\d*|widelast\d*(_fixed_step|_heads_linear|_fixed_linear)?'
-    r'|gap|lift_cls|lift_noln|projector|plain|[wd]\d+|mlp\d+))?'
-    r'(?P<losses>(_(softkd|hardkd|mse|spectralkd|projectorkd(_frozen)?))*)'
+    r'|gap|lift_cls|lift_noln|projector|linear|plain|[wd]\d+|mlp\d+))?'
+    r'(?P<losses>(_(softkd|hardkd|mse|spectralkd|projectorkd(_frozen)?|subspace|sep))*)'
     r'(_(?P<layers>first|first_last|eight|stages))?'
     r'_(?P<epochs>\d+)e'
 )

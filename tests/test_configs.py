@@ -44,6 +44,7 @@ TEACHERS = {
     'vit_base_patch16_224.mae': dict(embed_dim=96, num_heads=12),
     'swin_small_patch4_window7_224.ms_in1k': dict(embed_dim=12, window_size=2),
     'vit_small_patch14_dinov2.lvd142m': dict(embed_dim=48, num_heads=6),
+    'vit_small_patch14_dinov2': dict(embed_dim=48, num_heads=6),
     'vit_base_patch14_dinov2.lvd142m': dict(embed_dim=96, num_heads=12),
     'vit_small_patch16_dinov3.lvd1689m': dict(embed_dim=48, num_heads=6),
     'vit_base_patch16_clip_224.openai': dict(embed_dim=96, num_heads=12),
@@ -57,7 +58,9 @@ def smaller(config):
     """Return options that make a config's models small: widths / 8, images of 32 or 64 px."""
     if 'mnist5k' in config.filename:
         return {}
-    return dict(_smaller('model', config.model.to_dict()))
+    options = dict(_smaller('model', config.model.to_dict()))
+    # A training measures the statistics of other targets before its first step.
+    return {**options, 'model.pair_target': 'raw'} if 'pair_target' in config.model else options
 
 
 def _smaller(key, node):
@@ -81,6 +84,8 @@ def _smaller(key, node):
         yield key, node // 8 // 3 * 3  # three heads
     elif name == 'img_size':
         yield key, 64
+    elif name == 'patch_size':
+        yield key, 16
 
 
 def build(config):

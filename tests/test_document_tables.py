@@ -107,3 +107,17 @@ def test_the_text_names_commit_and_versions():
     assert STEP['hardware']['processor'] in PERFORMANCE
     for package in ('torch', 'timm', 'pillow', 'opencv'):
         assert STEP['versions'][package] in PERFORMANCE
+
+
+def test_the_forced_projectors_are_runs_of_their_suite(tables):
+    suite = read_suite(ROOT / 'configs' / 'suites' / 'mnist5k_forced.yml')
+    results, match = (
+        json.loads((DOCS / 'forced' / f'{name}.json').read_text())
+        for name in ('results', 'match')
+    )
+    assert suite.compared == list(results['runs']) == list(tables.FORCED)
+    scored = {
+        name: set(run['scores']) for name, run in results['runs'].items() if run['scores']
+    }
+    assert {name: set(seeds) for name, seeds in match['runs'].items()} == scored
+    assert (results['reference'], results['failed']) == (suite.reference, {})

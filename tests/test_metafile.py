@@ -23,6 +23,8 @@ LOSSES = dict(
     spectralkd='SpectralKD',
     projectorkd='ProjectorKD',
     projectorkd_frozen='ProjectorKD (frozen)',
+    subspace='Subspace',
+    sep='SEP',
 )
 LAYERS = dict(
     first='first block',
@@ -104,7 +106,8 @@ def test_a_distillation_is_what_its_entry_says(model):
     if recipe['losses']:
         wanted['Losses'] = [LOSSES[loss] for loss in recipe['losses']]
     if recipe['layers']:
-        projected = ', projected to 384 channels' if recipe['remedy'] == 'projector' else ''
+        is_projected = recipe['remedy'] in ('projector', 'linear')
+        projected = ', projected to 384 channels' if is_projected else ''
         wanted['Layers'] = LAYERS[recipe['layers']] + projected
     assert model['Metadata'].get('Distillation', {}) == wanted
 

@@ -40,7 +40,8 @@ Those for ImageNet follow `[TEACHER_]STUDENT[_REMEDY][_LOSSES][_LAYERS]_EPOCHSe.
   WideLast with the released code's schedule `heads_step` unless another is named
   (`widelast_fixed_step`). In `controls/`: what replaces it.
 - LOSSES, in addition to that of the labels: `softkd`, `hardkd`, `mse`, `spectralkd`,
-  `projectorkd` (its projector is trained; in `projectorkd_frozen` it is not, as released).
+  `projectorkd` (its projector is trained; in `projectorkd_frozen` it is not, as released);
+  `subspace` and `sep` force a projector ([docs/forced.md](../docs/forced.md)).
 - LAYERS, of student and teacher: `first`, `first_last`, `eight` (the first two and the last
   six), `stages` (all four); if omitted, the last of each.
 

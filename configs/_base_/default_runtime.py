@@ -14,6 +14,7 @@ default_hooks = dict(
     preemption=dict(type='mmvitkd.PreemptionHook'),
     teacher_cache=dict(type='mmvitkd.TeacherCacheHook'),
     target_statistics=dict(type='mmvitkd.TargetStatisticsHook'),
+    subspace_floor=dict(type='mmvitkd.SubspaceFloorHook'),
     teacher_accuracy=dict(type='mmvitkd.TeacherAccuracyHook'),
     feature_error=dict(type='mmvitkd.FeatureErrorHook'),
     unreadable_images=dict(type='mmvitkd.UnreadableImagesHook'),

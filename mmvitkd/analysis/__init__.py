@@ -25,6 +25,7 @@ from .functional.singular_values import (
     svd_dimensions,
 )
 from .functional.spectral_energy import SEP, sep
+from .functional.subspace_floor import SubspaceFloor
 from .functional.subspace_rotation import SubspaceRotation
 from .functional.token_entropy import TokenEntropy, ValueRange, token_entropy
 from .functional.weighted_knn import weighted_knn
@@ -53,6 +54,7 @@ __all__ = [
     'SVDDimensions',
     'SecondMoment',
     'SortedChannelEnergy',
+    'SubspaceFloor',
     'SubspaceRotation',
     'TokenEntropy',
     'ValueRange',

@@ -47,11 +47,12 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
         f'student {_layer(of_student)} and teacher {_layer(of_teacher)}'
         for of_student, of_teacher in model.get('pairs') or ()
     )
+    extra = (model.get('pair_extra_losses') or {}).values()
     for layers in pairs:
-        loss = model['pair_loss']
-        # The pairs share the weight.
-        loss = {**loss, 'loss_weight': loss.get('loss_weight', 1.0) / len(pairs)}
-        losses.append(f'{layers}: {_loss(loss)}')
+        for loss in (model['pair_loss'], *extra):
+            # The pairs share the weight.
+            shared = {**loss, 'loss_weight': loss.get('loss_weight', 1.0) / len(pairs)}
+            losses.append(f'{layers}: {_loss(shared)}')
     weights, start = (
         osp.basename(model.get(key) or '') or None for key in ('teacher_ckpt', 'student_ckpt')
     )

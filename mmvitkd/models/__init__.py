@@ -3,7 +3,14 @@
 from .algorithms import FeatureDistill
 from .backbones import VisionTransformer, WideLast
 from .connectors import PatchTokens, ProjectorConnector, TargetTokens, TokensToMap
-from .losses import CosineSmoothL1Loss, FeatureMSELoss, LabelSmoothLoss, SpectralLoss
+from .losses import (
+    CosineSmoothL1Loss,
+    FeatureMSELoss,
+    LabelSmoothLoss,
+    SEPLoss,
+    SpectralLoss,
+    SubspaceLoss,
+)
 from .necks import LiftProjector
 from .students import ImageEncoder
 from .teachers import BaseTeacher, Teacher
@@ -20,7 +27,9 @@ __all__ = [
     'LiftProjector',
     'PatchTokens',
     'ProjectorConnector',
+    'SEPLoss',
     'SpectralLoss',
+    'SubspaceLoss',
     'TargetTokens',
     'Teacher',
     'TokensToMap',

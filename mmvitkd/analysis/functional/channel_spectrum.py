@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...models.utils.channel_power import half_power
 from .chunking import chunk_images
-from .spectral_energy import half_power
 
 
 class ChannelSpectrum:

@@ -65,8 +65,8 @@ LOG_LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'NOTSET', 'WARN',
 HOOKS = (
     *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
     *('visualization', 'random_state', 'finite_loss', 'preemption', 'teacher_cache'),
-    *('target_statistics', 'teacher_accuracy', 'feature_error', 'unreadable_images'),
-    *('disk_full', 'watchdog'),
+    *('target_statistics', 'subspace_floor', 'teacher_accuracy', 'feature_error'),
+    *('unreadable_images', 'disk_full', 'watchdog'),
 )
 START_METHODS = ('fork', 'spawn', 'forkserver')
 CHOICES = {

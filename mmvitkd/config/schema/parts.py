@@ -22,7 +22,7 @@ MODELS = (
 )
 # Of these, those that are a dict or nothing.
 DICTS = ('architecture', 'backbone', 'base', 'head', 'loss', 'pair_loss', 'distiller')
-LISTED = ('distill_losses', 'connectors')  # these hold some
+LISTED = ('distill_losses', 'connectors', 'pair_extra_losses')  # these hold some
 
 
 class Part(NamedTuple):

@@ -116,6 +116,7 @@ FOREIGN = {
     'student_ckpt': 'model.student_ckpt',
     'pairs': 'model.pairs',
     'pair_loss': 'model.pair_loss',
+    'pair_extra_losses': 'model.pair_extra_losses',
     'pair_projector': 'model.pair_projector',
     'pair_target': 'model.pair_target',
     'distiller': 'model.distiller',

@@ -10,6 +10,7 @@ from .random_state_hook import RandomStateHook
 from .runtime_info_hook import RuntimeInfoHook
 from .sep_hook import SEPHook
 from .student_ema_hook import StudentEMAHook
+from .subspace_floor_hook import SubspaceFloorHook
 from .target_statistics_hook import TargetStatisticsHook
 from .teacher_accuracy_hook import TeacherAccuracyHook
 from .teacher_cache_hook import TeacherCacheHook
@@ -27,6 +28,7 @@ __all__ = [
     'RuntimeInfoHook',
     'SEPHook',
     'StudentEMAHook',
+    'SubspaceFloorHook',
     'TargetStatisticsHook',
     'TeacherAccuracyHook',
     'TeacherCacheHook',

@@ -60,6 +60,7 @@ def dry_run(algorithm: Any) -> None:
             try:
                 arguments = {k: _record(distiller, r) for k, r in mapping.items()}
                 _check_projectors(distiller, mapping, arguments)
+                _check_width(distiller, mapping, arguments, distiller.distill_losses[name])
                 _check_shapes(name, arguments)
                 _check_loss(distiller.distill_losses[name], arguments)
             except Exception as error:
@@ -158,6 +159,22 @@ def _check_projectors(
                 )
 
 
+def _check_width(
+    distiller: Any, mapping: Mapping[str, Mapping[str, Any]], arguments: Any, loss: Any
+) -> None:
+    """Let a loss check how wide the student is in front of its projector, if it does."""
+    if not hasattr(loss, 'check_width'):
+        return
+    for argument, record in mapping.items():
+        name = record.get('connector')
+        connector = distiller.connectors[name] if name else None
+        width = _width(arguments[argument])
+        if isinstance(connector, ProjectorConnector):
+            width = connector.in_channels
+        if record['from_student'] and width is not None:
+            loss.check_width(width)
+
+
 def _check_loss(loss: Any, arguments: dict[str, Any]) -> None:
     """Compute a loss; refuse what MMEngine could not sum up."""
     try:
@@ -191,10 +208,10 @@ def _hint(arguments: dict[str, Any]) -> str:
 
 def _loss_key(name: str) -> str:
     """Return the key of a loss in a config."""
-    pair = name.removeprefix(f'loss_{PAIR}')
-    if pair == name:
+    pair, _, extra = name.removeprefix(f'loss_{PAIR}').partition('_')
+    if not name.startswith(f'loss_{PAIR}'):
         return f"distiller.loss_forward_mappings['{name}']"
-    return f'pairs[{pair}] with pair_loss'
+    return f'pairs[{pair}] with {f"pair_extra_losses.{extra}" if extra else "pair_loss"}'
 
 
 def _connector_key(distiller: Any, record: Mapping[str, Any]) -> str:

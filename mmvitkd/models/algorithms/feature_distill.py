@@ -61,6 +61,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             :func:`~mmvitkd.models.algorithms.pair_config.expand_pairs`.
         pair_loss: The config of the loss of ``pairs``, e.g.
             ``dict(type='mmvitkd.FeatureMSELoss', loss_weight=0.2)``.
+        pair_extra_losses: The configs of further losses of ``pairs``, by name; each gets what
+            ``pair_loss`` gets.
         pair_projector: The config of a projector for the student's side of ``pairs``, e.g.
             ``dict(in_channels=192, out_channels=384)``; see
             :class:`~mmvitkd.models.connectors.ProjectorConnector`.
@@ -100,6 +102,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         student_ckpt: str | None = None,
         pairs: Sequence[Pair] | None = None,
         pair_loss: dict[str, Any] | None = None,
+        pair_extra_losses: dict[str, dict[str, Any]] | None = None,
         pair_projector: dict[str, Any] | None = None,
         pair_target: str = 'raw',
         norm_from_target: bool = False,
@@ -134,7 +137,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
         self.target_norms: list[TargetNorm] = []
         if teacher is None:
             return
-        _check_pair_arguments(pairs, pair_loss, pair_projector)
+        _check_pair_arguments(pairs, pair_loss, pair_projector, pair_extra_losses)
         _check_pair_targets(pairs, pair_target, norm_from_target)
         check_is_dict(distiller)
         options = options_with_deliveries(distiller, options)
@@ -155,6 +158,7 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
                 pair_projector,
                 pair_target,
                 norm_from_target,
+                pair_extra_losses,
             )
         if distiller is None:
             raise ValueError('distiller: nothing to distil; give distiller or pairs.')
@@ -297,11 +301,15 @@ def _refuse_unknown(arguments: Mapping[str, Any]) -> None:
         raise KeyedValueError(message, f'model.{name}')
 
 
-def _check_pair_arguments(pairs: Any, pair_loss: Any, pair_projector: Any) -> None:
+def _check_pair_arguments(
+    pairs: Any, pair_loss: Any, pair_projector: Any, extra_losses: Any
+) -> None:
     if bool(pairs) != bool(pair_loss):
         raise ValueError(f'pairs={pairs!r} and pair_loss={pair_loss!r}: give both or neither.')
     if pair_projector and not pairs:
         raise ValueError(f'pair_projector={pair_projector!r} needs pairs, found {pairs!r}.')
+    if extra_losses and not pairs:
+        raise ValueError(f'pair_extra_losses={extra_losses!r} needs pairs, found {pairs!r}.')
 
 
 def _check_pair_targets(pairs: Any, target: str, norm_from_target: bool) -> None:

@@ -44,6 +44,7 @@ def expand_pairs(
     projector: Mapping[str, Any] | None = None,
     target: str = 'raw',
     measured: bool = False,
+    extra_losses: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Add recorders, connectors, losses and mappings for pairs of layers to a distiller.
 
@@ -65,6 +66,8 @@ def expand_pairs(
             see :class:`~mmvitkd.models.connectors.TargetTokens`. 'final_norm' is the output of
             the teacher's final norm in place of its last block.
         measured: Whether the statistics of the target are measured for any ``target``.
+        extra_losses: The configs of further losses of every pair, by name. They get what
+            ``loss`` gets, of the same projector, and share their weight likewise.
 
     Returns:
         The full config of the distiller.
@@ -78,7 +81,8 @@ def expand_pairs(
         raise ValueError(f'pairs={pairs!r}: wanted a list of (student layer, teacher layer).')
     scope = config.get('_scope_', SCOPE)
     takes_features = getattr(registered_type(loss, 'pair_loss', scope), 'takes_features', False)
-    loss = _loss_of_each(loss, len(pairs), scope)
+    loss = _loss_of_each(loss, len(pairs), scope, 'pair_loss')
+    extra_losses = _extra_losses(extra_losses or {}, len(pairs), scope)
     _check_target(target, measured, projector)
     kind = target if target in KINDS else 'raw'
     for i, pair in enumerate(pairs):
@@ -102,17 +106,18 @@ def expand_pairs(
             side['as_map'] = not takes_features
             connectors = _with_target(pair_name, connectors, side)
         names = list(connectors)
+        mapping = dict(
+            preds_S=dict(recorder=pair_name, from_student=True, connector=names[0]),
+            preds_T=dict(recorder=pair_name, from_student=False, connector=names[-1]),
+        )
+        losses = {loss_name: loss}
+        losses |= {f'{loss_name}_{name}': extra for name, extra in extra_losses.items()}
         additions = dict(
             student_recorders={pair_name: _recorder(found[0])},
             teacher_recorders={pair_name: _recorder(found[1])},
             connectors=connectors,
-            distill_losses={loss_name: dict(loss)},
-            loss_forward_mappings={
-                loss_name: dict(
-                    preds_S=dict(recorder=pair_name, from_student=True, connector=names[0]),
-                    preds_T=dict(recorder=pair_name, from_student=False, connector=names[-1]),
-                )
-            },
+            distill_losses=deepcopy(losses),
+            loss_forward_mappings={name: deepcopy(mapping) for name in losses},
         )
         for key, addition in additions.items():
             config[key] = config.get(key) or {}
@@ -123,20 +128,33 @@ def expand_pairs(
     return config
 
 
-def _loss_of_each(given: Mapping[str, Any], count: int, scope: str) -> dict[str, Any]:
+def _extra_losses(given: Any, count: int, scope: str) -> dict[str, dict[str, Any]]:
+    """Return the configs of the further losses of one pair, by name."""
+    key = 'pair_extra_losses'
+    if not isinstance(given, Mapping) or not all(str(name).isidentifier() for name in given):
+        raise KeyedValueError(
+            f'{{{key}}}={given!r}: wanted configs of losses by names of letters, digits and _.',
+            key,
+        )
+    return {
+        name: _loss_of_each(loss, count, scope, f'{key}.{name}') for name, loss in given.items()
+    }
+
+
+def _loss_of_each(given: Mapping[str, Any], count: int, scope: str, key: str) -> dict[str, Any]:
     """Return the config of the loss of one pair, with its share of the weight."""
-    kind = registered_type(given, 'pair_loss', scope)
+    kind = registered_type(given, key, scope)
     whole = given.get('loss_weight', 1.0)
     if isinstance(whole, bool) or not isinstance(whole, int | float):
-        raise ValueError(f'pair_loss.loss_weight={whole!r}: wanted one number for all pairs.')
+        raise ValueError(f'{key}.loss_weight={whole!r}: wanted one number for all pairs.')
     weight = whole / max(count, 1)
     if takes_argument(kind, 'loss_weight'):
         return {**given, 'loss_weight': weight}
     if weight != 1 or 'loss_weight' in given:
         raise KeyedValueError(
-            f"{{pair_loss}}: {type_name(kind)} takes no argument 'loss_weight', and each pair "
-            f'has the weight {weight:g}: that of pair_loss over the number of pairs.',
-            'pair_loss',
+            f"{{{key}}}: {type_name(kind)} takes no argument 'loss_weight', and each pair "
+            f'has the weight {weight:g}: that of {key} over the number of pairs.',
+            key,
         )
     return dict(given)
 

@@ -89,6 +89,15 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
         if frozen:
             self.requires_grad_(False)
 
+    @property
+    def max_rank(self) -> int:
+        """The most dimensions of its output that the tokens of all images span together."""
+        if self.norm_first:  # it centres each token, and adds one shift
+            return self.in_channels
+        bias = int(getattr(self.proj, 'bias', None) is not None)
+        # A norm behind the Linear has a shift of its own.
+        return self.in_channels + bias + int(not isinstance(self.norm, nn.Identity))
+
     def forward_train(self, feature: Any) -> Tensor:
         """Lay the feature out as a map, project and normalise it.
 

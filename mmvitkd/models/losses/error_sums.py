@@ -46,8 +46,11 @@ def compared_features(loss: nn.Module, preds_S: Any, preds_T: Any) -> tuple[Tens
         Tokens (B, N, C) of the student and of the teacher, in at least float32.
 
     Raises:
-        ValueError: If these are no features, or not of one shape.
+        ValueError: If these are no features, or not of one shape; or if the loss compares
+            something else of them, and says so by ``compares_values = False``.
     """
+    if not getattr(loss, 'compares_values', True):
+        raise ValueError(f'{type(loss).__name__} does not compare the values of features')
     with torch.no_grad(), torch.autocast(_device_type(preds_T), enabled=False):
         if hasattr(loss, 'compared'):
             sides = loss.compared(preds_S, preds_T)

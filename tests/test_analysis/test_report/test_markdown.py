@@ -42,6 +42,7 @@ def test_the_numbers_are_the_reports():
             'effective rank': block['effective_rank']['mean'],
             'width 1 %': smallest_width(block['floor']['centred']['in_sample'], 0.01),
             'mean token': block['floor']['mean_share'],
+            'rotation floor': block['subspace_floor']['4']['floor'][12],
             'intensity': block['frequency_intensity'],
             'entropy, bits': block['entropy']['mean'],
             'activation': block['activation_magnitude']['mean'],

@@ -25,6 +25,7 @@ OF_MEASURES = {
     'participation_ratio': ({'in_use'}, {'summaries'}),
     'effective_rank': ({'in_use'}, {'summaries'}),
     'floor': ({'floors'}, {'floors', 'pooled'}),
+    'subspace_floor': (set(), {'subspace_floors'}),
     'spectrum': ({'spectrum'}, {'spectra'}),
     'frequency_intensity': ({'intensity'}, {'summaries'}),
     'entropy': ({'u_shape'}, {'summaries'}),

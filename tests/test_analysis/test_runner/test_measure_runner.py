@@ -11,6 +11,7 @@ from mmvitkd.analysis.functional.sep_null import null_sep
 from mmvitkd.analysis.functional.sep_permutation import SEPPermutation
 from mmvitkd.analysis.functional.singular_values import SVDDimensions
 from mmvitkd.analysis.functional.spectral_energy import SEP
+from mmvitkd.analysis.functional.subspace_floor import SubspaceFloor
 from mmvitkd.analysis.functional.subspace_rotation import SubspaceRotation
 from mmvitkd.analysis.functional.token_entropy import TokenEntropy
 from mmvitkd.analysis.functional.width_floor import WidthFloor
@@ -95,6 +96,7 @@ def by_hand(features, i, seed, centered=False, judged=slice(None), fitted=slice(
         'sorted_energy': fed(SortedChannelEnergy(), own),
         'participation_ratio': fed(ParticipationRatio(), own),
         'floor': floor.result([8, 16]),
+        'subspace_floor': {'10': fed(SubspaceFloor(10), own)},
         **fed(ChannelSpectrum(), own),
         'entropy': {**fed(TokenEntropy(low, high), own), 'low': low, 'high': high, 'bins': 100},
         'activation_magnitude': fed(Magnitude(), own),

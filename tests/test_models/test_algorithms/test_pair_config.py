@@ -154,3 +154,33 @@ def test_with_lifts_projection_the_teacher_stays_raw(student, teacher):
 def test_a_projector_that_is_none_is_refused(projector, message, student, teacher):
     with pytest.raises(ValueError, match=message):
         expand_pairs(None, [(2, 3)], MSE, student, teacher, projector)
+
+
+def test_further_losses_get_what_the_first_one_gets_and_share_their_weight(student, teacher):
+    extra = dict(subspace=dict(type='mmvitkd.SubspaceLoss', d=4, loss_weight=3.0))
+    projector = dict(in_channels=16, out_channels=32, norm=None, bias=True)
+    found = expand_pairs(
+        None, [(1, 2), (2, 3)], MSE, student, teacher, projector, extra_losses=extra
+    )
+    names = [f'loss_pair_{i}{name}' for i in (0, 1) for name in ('', '_subspace')]
+    assert list(found['distill_losses']) == names
+    losses, mappings = found['distill_losses'], found['loss_forward_mappings']
+    for i in (0, 1):
+        assert losses[f'loss_pair_{i}_subspace'] == dict(extra['subspace'], loss_weight=1.5)
+        assert mappings[f'loss_pair_{i}_subspace'] == mappings[f'loss_pair_{i}']
+    assert list(found['connectors']) == ['pair_0_S', 'pair_0_T', 'pair_1_S', 'pair_1_T']
+
+
+@pytest.mark.parametrize(
+    ('extra', 'message'),
+    [
+        ([MSE], r'^pair_extra_losses=\[.*wanted configs of losses by names'),
+        ({'a b': MSE}, r"^pair_extra_losses=.*'a b'"),
+        ({'sep': 'mmvitkd.SEPLoss'}, r'^pair_extra_losses\.sep='),
+        ({'sep': dict(type='mmvitkd.SEP')}, r"^pair_extra_losses\.sep\.type='mmvitkd\.SEP'"),
+        ({'sep': dict(MSE, loss_weight='1')}, r"^pair_extra_losses\.sep\.loss_weight='1'"),
+    ],
+)
+def test_further_losses_that_are_none_are_refused(extra, message, student, teacher):
+    with pytest.raises(ValueError, match=message):
+        expand_pairs(None, [(2, 3)], MSE, student, teacher, extra_losses=extra)

@@ -1,7 +1,7 @@
 """Relative errors and R2 against naive float64 formulas, of what each loss compares."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.models.losses import CosineSmoothL1Loss, FeatureMSELoss, align
+from mmvitkd.models.losses import CosineSmoothL1Loss, FeatureMSELoss, SEPLoss, align
 from mmvitkd.models.losses.error_sums import (
     compared_features,
     error_sums,
@@ -123,6 +123,7 @@ def test_maps_of_another_librarys_loss():
     [
         (KLDivergence(), [(2, 10), (2, 10)], r'\(2, 10\)'),
         (L2Loss(), [(2, 4, 6), (2, 4, 8)], r'\(2, 4, 6\) with \(2, 4, 8\)'),
+        (SEPLoss(), [(2, 4, 3, 3), (2, 4, 3, 3)], 'SEPLoss does not compare the values'),
     ],
 )
 def test_what_is_no_features_of_one_shape_says_so(loss, shapes, reason):
