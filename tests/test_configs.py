@@ -143,7 +143,8 @@ def test_it_trains_one_step(path):
     logged = model.train_step(dict(inputs=list(inputs), data_samples=labels), wrapper)
     assert all(value.isfinite() for value in logged.values())
     pairs = config.model.get('pairs') or []
-    losses = {f'distill.loss_pair_{i}' for i in range(len(pairs))}
+    extra = [f'_{name}' for name in config.model.get('pair_extra_losses', {})]
+    losses = {f'distill.loss_pair_{i}{x}' for i in range(len(pairs)) for x in ('', *extra)}
     assert losses == {name for name in logged if 'pair' in name}
     # AdamW has a state for what had a gradient, and for nothing else.
     stepped = {id(parameter) for parameter in wrapper.optimizer.state}
