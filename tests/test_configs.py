@@ -86,6 +86,8 @@ def _smaller(key, node):
         yield key, 64
     elif name == 'patch_size':
         yield key, 16
+    elif name == 'd':  # of SubspaceLoss
+        yield key, node // 8
 
 
 def build(config):
