@@ -11,8 +11,8 @@ from mmengine.config import Config
 # As in every tool, modules that need torch are imported in functions that run after
 # parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
 INTERRUPTED = (
-    b'train: interrupted. What was saved is whole: the same command with --resume, and no file, '
-    b'continues from there.\n'
+    b'train: interrupted. What was saved is whole: the same command with --resume, and no '
+    b'file, continues from there.\n'
 )
 
 
