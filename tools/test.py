@@ -183,7 +183,7 @@ def test(args: argparse.Namespace) -> None:
     from mmengine.registry import RUNNERS
 
     launch.set_local_rank(args.local_rank)
-    quiet_start()
+    quiet_start(launch.rank_of(args.launcher))
     with exit_on_error('test'):
         cfg = merge_args(read_config(args.config), args)
         check_data(cfg, ['test'])

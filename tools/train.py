@@ -111,7 +111,7 @@ def train(args: argparse.Namespace) -> None:
 
     launch.set_local_rank(args.local_rank)
     launch.leave_on_signals()
-    quiet_start()
+    quiet_start(launch.rank_of(args.launcher))
     with exit_on_error('train'):
         cfg = merge_args(read_config(args.config), args)
         check_trainable(cfg)

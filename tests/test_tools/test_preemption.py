@@ -119,8 +119,8 @@ def assert_equal(one, other):
 
 
 def test_a_second_ctrl_c_leaves_at_once_with_a_line(train):
-    hook = f"dict(type='mmengine.SignalHook', number={int(signal.SIGINT)}, iteration=7)"
-    codes, output = train('stopped', 1, f'{hook}, {hook}, {hook}')
+    sent = f'number={int(signal.SIGINT)}, iteration=7, times=3'
+    codes, output = train('stopped', 1, f"dict(type='mmengine.SignalHook', {sent})")
     assert codes == [130], output
     assert output.splitlines()[-1].startswith('train: interrupted')
     assert 'Traceback' not in output

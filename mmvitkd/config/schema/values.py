@@ -209,12 +209,16 @@ def _check_scale(key: str, part: Mapping[str, Any]) -> None:
             'as many.',
             f'{key}.std',
         )
-    if 0 < max(mean) <= 1 or max(std) < 1:
-        scaled = [round(255 * each, 3) for each in mean], [round(255 * each, 3) for each in std]
+    small = dict(mean=mean) if 0 < max(mean) <= 1 else {}
+    small |= dict(std=std) if max(std) < 1 else {}
+    if small:
+        found = ', '.join(f'{name}={list(values)}' for name, values in small.items())
+        wanted = ', '.join(f'{k}={[round(255 * v, 3) for v in vs]}' for k, vs in small.items())
+        name = next(iter(small))
         raise KeyedValueError(
-            f'{{{key}.mean}}={list(mean)}, std={list(std)}: pixels have values from 0 to 255; '
-            f'wanted mean={scaled[0]}, std={scaled[1]}.',
-            f'{key}.mean',
+            f'{{{key}.{name}}}: found {found}, but pixels have values from 0 to 255; wanted '
+            f'{wanted}.',
+            f'{key}.{name}',
         )
 
 

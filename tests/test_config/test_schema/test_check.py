@@ -102,7 +102,6 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
         (f'{STUDENT}.backbone.in_channels', 1, '3: images are read in RGB'),
         ('data_preprocessor.std', [0, 0, 0], 'above 0'),
         ('data_preprocessor.mean', [1.0, 2.0], 'three'),
-        ('data_preprocessor.mean', [0.485, 0.456, 0.406], '123.675'),
         ('train_dataloader.num_workers', -1, '0 or more'),
         ('train_dataloader', (1, 2), 'dict'),
         (f'{STUDENT}.head', (1, 2), 'dict'),
@@ -112,6 +111,21 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
 def test_a_wrong_value_is_refused_with_what_is_wanted(key, value, wanted):
     message = refused(**{key: value})
     assert f'{key}=' in message and wanted in message
+
+
+@pytest.mark.parametrize(
+    ('given', 'wanted'),
+    [
+        (dict(mean=[0.5, 0.4, 0.4]), ['mean=[127.5, 102.0, 102.0]']),
+        (dict(std=[0.2, 0.2, 0.2]), ['std=[51.0, 51.0, 51.0]']),
+        (dict(mean=[0.5] * 3, std=[0.2] * 3), ['mean=[127.5, ', 'std=[51.0, ']),
+    ],
+)
+def test_what_is_in_0_to_1_is_scaled_in_the_hint(given, wanted):
+    message = refused(**{f'data_preprocessor.{k}': v for k, v in given.items()})
+    hint = message.partition('wanted')[2]
+    assert all(each in hint for each in wanted)
+    assert all((name in hint) == (name in given) for name in ('mean', 'std'))
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,15 @@ def test_a_student_worse_than_the_constant_is_told_once(tmp_path, said):
     assert 'docs/targets.md' in text
 
 
+def test_several_losses_are_told_in_one_warning(tmp_path, said):
+    listen, lines = said
+    model = distillation(pair_projector=None, pairs=[(1, 1), (2, 2)])
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.0))
+    listen(runner(tmp_path, model=model, optim_wrapper=wrapper)).train()
+    [text] = warnings(lines)
+    assert 'loss_pair_0' in text and 'loss_pair_1' in text
+
+
 def test_no_warning_during_the_warmup(tmp_path, said):
     listen, lines = said
     warmup = dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100)
