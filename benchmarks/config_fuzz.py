@@ -23,7 +23,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -70,18 +70,20 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0, help='seed of the sample (default: 0)')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), args.sample, args.seed)
-    for mutation, key, value, outcome, message in found:
-        if outcome != 'named':
-            print(f'{outcome}: {mutation}: {key}={value!r}: {message}', flush=True)
+        found = []
+        for each in run(Path(folder), args.sample, args.seed):
+            found.append(each)
+            mutation, key, value, outcome, message = each
+            if outcome != 'named':
+                print(f'{outcome}: {mutation}: {key}={value!r}: {message}', flush=True)
     print(table(found))
 
 
-Found = list[tuple[str, str, Any, str, str]]
+Found = tuple[str, str, Any, str, str]
 
 
-def run(folder: Path, sample: int | None = None, seed: int = 0) -> Found:
-    """Return mutation, key, new value, outcome and message of each change.
+def run(folder: Path, sample: int | None = None, seed: int = 0) -> Iterator[Found]:
+    """Yield mutation, key, new value, outcome and message of each change.
 
     Args:
         folder: An empty folder for data and runs.
@@ -92,13 +94,12 @@ def run(folder: Path, sample: int | None = None, seed: int = 0) -> Found:
     cases = list(changes(configs))
     if sample is not None:
         cases = random.Random(seed).sample(cases, sample)
-    return [
-        (mutation, dotted(key), value, *attempt(configs[name], key, mutation, value, folder))
-        for name, key, mutation, value in cases
-    ]
+    for name, key, mutation, value in cases:
+        outcome = attempt(configs[name], key, mutation, value, folder)
+        yield mutation, dotted(key), value, *outcome
 
 
-def table(found: Found) -> str:
+def table(found: Sequence[Found]) -> str:
     """Return the counts as a Markdown table."""
     counts = Counter((mutation, outcome) for mutation, _, _, outcome, _ in found)
     lines = ['| change | ' + ' | '.join(OUTCOMES) + ' |', '|---' * 6 + '|']

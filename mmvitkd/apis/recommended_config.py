@@ -99,8 +99,8 @@ def config_text(
         own['norm_from_target'] = 'True'
     head = {'_base_': repr(base), 'data_root': repr(data.root)}
     head['with_label'] = repr(data.num_classes is not None)
-    if data.num_classes is not None:
-        head['num_classes'] = repr(data.num_classes)
+    if data.num_classes is not None or student.config is not None:
+        head['num_classes'] = repr(data.num_classes)  # None unsets an inherited one
     lines = [f'{key} = {value}' for key, value in head.items()]
     lines += ['model = dict(', *(f'    {k}={v},' for k, v in {**own, **model}.items()), ')']
     return '\n'.join(lines) + '\n'

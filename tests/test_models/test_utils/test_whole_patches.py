@@ -31,7 +31,7 @@ def test_of_mmpretrain_too():
 
 
 def test_the_options_of_a_tool_are_named():
-    with pytest.raises(KeyedValueError, match='img_size=100: .* 96') as caught:
+    with pytest.raises(KeyedValueError, match=r'img_size=100: .* 96') as caught:
         load_model('timm:vit_tiny_patch16_224', img_size=100, allow_random=True)
     assert caught.value.worded({'img_size': '--img-size'}).startswith('--img-size=100')
 
