@@ -58,6 +58,8 @@ FREE = re.compile(
 )
 # The author's own variables: nothing but the file itself reads them.
 HELPERS = re.compile(r'^(bgr_mean|bgr_std|(train|test)_pipeline|vis_backends)\b')
+# What is said of so short a run, whatever its config is.
+UNRELATED = 'WORSE THAN A CONSTANT'
 SMALL = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 Key = tuple[str | int, ...]
 ROOT = data_folder()
@@ -224,6 +226,7 @@ def train(config: Any, names: set[str], folder: Path) -> tuple[str, str]:
     message = ' '.join(str(error).split())
     if error is None:
         texts = [*records, *(str(each.message) for each in caught)]
+        texts = [text for text in texts if UNRELATED not in text]
         said = [text for text in texts if _names(text, names)]
         return ('warned', said[0]) if said else ('silent', '')
     if started:
