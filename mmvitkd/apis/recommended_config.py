@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..analysis.recommendation import FINAL_NORM, LIFT, PROJECTOR, WIDELAST
+from ..analysis.recommendation import LIFT, PROJECTOR, WIDELAST
+from ..models.algorithms.pair_config import FINAL_NORM
 from ..models.teachers.config import TIMM
 from ..package_data import PREFIX, data_folder
 from .plain_student import PlainStudent
