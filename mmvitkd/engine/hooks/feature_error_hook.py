@@ -312,9 +312,10 @@ def _is_needed(runner: Runner) -> bool:
     return chosen or not runner.val_loop.evaluator.metrics
 
 
-def _logging_interval(runner: Runner) -> int:
+def _logging_interval(runner: Runner) -> int | None:
+    """Return the iterations between two lines of the log; None without a log."""
     hooks = (hook for hook in runner.hooks if isinstance(hook, LoggerHook))
-    return int(next(hooks).interval)  # MMEngine has always one
+    return next((int(hook.interval) for hook in hooks), None)
 
 
 def _log_train(runner: Runner, name: str, errors: RelativeErrors) -> None:

@@ -38,7 +38,8 @@ def blaming(key: str, settings: Any = None, cfg: Config | None = None) -> Iterat
             key, settings = found, settings if inner is None else inner
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         is_ours = str(frame.f_globals.get('__name__')).startswith('mmvitkd.')
-        _note(error, key, '' if is_ours else described(settings))  # ours say what is wrong
+        says_what = is_ours and isinstance(error, ValueError)
+        _note(error, key, '' if says_what else described(settings))
         raise
 
 

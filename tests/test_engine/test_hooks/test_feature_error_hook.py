@@ -10,6 +10,7 @@ from mmvitkd.models.losses.error_sums import error_sums, relative_errors
 
 import pytest
 import torch
+from mmengine.hooks import LoggerHook
 from mmengine.registry import DATASETS
 from toy import vit
 from toy_distillation import distillation, encoder, logits_and, loss_arguments, noise
@@ -255,6 +256,14 @@ def test_no_warning_during_the_warmup(tmp_path, said):
     wrapper = dict(optimizer=dict(type='SGD', lr=0.0))
     listen(runner(tmp_path, model=model, optim_wrapper=wrapper, param_scheduler=warmup)).train()
     assert warnings(lines) == []
+
+
+def test_a_run_without_a_log_validates_all_the_same(tmp_path):
+    run = runner(tmp_path, dict(type='mmvitkd.FeatureErrorHook'))
+    run._hooks = [hook for hook in run.hooks if not isinstance(hook, LoggerHook)]
+    run.train()
+    found = logged(run)
+    assert 'feature/val_r2' in found and 'feature/pair_0/r2' not in found
 
 
 def test_an_interval_below_1_is_refused(tmp_path):
