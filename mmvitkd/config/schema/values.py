@@ -111,7 +111,6 @@ RANGES: dict[str, Check] = {
     'split': (lambda v: isinstance(v, str), 'a name'),
     'momentum': SHARE,
 }
-# The shape of a plain ViT, which has one number for all its blocks.
 VIT = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 # Of RandAugment, which leaves out others.
 HPARAMS = ('pad_val', 'interpolation')
@@ -170,8 +169,7 @@ def check_values(cfg: Config) -> list[str]:
     for key, part in settings:
         _check_hparams(key)
         if isinstance(part, Mapping) and all(name in part for name in VIT):
-            for name in VIT:
-                _check_in(f'{key}.{name}', part[name], INT)
+            _check_vit(key, part)
         if key.rpartition('.')[2] == 'data_preprocessor' and isinstance(part, Mapping):
             _check_scale(key, part)
     return warnings
@@ -202,6 +200,18 @@ def _check_in(key: str, value: Any, check: Check) -> None:
     suits, wanted = check
     if not suits(value):
         raise KeyedValueError(f'{{{key}}}={value!r}: wanted {wanted}.', key)
+
+
+def _check_vit(key: str, part: Mapping[str, Any]) -> None:
+    """Check the shape of a plain ViT, which has one number for all its blocks."""
+    for name in VIT:
+        _check_in(f'{key}.{name}', part[name], INT)
+    width, heads = part['embed_dims'], part['num_heads']
+    if width % heads:
+        raise KeyedValueError(
+            f'{{{key}.num_heads}}={heads}: wanted a divisor of embed_dims={width}.',
+            f'{key}.num_heads',
+        )
 
 
 def _check_hparams(key: str) -> None:

@@ -107,6 +107,7 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
         (f'{STUDENT}.head', (1, 2), 'dict'),
         (f'{DATASET}.pipeline.1.prob', 1.5, '0 to 1'),
         (f'{STUDENT}.backbone.arch.embed_dims', (32, 32), 'an int above 0'),
+        (f'{STUDENT}.backbone.arch.num_heads', 5, 'a divisor of embed_dims=32'),
         (f'{DATASET}.pipeline', [dict(type='ResizeEdge', scale=-28)], 'a number above 0'),
     ],
 )
