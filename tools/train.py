@@ -79,13 +79,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
                 '--auto-scale-lr: the config has no auto_scale_lr=dict(base_batch_size=...).'
             )
         cfg.auto_scale_lr.enable = True
-    launch.set_dataloaders(cfg, args.no_pin_memory)
-    if args.no_persistent_workers:
-        for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
-            loader.persistent_workers = False
     options = read_options(args.cfg_options)
     if options is not None:
         merge_options(cfg, options)
+    launch.set_dataloaders(cfg, args.no_pin_memory)  # by the workers that the options set
+    if args.no_persistent_workers:
+        for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
+            loader.persistent_workers = False
     complete_config(cfg, options=options)
     return cfg
 
