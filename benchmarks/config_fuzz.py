@@ -23,7 +23,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ FREE = re.compile(
 )
 # The author's own variables: nothing but the file itself reads them.
 HELPERS = re.compile(r'^(bgr_mean|bgr_std|(train|test)_pipeline|vis_backends)\b')
+# What is said of so short a run, whatever its config is.
+UNRELATED = 'WORSE THAN A CONSTANT'
 SMALL = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=32)
 Key = tuple[str | int, ...]
 ROOT = data_folder()
@@ -70,18 +72,20 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0, help='seed of the sample (default: 0)')
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), args.sample, args.seed)
-    for mutation, key, value, outcome, message in found:
-        if outcome != 'named':
-            print(f'{outcome}: {mutation}: {key}={value!r}: {message}', flush=True)
+        found = []
+        for each in run(Path(folder), args.sample, args.seed):
+            found.append(each)
+            mutation, key, value, outcome, message = each
+            if outcome != 'named':
+                print(f'{outcome}: {mutation}: {key}={value!r}: {message}', flush=True)
     print(table(found))
 
 
-Found = list[tuple[str, str, Any, str, str]]
+Found = tuple[str, str, Any, str, str]
 
 
-def run(folder: Path, sample: int | None = None, seed: int = 0) -> Found:
-    """Return mutation, key, new value, outcome and message of each change.
+def run(folder: Path, sample: int | None = None, seed: int = 0) -> Iterator[Found]:
+    """Yield mutation, key, new value, outcome and message of each change.
 
     Args:
         folder: An empty folder for data and runs.
@@ -92,13 +96,12 @@ def run(folder: Path, sample: int | None = None, seed: int = 0) -> Found:
     cases = list(changes(configs))
     if sample is not None:
         cases = random.Random(seed).sample(cases, sample)
-    return [
-        (mutation, dotted(key), value, *attempt(configs[name], key, mutation, value, folder))
-        for name, key, mutation, value in cases
-    ]
+    for name, key, mutation, value in cases:
+        outcome = attempt(configs[name], key, mutation, value, folder)
+        yield mutation, dotted(key), value, *outcome
 
 
-def table(found: Found) -> str:
+def table(found: Sequence[Found]) -> str:
     """Return the counts as a Markdown table."""
     counts = Counter((mutation, outcome) for mutation, _, _, outcome, _ in found)
     lines = ['| change | ' + ' | '.join(OUTCOMES) + ' |', '|---' * 6 + '|']
@@ -223,6 +226,7 @@ def train(config: Any, names: set[str], folder: Path) -> tuple[str, str]:
     message = ' '.join(str(error).split())
     if error is None:
         texts = [*records, *(str(each.message) for each in caught)]
+        texts = [text for text in texts if UNRELATED not in text]
         said = [text for text in texts if _names(text, names)]
         return ('warned', said[0]) if said else ('silent', '')
     if started:

@@ -7,8 +7,14 @@ from difflib import get_close_matches
 def close_names(
     name: object, names: Iterable[str], n: int = 5, cutoff: float = 0.4
 ) -> list[str]:
-    """Return at most ``n`` names close to a wrong one, the closest first."""
-    return get_close_matches(str(name), sorted(set(names)), n=n, cutoff=cutoff)
+    """Return at most ``n`` names close to a wrong one, the closest first, in any case.
+
+    >>> close_names('Adamw', ['Adam', 'AdamW', 'NAdam'], n=1)
+    ['AdamW']
+    """
+    by_lower = {each.lower(): each for each in sorted(set(names))}
+    found = get_close_matches(str(name).lower(), by_lower, n=n, cutoff=cutoff)
+    return [by_lower[each] for each in found]
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

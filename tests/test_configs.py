@@ -55,7 +55,7 @@ WIDTHS = ('embed_dims', 'feedforward_channels', 'in_channels', 'out_channels', '
 
 
 def smaller(config):
-    """Return options that make a config's models small: widths / 8, images of 32 or 64 px."""
+    """Return options that make a config's models small: widths / 8, images of 4 x 4 patches."""
     if 'mnist5k' in config.filename:
         return {}
     options = dict(_smaller('model', config.model.to_dict()))
@@ -78,14 +78,13 @@ def _smaller(key, node):
             yield f'{key}.img_size', 64
             yield f'{key}.window_size', 2
         else:
+            if 'img_size' in node:
+                patch = node.get('patch_size', 14 if 'patch14' in kind else 16)
+                yield f'{key}.img_size', 4 * patch
             for child, value in node.items():
                 yield from _smaller(f'{key}.{child}', value)
     elif name in WIDTHS and isinstance(node, int):
         yield key, node // 8 // 3 * 3  # three heads
-    elif name == 'img_size':
-        yield key, 64
-    elif name == 'patch_size':
-        yield key, 16
     elif name == 'd':  # of SubspaceLoss
         yield key, node // 8
 

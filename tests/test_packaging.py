@@ -1,6 +1,8 @@
 """Installed, not cloned: what a wheel ships, and that it runs outside the clone."""
 
+import ast
 import os
+import sys
 import zipfile
 from collections import Counter
 from importlib import metadata
@@ -8,6 +10,7 @@ from importlib import metadata
 import mmvitkd
 
 import numpy as np
+import pytest
 from mmengine.config import Config
 from packaging.requirements import Requirement
 from PIL import Image
@@ -16,6 +19,8 @@ from wheels import ROOT, files_of, run, wheel_of
 DIST_INFO = f'mmvitkd-{mmvitkd.__version__}.dist-info'
 EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'onnx', 'saliency', 'tests'}
 SHIPPED = ('model-index.yml', 'configs', 'tools')
+# What is imported, by what is installed. OpenCV, which has four names, comes with mmcv.
+NAMES = {'PIL': 'pillow', 'yaml': 'pyyaml', 'mmcv': 'mmcv-lite', 'cv2': 'mmcv-lite'}
 # As tools/train.py would be asked, for two epochs of two steps on ten images.
 TINY = (
     *('train_cfg.max_epochs=2', 'param_scheduler.0.end=1', 'param_scheduler.1.begin=1'),
@@ -72,6 +77,29 @@ def test_requirements_are_those_of_the_files(wheel):
     assert {'torch', 'torchvision', 'mmcv-lite', 'mmengine', 'mmpretrain'} <= lite
     everything = {Requirement(line).name for line in found if 'extra == "all"' in line}
     assert lite | {'mlxtend', 'onnx', 'pytest', 'sphinx'} <= everything
+
+
+def imported(folder):
+    """The packages that a folder's modules import, wherever in them."""
+    for path in (ROOT / folder).rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition('.')[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield node.module.partition('.')[0]
+
+
+@pytest.mark.parametrize('folder', ['mmvitkd', 'tools'])
+def test_what_is_imported_is_required(folder):
+    texts = [
+        (ROOT / 'requirements' / f'{name}.txt').read_text()
+        for name in ('runtime', 'lite', 'onnx', 'demo')
+    ]
+    lines = [line.split('#')[0].strip() for text in texts for line in text.splitlines()]
+    required = {Requirement(line).name.lower() for line in filter(None, lines)}
+    own = {path.stem for path in (ROOT / folder).rglob('*.py')} | {'mmvitkd'}
+    others = set(imported(folder)) - set(sys.stdlib_module_names) - own
+    assert {NAMES.get(name, name) for name in others} <= required
 
 
 def test_types_are_shipped(wheel):

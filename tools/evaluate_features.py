@@ -19,6 +19,8 @@ OPTIONS = {'model': 'MODEL'} | {
     )
 }
 OPTIONS |= dict(teacher_ckpt='--teacher-checkpoint', allow_random_teacher='--allow-random')
+# How images are held out, unless a config says otherwise.
+SPLIT = dict(val_ratio=0.1, split_seed=0)
 # The rows of the tables by the keys of the result.
 ROWS = {
     'rel_error': 'relative error',
@@ -29,7 +31,11 @@ ROWS = {
     'cka_null': '  of shuffled rows',
     'readout_r2': 'R2 of a ridge readout',
 }
-CLASSIFIED = {'knn': 'weighted k-NN, top-1 %', 'probe': 'linear probe, top-1 %'}
+CLASSIFIED = {
+    'knn': 'weighted k-NN, top-1 %',
+    'probe': 'linear probe, top-1 %',
+    'majority': '  of the most frequent class',
+}
 
 
 def parse_args() -> argparse.Namespace:
@@ -73,10 +79,13 @@ def parse_args() -> argparse.Namespace:
         '--train-root', metavar='DIR', help='training images; all of --data-root is held out'
     )
     parser.add_argument(
-        '--val-ratio', type=float, default=0.1, metavar='R', help='held out; default: 0.1'
+        '--val-ratio', type=float, metavar='R', help="held out; default: the config's, or 0.1"
     )
     parser.add_argument(
-        '--split-seed', type=int, default=0, metavar='N', help='of what is held out; default: 0'
+        '--split-seed',
+        type=int,
+        metavar='N',
+        help="of what is held out; default: the config's, or 0",
     )
     parser.add_argument(
         '--no-classes', action='store_true', help='folders are not classes, but just folders'
@@ -108,6 +117,7 @@ def parse_args() -> argparse.Namespace:
         help='processes that read images; default: 2',
     )
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the result as JSON')
+    parser.add_argument('--overwrite', action='store_true', help='replace the file of --out')
     return parser.parse_args()
 
 
@@ -115,6 +125,7 @@ def check(args: argparse.Namespace) -> None:
     """Check arguments that would fail only after a long run.
 
     Raises:
+        FileExistsError: If --out exists and must not be replaced.
         ValueError: If a number is out of range, or an option has nothing to refer to.
     """
     least = dict(batch_size=1, workers=0, k=1, num_train=2, num_images=1)
@@ -129,6 +140,8 @@ def check(args: argparse.Namespace) -> None:
         raise ValueError('--teacher-checkpoint: found --teacher none, wanted a teacher.')
     if args.out is not None and args.out.is_dir():
         raise ValueError(f'--out: {str(args.out)!r} is a folder, wanted a file.')
+    if args.out is not None and args.out.expanduser().exists() and not args.overwrite:
+        raise FileExistsError(f'--out: {str(args.out)!r} exists; --overwrite replaces it.')
 
 
 def find(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -137,15 +150,24 @@ def find(args: argparse.Namespace) -> tuple[Any, Any]:
     from mmvitkd.datasets.train_val_lists import find_train_val, spread, with_classes_of
 
     if args.train_root is None:
-        found = find_train_val(
-            args.data_root, args.val_ratio, args.split_seed, not args.no_classes
-        )
+        given = {key: getattr(args, key) for key in SPLIT if getattr(args, key) is not None}
+        split = SPLIT | split_of_training(args.model) | given
+        args.val_ratio, args.split_seed = (split[key] for key in SPLIT)
+        found = find_train_val(args.data_root, classes=not args.no_classes, **split)
     else:
         train, held_out = find_images(args.train_root), find_images(args.data_root)
         if args.no_classes:
             train = without_classes(train)
         found = train, with_classes_of(held_out, train)
     return spread(found[0], args.num_train), spread(found[1], args.num_images)
+
+
+def split_of_training(model: str) -> dict[str, Any]:
+    """Return how the training of a config held images out; nothing for other models."""
+    from mmvitkd.config.data_config import split_of
+    from mmvitkd.config.load_config import load_config
+
+    return split_of(load_config(model, measure=False)) if model.endswith('.py') else {}
 
 
 def block_of(word: str) -> int | str:

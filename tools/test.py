@@ -9,12 +9,13 @@ import signal
 import sys
 from copy import deepcopy
 from pathlib import Path
+from typing import NoReturn
 
 from mmengine.config import Config, ConfigDict
 
 # The kinds of files that MMEngine writes.
 PICKLES = ('.pkl', '.pickle')
-INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
+INTERRUPTED = b'test: interrupted; nothing was written.\n'
 MOST_CLASSES = 20  # on the screen
 WRITTEN = {'pred': PICKLES, 'metrics': ('.json', '.yaml', '.yml', *PICKLES)}
 
@@ -182,7 +183,7 @@ def test(args: argparse.Namespace) -> None:
     from mmengine.registry import RUNNERS
 
     launch.set_local_rank(args.local_rank)
-    quiet_start()
+    quiet_start(launch.rank_of(args.launcher))
     with exit_on_error('test'):
         cfg = merge_args(read_config(args.config), args)
         check_data(cfg, ['test'])
@@ -205,15 +206,24 @@ def test(args: argparse.Namespace) -> None:
     launch.cleanup()
 
 
+def leave_on_interrupt() -> None:
+    """Leave with a line on Ctrl-C, whatever is done at that time."""
+    process = os.getpid()
+
+    def leave(*_: object) -> NoReturn:
+        if os.getpid() == process:  # and no worker of a loader
+            os.write(sys.stderr.fileno(), INTERRUPTED)
+        os._exit(130)  # as a shell's, without waiting for other processes
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for `... &` in a script
+        signal.signal(signal.SIGINT, leave)
+
+
 def main() -> None:
-    """Test; leave with a line on Ctrl-C."""
+    """Test."""
     args = parse_args()
-    try:
-        test(args)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        print('test: interrupted; nothing was written.', file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED)  # without waiting for other processes
+    leave_on_interrupt()
+    test(args)
 
 
 if __name__ == '__main__':

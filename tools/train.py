@@ -4,12 +4,16 @@ import argparse
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from mmengine.config import Config
 
 # As in every tool, modules that need torch are imported in functions that run after
 # parse_args(), so that --help is fast; and mmvitkd before other packages, as it patches them.
-INTERRUPTED = 130  # the exit code of a shell for Ctrl-C
+INTERRUPTED = (
+    b'train: interrupted. What was saved is whole: the same command with --resume, and no '
+    b'file, continues from there.\n'
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -78,7 +82,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> Config:
     options = read_options(args.cfg_options)
     if options is not None:
         merge_options(cfg, options)
-    launch.set_dataloaders(cfg, args.no_pin_memory)  # after an option that turns workers off
+    launch.set_dataloaders(cfg, args.no_pin_memory)  # by the workers that the options set
     if args.no_persistent_workers:
         for loader in filter(None, (cfg.train_dataloader, cfg.get('val_dataloader'))):
             loader.persistent_workers = False
@@ -107,7 +111,7 @@ def train(args: argparse.Namespace) -> None:
 
     launch.set_local_rank(args.local_rank)
     launch.leave_on_signals()
-    quiet_start()
+    quiet_start(launch.rank_of(args.launcher))
     with exit_on_error('train'):
         cfg = merge_args(read_config(args.config), args)
         check_trainable(cfg)
@@ -125,20 +129,28 @@ def train(args: argparse.Namespace) -> None:
     launch.cleanup()
 
 
+def leave_on_interrupt() -> None:
+    """Leave with a line on Ctrl-C, whatever is done at that time.
+
+    An exception in its place would be caught or printed by what it interrupts.
+    ``PreemptionHook`` takes over the first Ctrl-C when training starts.
+    """
+    process = os.getpid()
+
+    def leave(*_: object) -> NoReturn:
+        if os.getpid() == process:  # and no worker of a loader
+            os.write(sys.stderr.fileno(), INTERRUPTED)
+        os._exit(130)  # as a shell's, without waiting for other processes
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for `... &` in a script
+        signal.signal(signal.SIGINT, leave)
+
+
 def main() -> None:
-    """Train; leave with a line if Ctrl-C comes before training, or twice in it."""
+    """Train."""
     args = parse_args()
-    try:
-        train(args)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
-        print(
-            'train: interrupted. What was saved is whole: the same command with --resume, and '
-            'no file, continues from there.',
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(INTERRUPTED)  # without waiting for other processes
+    leave_on_interrupt()
+    train(args)
 
 
 if __name__ == '__main__':

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from math import isclose, sqrt
 from typing import Any
 
+from ..models.algorithms.pair_config import FINAL_NORM
 from .layer_selection import LayerChoice
 
 # The thresholds; docs/recommend.md says why.
@@ -13,7 +14,6 @@ MAX_LARGEST_SHARE = 0.5  # of the variance in the largest hundredth of the chann
 MAX_FLOOR = 0.05  # of the variance that the width may cost
 MAX_NORM_RATIO = 1.5  # between the tokens' norm and a new LayerNorm's, either way
 
-FINAL_NORM = 'final_norm'
 PROJECTOR, LIFT, WIDELAST = 'projector', 'lift', 'widelast'
 
 # What supports a decision, by its part and value: a document with measurements.

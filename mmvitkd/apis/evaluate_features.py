@@ -31,6 +31,7 @@ from .load_distillation import LoadedDistillation, load_distillation
 from .load_model import load_model
 
 LAST = 'last'
+FEATURES = (EMBEDDING, 'tokens')
 
 
 class FeatureModels:
@@ -83,7 +84,7 @@ class FeatureModels:
         if cfg is not None and (checkpoint or allow_random):
             loaded = load_distillation(cfg, checkpoint, ema, allow_random, teacher_checkpoint)
             self.student = loaded.student
-            self._take_distillation(model, loaded)
+            self._take_distillation(model, loaded, _feature_names(cfg.model.get('pairs')))
             return
         self.student = load_model(
             model, checkpoint, ema=ema, img_size=img_size, allow_random=allow_random
@@ -111,7 +112,9 @@ class FeatureModels:
         widths = adapter_for(self.student.model).widths
         return Evaluated(student, teacher, self._live.inputs, self._compare, widths)
 
-    def _take_distillation(self, path: str, loaded: LoadedDistillation) -> None:
+    def _take_distillation(
+        self, path: str, loaded: LoadedDistillation, names: dict[str, str]
+    ) -> None:
         distiller, teacher = loaded.model.distiller, loaded.model.teacher
         assert teacher is not None
         self.teacher = f'teacher of {path}, {loaded.teacher}'
@@ -125,11 +128,11 @@ class FeatureModels:
         recorders = distiller.teacher_recorders.recorders
         pairs = layer_pairs(distiller)
         self._layers = (
-            {pair.name: pair.student for pair in pairs},
-            {pair.name: recorders[pair.teacher].source for pair in pairs},
+            {names.get(pair.name, pair.name): pair.student for pair in pairs},
+            {names.get(p.name, p.name): recorders[p.teacher].source for p in pairs},
         )
         if loaded.has_connectors:
-            self._compare = partial(_compare, loaded.model)
+            self._compare = partial(_compare, loaded.model, names)
         self._whole = loaded.model
         self._check_layers()
 
@@ -193,12 +196,19 @@ def evaluate_features(
         many; 'unreadable', the reasons why images were left out, by path.
 
     Raises:
-        ValueError: If no held-out image can be read, or a feature is not finite.
+        ValueError: If there is neither a teacher nor a class, no held-out image can be read,
+            or a feature is not finite.
     """
     batches = [
         ImageBatches(images, models.student.preprocess, batch_size, num_workers)
         for images in (train, held_out)
     ]
+    if models.teacher is None and len(held_out.classes or ()) < 2:
+        raise KeyedValueError(
+            f'{{teacher}}: found none, and no class folders in {held_out.folder!r}, so that '
+            'there is nothing to measure; wanted a teacher or two classes.',
+            'teacher',
+        )
     evaluation = FeatureEvaluation(
         models.evaluated(device), device, held_out.classes, k, temperature
     )
@@ -215,9 +225,20 @@ def evaluate_features(
     }
 
 
-def _compare(model: Any, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """Return what the losses compare; the pair of embeddings by that name."""
-    names = dict.fromkeys(embedding_pairs(model.distiller), EMBEDDING)
+def _feature_names(pairs: Any) -> dict[str, str]:
+    """Return the names of the pairs of named features, as 'tokens', by those of the losses."""
+    names: dict[str, str] = {}
+    for index, (student, _) in enumerate(pairs or ()):
+        if student in FEATURES and student not in names.values():
+            names[f'pair_{index}'] = student
+    return names
+
+
+def _compare(
+    model: Any, names: dict[str, str], images: Tensor
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return what the losses compare, the pairs of named features by their names."""
+    names = names | dict.fromkeys(embedding_pairs(model.distiller), EMBEDDING)
     compared = compared_features(model, images)
     return {names.get(name, name): rows for name, rows in compared.items()}
 

@@ -93,7 +93,8 @@ def _timm_model(
     try:
         model = build_teacher(config, checkpoint, allow_random)
     except KeyedError as error:
-        raise error.renamed({'teacher': 'model', **ARGUMENTS}) from error
+        names = {'teacher': 'model', 'teacher.img_size': 'img_size', **ARGUMENTS}
+        raise error.renamed(names) from error
     except TypeError as error:
         if 'img_size' not in str(error):
             raise

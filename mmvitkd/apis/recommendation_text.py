@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..models.connectors.target_tokens_connector import KINDS
 from ..utils.markdown import code_span, escape
 from ..utils.tables import markdown_table
 
-TARGETS = ('raw', 'centred', 'standardised')
 HOW_TO_READ = (
     'Floor: the least squared error of any student of that width behind a linear map with a '
     "bias, or behind Lift, in % of the target's energy; first on these images (a bound), then "
@@ -120,7 +120,7 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
 
 
 def _layer_table(layers: Mapping[str, Any], width: int) -> str:
-    header = ['layer', *(f'{target}, %' for target in TARGETS), 'pooled, %']
+    header = ['layer', *(f'{target}, %' for target in KINDS), 'pooled, %']
     header += ['share of the mean token, %', 'of the largest, %', 'norm']
     rows = []
     for name, layer in layers.items():
@@ -128,7 +128,7 @@ def _layer_table(layers: Mapping[str, Any], width: int) -> str:
         rows.append(
             [
                 _label(name),
-                *(_floors(layer[target], width) for target in TARGETS),
+                *(_floors(layer[target], width) for target in KINDS),
                 percent(layer['raw']['pooled'][str(width)]),
                 percent(layer['mean_share']),
                 percent(layer['largest']['variance']),
@@ -139,9 +139,9 @@ def _layer_table(layers: Mapping[str, Any], width: int) -> str:
 
 
 def _width_table(layer: Mapping[str, Any]) -> str:
-    header = ['width', *(f'{target}, %' for target in TARGETS), 'pooled, %']
+    header = ['width', *(f'{target}, %' for target in KINDS), 'pooled, %']
     rows = [
-        [width, *(_floors(layer[target], int(width)) for target in TARGETS), percent(pooled)]
+        [width, *(_floors(layer[target], int(width)) for target in KINDS), percent(pooled)]
         for width, pooled in layer['raw']['pooled'].items()
     ]
     return markdown_table(header, rows)

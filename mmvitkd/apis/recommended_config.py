@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..analysis.recommendation import FINAL_NORM, LIFT, PROJECTOR, WIDELAST
+from ..analysis.recommendation import LIFT, PROJECTOR, WIDELAST
+from ..models.algorithms.pair_config import FINAL_NORM
 from ..models.teachers.config import TIMM
 from ..package_data import PREFIX, data_folder
 from .plain_student import PlainStudent
@@ -99,8 +100,8 @@ def config_text(
         own['norm_from_target'] = 'True'
     head = {'_base_': repr(base), 'data_root': repr(data.root)}
     head['with_label'] = repr(data.num_classes is not None)
-    if data.num_classes is not None:
-        head['num_classes'] = repr(data.num_classes)
+    if data.num_classes is not None or student.config is not None:
+        head['num_classes'] = repr(data.num_classes)  # None unsets an inherited one
     lines = [f'{key} = {value}' for key, value in head.items()]
     lines += ['model = dict(', *(f'    {k}={v},' for k, v in {**own, **model}.items()), ')']
     return '\n'.join(lines) + '\n'

@@ -65,7 +65,8 @@ def read_checkpoint(
     """
     path = osp.expanduser(path)
     if not osp.isfile(path):
-        raise KeyedFileNotFoundError(f'{{{key}}}={path!r}: there is no such file.', key)
+        what = 'this is a folder; wanted a file' if osp.isdir(path) else 'there is no such file'
+        raise KeyedFileNotFoundError(f'{{{key}}}={path!r}: {what}.', key)
     try:
         reason = _refusal_reason(path)
         content = None if reason else _load(path, map_location)

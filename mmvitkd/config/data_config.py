@@ -15,3 +15,17 @@ def datasets_of(cfg: Config) -> Iterator[tuple[str, Any, str]]:
         if 'dataset' in loader:
             for dataset, key in innermost(loader['dataset'], f'{split}_dataloader.dataset'):
                 yield split, dataset, key
+
+
+def split_of(cfg: Config) -> dict[str, Any]:
+    """Return how a training holds images out, as ``find_train_val`` takes it.
+
+    What the config does not state, or states differently in several data sets, is left out.
+    """
+    sets = [dataset for split, dataset, _ in datasets_of(cfg) if split != 'test']
+    found = {}
+    for key, name in (('val_ratio',) * 2, ('split_seed',) * 2, ('with_label', 'by_class')):
+        stated = [dataset[key] for dataset in sets if key in dataset]
+        if stated and stated == stated[:1] * len(stated):
+            found[name] = stated[0]
+    return found

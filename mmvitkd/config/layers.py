@@ -1,8 +1,6 @@
-"""Find which file of a config's inheritance sets a key, and which variables its files read."""
+"""Find which file of a config's inheritance sets a key."""
 
-import ast
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from logging import WARNING
@@ -13,10 +11,8 @@ from unittest.mock import patch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-# Of a base config: {{_base_.name}} or _base_.name.
-BASE_NAME = re.compile(r'_base_\.(\w+)')
-BASE_POP = re.compile(r'_base_\.(?:pop|get)\(\s*[\'"](\w+)')
-PLACEHOLDER = re.compile(r'\{\{[^{}]*\}\}')
+from .variables import places_by_variable, variables_read
+
 OPTIONS = '--cfg-options'
 
 
@@ -28,11 +24,13 @@ class Layer:
         name: The file, or ``--cfg-options``.
         settings: What it sets; dicts are merged into those of its bases.
         bases: The files it inherits, directly or not.
+        places: What is made in it from each variable that it reads.
     """
 
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     bases: set[str] = field(default_factory=set)
+    places: Mapping[str, list[str]] = field(default_factory=dict)
 
     def sets(self, key: str) -> bool:
         """Return whether it sets a key, or the whole of what holds the key."""
@@ -69,6 +67,13 @@ class Layers:
             bases = {layer.name for layer in layers}
             layers.append(Layer(OPTIONS, _nested(options), bases))
         return cls(layers, used)
+
+    def may_be_dumped(self, key: str) -> bool:
+        """Return whether a key is of one file without bases or variables, as runs write."""
+        files = [layer for layer in self._layers if layer.name != OPTIONS]
+        latest = self.last(key)
+        is_of_file = latest is None or latest.name != OPTIONS
+        return is_of_file and len(files) <= 1 and not any(layer.places for layer in files)
 
     def last(self, key: str) -> Layer | None:
         """Return the last layer that sets a key."""
@@ -114,6 +119,33 @@ class Layers:
             )
         return True
 
+    def changed_too_late(
+        self, is_setting: Callable[[str], bool]
+    ) -> Iterator[tuple[str, list[str]]]:
+        """Yield the variables that are changed after settings were made from them, with these.
+
+        Args:
+            is_setting: Whether something reads a top-level key by its name: then a new value
+                has an effect.
+        """
+        for layer in self._layers:
+            for name, places in layer.places.items():
+                latest, before = self.last(name), self._value_below(name, layer)
+                if latest is None or layer.name not in latest.bases or is_setting(name):
+                    continue
+                if name in latest.places or latest.settings.get(name) == before:
+                    continue
+                kept = [place for place in places if is_setting(place.partition('.')[0])]
+                kept = [place for place in kept if self.last(place) is layer]
+                if kept:
+                    yield name, kept
+
+    def _value_below(self, name: str, layer: Layer) -> Any:
+        """Return the value that a variable has in a file."""
+        known = [each for each in self._layers if each is layer or each.name in layer.bases]
+        found = [each.settings[name] for each in known if name in each.settings]
+        return found[-1] if found else None
+
     def _inherited(self, key: str) -> list[Any]:
         """Return the values of keys of its name in the bases of the file that sets a key."""
         mine, name = self.last(key), key.rpartition('.')[2]
@@ -153,7 +185,7 @@ def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
 def _read(filename: str) -> tuple[list[Layer], set[str]]:
     """Return the layers of a config file, and the variables that its files read."""
     if Config._is_lazy_import(filename):  # MMEngine merges these in another way
-        return [], set(_names(Path(filename).read_text(encoding='utf-8')))
+        return [], variables_read(Path(filename).read_text(encoding='utf-8'))
     layers: dict[str, Layer] = {}
     stack: list[Layer] = []
     file2dict, merge = Config._file2dict, Config._merge_a_into_b
@@ -180,14 +212,10 @@ def _read(filename: str) -> tuple[list[Layer], set[str]]:
         patch.object(Config, '_merge_a_into_b', staticmethod(recorded_merge)),
     ):
         Config._file2dict(filename)
-    texts = [Path(name).read_text(encoding='utf-8') for name in layers if name.endswith('.py')]
-    return list(layers.values()), {name for text in texts for name in _names(text)}
-
-
-def _names(text: str) -> Iterator[str]:
-    """Yield the variables that a config file reads, its own and those of its bases."""
-    yield from BASE_NAME.findall(text)
-    yield from BASE_POP.findall(text)
-    for node in ast.walk(ast.parse(PLACEHOLDER.sub('0', text))):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
+    used = set()
+    for layer in layers.values():
+        if layer.name.endswith('.py'):
+            text = Path(layer.name).read_text(encoding='utf-8')
+            layer.places = places_by_variable(text)
+            used |= variables_read(text)
+    return list(layers.values()), used

@@ -1,6 +1,7 @@
 """Load a config and complete it as a run does."""
 
 import sys
+import traceback
 from copy import deepcopy
 from typing import Any
 
@@ -17,6 +18,8 @@ from .shortcuts import SHORTCUTS, apply_shortcuts
 from .student_config import student_config
 from .teacher_cache import merge_options
 
+# What the code of a config file may raise.
+FAILURES = (SyntaxError, ArithmeticError, AttributeError, LookupError, NameError, TypeError)
 APPLIED = '_mmvitkd_applied'
 
 
@@ -62,15 +65,36 @@ def read_config(path: str) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config.
+        ValueError: If a file is no Python, or its code fails.
     """
     if (clone := str(PACKAGE.parent)) not in sys.path:
         sys.path.append(clone)
     if path.startswith(PREFIX):
         path = str(packaged_config(path))
-    cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    try:
+        cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    except ImportError as error:  # MMEngine's has a page of advice
+        cause = error.__cause__ or error
+        raise ValueError(
+            f'{path}: {cause}. What custom_imports names is looked for in PYTHONPATH.'
+        ) from error
+    except FAILURES as error:
+        what = f'{type(error).__name__}: {error}'
+        raise ValueError(f'{_failing_line(error, path)}: {what}') from error
     if cfg.filename is not None:
         log_if_changed(cfg.filename)
     return cfg
+
+
+def _failing_line(error: Exception, path: str) -> str:
+    """Return the file and the line of a config, or of one that it inherits, that fails."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get('__name__') == Config.__module__:
+            path = frame.f_locals.get('filename', path)
+        elif frame.f_code.co_filename == str(path):
+            line = number
+    return str(path) if line is None else f'{path}, line {line}'
 
 
 def complete_config(

@@ -1,5 +1,6 @@
 """Apply ``teacher_cache='DIR'``: where a teacher's outputs are kept, and of how many views."""
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from mmengine.config import Config
@@ -17,7 +18,12 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
     Args:
         cfg: The config, changed in place.
         options: Settings by their keys, nested ones with dots, as ``--cfg-options`` gives them.
+
+    Raises:
+        KeyedValueError: If a list has no such item.
     """
+    for key in options:
+        _check_items(cfg, key)
     if any(key.startswith(f'{KEY}.') for key in options):
         stated = cfg.get(KEY)
         if isinstance(stated, str):
@@ -25,6 +31,21 @@ def merge_options(cfg: Config, options: dict[str, Any]) -> None:
         elif stated is None:
             cfg.pop(KEY, None)
     cfg.merge_from_dict(options)
+
+
+def _check_items(cfg: Config, key: str) -> None:
+    """Check that the lists on the way to a setting have the items that its key names."""
+    node: Any = cfg
+    for step in key.split('.'):
+        if isinstance(node, list | tuple) and step.isdigit() and int(step) >= len(node):
+            raise KeyedValueError(
+                f'{{{key}}}: there is no item {step}; the list has {len(node)}, from 0 on.',
+                key,
+            )
+        if isinstance(node, list | tuple) and step.isdigit():
+            node = node[int(step)]
+        else:
+            node = node.get(step) if isinstance(node, Mapping | Config) else None
 
 
 def apply_teacher_cache(cfg: Config) -> None:

@@ -1,15 +1,15 @@
 """Check a config before it is built: the type must be registered and take its arguments."""
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import Parameter, signature
+from inspect import Parameter
 from typing import Any
 
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import Registry
-from torch import nn
 
 from ..suggestions import close_names, did_you_mean
 from ..utils.errors import KeyedValueError
+from .accepted_arguments import accepted_by
 
 
 def check_config(config: Mapping[str, Any], key: str, scope: str | None = None) -> Any:
@@ -82,12 +82,10 @@ def check_call(call: Callable[..., Any], names: Iterable[str], key: str, called:
     Raises:
         KeyedValueError: Names the argument, and those that there are.
     """
-    parameters = signature(call).parameters.values()
-    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    known = {p.name: p for p in parameters if p.kind in named}
+    known, is_open = accepted_by(call)
     names = list(names)
     for name in names:
-        if name not in known and not _takes_any(call):
+        if name not in known and not is_open:
             raise KeyedValueError(
                 f'{{{key}}}: {called} takes no argument {name!r} (it takes '
                 f'{", ".join(known) or "none"}){did_you_mean(name, known)}',
@@ -100,15 +98,10 @@ def check_call(call: Callable[..., Any], names: Iterable[str], key: str, called:
 
 def takes_argument(call: Callable[..., Any], name: str) -> bool:
     """Return whether a function takes a keyword argument."""
-    return name in signature(call).parameters or _takes_any(call)
+    accepted = accepted_by(call)
+    return name in accepted.parameters or accepted.is_open
 
 
 def type_name(kind: Any) -> str:
     """Return what messages call a class or function."""
     return str(getattr(kind, '__name__', kind))
-
-
-def _takes_any(call: Callable[..., Any]) -> bool:
-    if getattr(call, '__init__', None) is nn.Module.__init__:
-        return False  # its **kwargs are for the error message that it raises
-    return any(p.kind is Parameter.VAR_KEYWORD for p in signature(call).parameters.values())

@@ -10,19 +10,24 @@ from .unlabelled_files import UnlabelledFiles, find_unlabelled_files
 
 
 def find_train_val(
-    root: str, val_ratio: float = 0.1, split_seed: int = 0, classes: bool = True
+    root: str,
+    val_ratio: float = 0.1,
+    split_seed: int = 0,
+    classes: bool = True,
+    by_class: bool = True,
 ) -> tuple[ImageList, ImageList]:
     """List the images to fit something on, and those to test it on.
 
     They are those of `root/train` and `root/val`; or, where there is no `val`, a seeded share
-    is held out, the same as by ``mmvitkd.ImageFolder``: of each class, or without classes of
-    all images.
+    is held out, the same as by ``mmvitkd.ImageFolder``: of each class or, as of a training
+    without labels, of all images.
 
     Args:
         root: The folder; without classes also a text file with one path a line.
         val_ratio: The share to hold out.
         split_seed: Decides which images are held out.
         classes: Whether the folders in it are classes, if no image lies next to them.
+        by_class: Whether the share is one of each class, where there are classes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -44,7 +49,10 @@ def find_train_val(
     _, own = split_folders(root, 'val', 'one with train/<class>/ or <class>/')
     if own is not None:
         return train, with_classes_of(find_images(own), train)
-    return _split(train, val_ratio, split_seed)
+    if by_class:
+        return _split(train, _of_each_class(train, val_ratio, split_seed))
+    unlabelled = find_unlabelled_files(root, 'val', val_ratio, split_seed)
+    return _split(train, set(unlabelled.paths))
 
 
 def with_classes_of(images: ImageList, others: ImageList) -> ImageList:
@@ -77,20 +85,20 @@ def _unlabelled(found: UnlabelledFiles) -> ImageList:
     return ImageList(found.folder, tuple(found.paths), None, None)
 
 
-def _split(images: ImageList, val_ratio: float, seed: int) -> tuple[ImageList, ImageList]:
-    """Hold out a share of each class; a class of a single image has none held out."""
+def _of_each_class(images: ImageList, val_ratio: float, seed: int) -> set[str]:
+    """Draw a share of each class, of which a single image is not drawn."""
     assert images.labels is not None
     groups: dict[int, list[str]] = {}
     for label, path in zip(images.labels, images.paths, strict=True):
         groups.setdefault(label, []).append(path)
-    held_out = {
-        path
-        for paths in groups.values()
-        if len(paths) > 1
-        for path in hash_split(paths, val_ratio, seed)
-    }
-    if not held_out:
+    several = [paths for paths in groups.values() if len(paths) > 1]
+    if not several:
         raise ValueError(f'{images.folder!r}: found one image in each class, wanted two.')
+    return {path for paths in several for path in hash_split(paths, val_ratio, seed)}
+
+
+def _split(images: ImageList, held_out: set[str]) -> tuple[ImageList, ImageList]:
+    """Divide images into those that are not held out, and those that are."""
     indices: tuple[list[int], list[int]] = ([], [])
     for index, path in enumerate(images.paths):
         indices[path in held_out].append(index)

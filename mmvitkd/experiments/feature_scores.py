@@ -1,7 +1,6 @@
 """Evaluate the features of a finished run: against its teacher, by k-NN and by linear probe."""
 
 import json
-import os.path as osp
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from mmengine.config import Config
 
 from ..apis.evaluate_features import FeatureModels, evaluate_features
 from ..checkpoint.read import read_checkpoint
-from ..config.data_config import datasets_of
+from ..config.data_config import datasets_of, split_of
 from ..config.load_config import load_config
 from ..datasets.image_list import ImageList
 from ..datasets.train_val_lists import find_train_val
@@ -70,19 +69,7 @@ def _train_val(cfg: Config) -> tuple[ImageList, ImageList]:
             f'{cfg.filename}: train_dataloader.dataset: wanted one mmvitkd.ImageFolder, '
             'whose features can be evaluated.'
         )
-    [found] = sets
-    where = found.data_root, found.get('val_ratio', 0.1), found.get('split_seed', 0)
-    labelled = find_train_val(*where)
-    if found.get('with_label', True):
-        return labelled
-    # Without classes, a seeded share is another one.
-    unlabelled = find_train_val(*where, classes=False)
-    is_same = _files(labelled[1]) == _files(unlabelled[1])
-    return labelled if is_same else unlabelled
-
-
-def _files(images: ImageList) -> set[str]:
-    return {osp.normpath(osp.join(images.folder, path)) for path in images.paths}
+    return find_train_val(sets[0].data_root, **split_of(cfg))
 
 
 def token_scores(found: dict[str, Any]) -> dict[str, float]:

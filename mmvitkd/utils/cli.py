@@ -28,20 +28,6 @@ KNOWN = {*CHECKING, *sys.stdlib_module_names, 'torch', 'torchvision', 'timm', 'n
 SHOW_TRACEBACK = 'MMVITKD_TRACEBACK'
 
 
-def blame(error: Exception, key: str, settings: str = '') -> None:
-    """Note which part of a config an error is about, unless it is known more exactly.
-
-    Args:
-        error: The error, which a line then tells as long as no module of the user's raised it.
-        key: The part.
-        settings: What the part was given, in words.
-    """
-    if not hasattr(error, 'config_key'):
-        error.config_key = key  # type: ignore[attr-defined]
-        if settings:
-            error.add_note(f'(given {settings})')
-
-
 @contextmanager
 def exit_on_error(tool: str, options: Mapping[str, str] | None = None) -> Iterator[None]:
     """Exit with one line on errors that a user can fix; others keep their traceback.

@@ -90,8 +90,8 @@ def test_an_encoder_is_compared_in_its_embedding_too(trained, data):
     models = FeatureModels(config, checkpoint, teacher_checkpoint=teacher)
     found = evaluate_features(models, *data)['compared']
     wanted = compared(model, data[1], models.student.preprocess)
-    assert {*found} == {'pair_0', 'embedding'}
-    for name, pair in (('pair_0', 'pair_0'), ('embedding', 'pair_1')):
+    assert {*found} == {'tokens', 'embedding'}
+    for name, pair in (('tokens', 'pair_0'), ('embedding', 'pair_1')):
         assert found[name]['r2'] == pytest.approx(wanted[pair]['r2'], rel=1e-5)
         assert {'cka', 'readout_r2'} <= found[name].keys()
 

@@ -4,7 +4,7 @@ import config_fuzz
 
 
 def test_a_sample_of_changes(tmp_path):
-    found = config_fuzz.run(tmp_path, sample=60, seed=0)
+    found = list(config_fuzz.run(tmp_path, sample=60, seed=0))
     wrong = [
         (mutation, key, outcome, message)
         for mutation, key, _, outcome, message in found

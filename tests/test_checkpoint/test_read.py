@@ -168,7 +168,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no such file'):
+    with pytest.raises(FileNotFoundError, match='is a folder'):
         read_checkpoint(str(tmp_path))
 
 

@@ -97,3 +97,26 @@ def test_options_are_left_as_they_are():
     given = deepcopy(options)
     load_config('mmvitkd::mnist5k/vit_32.py', options)
     assert options == given
+
+
+@pytest.mark.parametrize(
+    ('text', 'wanted'),
+    [
+        ('a = 1\nb = dict(c=1 d=2)', r'line 2: SyntaxError'),
+        ('a = 1\n\nb = dict(c=epochs)', r"line 3: NameError: name 'epochs'"),
+        ("a = dict()['b']", r"line 1: KeyError: 'b'"),
+    ],
+)
+@pytest.mark.parametrize('is_inherited', [False, True])
+def test_code_that_fails_is_named_with_its_line(text, wanted, is_inherited, tmp_path):
+    (tmp_path / 'faulty.py').write_text(text)
+    (tmp_path / 'child.py').write_text("_base_ = './faulty.py'")
+    name = 'child.py' if is_inherited else 'faulty.py'
+    with pytest.raises(ValueError, match=rf'faulty\.py, {wanted}'):
+        load_config(str(tmp_path / name))
+
+
+def test_a_module_that_cannot_be_imported(tmp_path):
+    (tmp_path / 'own.py').write_text("custom_imports = dict(imports=['no_such_module'])")
+    with pytest.raises(ValueError, match=r"own\.py: .*'?no_such_module'?.* PYTHONPATH"):
+        load_config(str(tmp_path / 'own.py'))

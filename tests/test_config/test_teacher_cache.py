@@ -1,7 +1,7 @@
 """The key ``teacher_cache`` of a config: what it sets, and each wrong value by its name."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.config.teacher_cache import apply_teacher_cache
+from mmvitkd.config.teacher_cache import apply_teacher_cache, merge_options
 
 import pytest
 from mmengine.config import Config
@@ -119,3 +119,12 @@ def test_samples_without_seeds():
 def test_no_seed():
     assert 'randomness.seed' in refusal(randomness=dict(seed=None))
     assert applied(randomness=dict(), sample_seed=0).sample_views == 20
+
+
+@pytest.mark.parametrize('key', ['steps.2.prob', 'steps.1.inner.1'])
+def test_an_option_beyond_a_list_is_named(key):
+    cfg = Config(dict(steps=[dict(prob=1), dict(inner=[1])]))
+    with pytest.raises(ValueError, match=rf'^{key}: there is no item'):
+        merge_options(cfg, {key: 0.5})
+    merge_options(cfg, {'steps.1.prob': 0.5})
+    assert cfg.steps[1].prob == 0.5

@@ -11,12 +11,13 @@ from mmengine.registry import HOOKS
 class SignalHook(Hook):
     """Sends it before an iteration, counted from 1, unless the run has been resumed."""
 
-    def __init__(self, number, iteration):
-        self.number, self.iteration = number, iteration
+    def __init__(self, number, iteration, times=1):
+        self.number, self.iteration, self.times = number, iteration, times
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         mark = osp.join(runner.work_dir, 'sent')
         is_last = runner.rank == runner.world_size - 1
         if is_last and runner.iter + 1 == self.iteration and not osp.exists(mark):
             open(mark, 'w').close()
-            os.kill(os.getpid(), self.number)
+            for _ in range(self.times):
+                os.kill(os.getpid(), self.number)

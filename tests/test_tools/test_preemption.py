@@ -26,6 +26,14 @@ OPTIONS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell that starts the tests in the background has them ignore Ctrl-C."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
 @pytest.fixture(scope='module')
 def digits(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp('digits'), 10, 10, 2, (28, 28), 'png')
@@ -108,6 +116,14 @@ def assert_equal(one, other):
             assert_equal(a, b)
     else:
         assert one == other
+
+
+def test_a_second_ctrl_c_leaves_at_once_with_a_line(train):
+    sent = f'number={int(signal.SIGINT)}, iteration=7, times=3'
+    codes, output = train('stopped', 1, f"dict(type='mmengine.SignalHook', {sent})")
+    assert codes == [130], output
+    assert output.splitlines()[-1].startswith('train: interrupted')
+    assert 'Traceback' not in output
 
 
 @pytest.mark.parametrize('tool', ['train', 'test'])

@@ -143,19 +143,47 @@ warnings.warn_explicit('later of torch', UserWarning, '/x/site-packages/torch/a.
 """
 
 
-def test_what_comes_before_the_log_file_and_from_other_packages(tmp_path):
-    (tmp_path / 'own.py').write_text(EARLY)
-    done = subprocess.run(
-        [sys.executable, 'own.py'],
-        env=dict(os.environ, PYTHONPATH=str(ROOT)),
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
-    )
+@pytest.fixture
+def script(tmp_path):
+    """Run a script in a folder; return what it printed."""
+
+    def run(text):
+        (tmp_path / 'own.py').write_text(text)
+        return subprocess.run(
+            [sys.executable, 'own.py'],
+            env=dict(os.environ, PYTHONPATH=str(ROOT)),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+        ).stdout
+
+    return run
+
+
+def test_what_comes_before_the_log_file_and_from_other_packages(script, tmp_path):
+    screen = script(EARLY)
     log = (tmp_path / 'run.log').read_text()
     for told in ('of a user', 'an error of timm'):
-        assert told in done.stdout and told in log
+        assert told in screen and told in log
     for told in ('an early detail', 'of torch', 'WARNING - of timm', 'later of torch'):
-        assert told not in done.stdout and told in log
+        assert told not in screen and told in log
+
+
+OF_RANK = """
+import warnings
+from mmvitkd.engine.logging.screen import quiet_start
+from mmengine.logging import MMLogger
+quiet_start({rank})
+MMLogger.get_current_instance().warning('of the config')
+MMLogger.get_current_instance().error('an error')
+warnings.warn('of a user')
+"""
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_warnings_are_those_of_the_first_process(script, rank):
+    screen = script(OF_RANK.format(rank=rank))
+    assert 'an error' in screen
+    assert [told in screen for told in ('of the config', 'of a user')] == [rank == 0] * 2

@@ -291,6 +291,16 @@ def test_a_secret_from_the_environment_is_nowhere_in_the_work_dir(
     assert dumped.service == dict(key=secret, url=f'https://me:{secret}@host')
 
 
+@pytest.mark.parametrize('flags', [[], ['--no-persistent-workers']])
+@pytest.mark.parametrize('workers', [0, 2])
+def test_workers_of_the_command_line_outlast_an_epoch(monkeypatch, workers, flags):
+    tool = load_tool('train')
+    options = ['--cfg-options', f'train_dataloader.num_workers={workers}']
+    monkeypatch.setattr(sys, 'argv', ['train.py', CONFIG, *flags, *options])
+    cfg = tool.merge_args(Config.fromfile(CONFIG), tool.parse_args())
+    assert cfg.train_dataloader.persistent_workers is (workers > 0 and not flags)
+
+
 @pytest.mark.parametrize(
     ('resume', 'found'),
     [

@@ -64,6 +64,7 @@ def parse_args() -> argparse.Namespace:
         metavar='FILE',
         help='picture to write, .png or .pdf; default: neighbours.png',
     )
+    parser.add_argument('--overwrite', action='store_true', help='replace the picture')
     return parser.parse_args()
 
 
@@ -71,6 +72,7 @@ def check(args: argparse.Namespace) -> None:
     """Check arguments that would fail only after a long run.
 
     Raises:
+        FileExistsError: If the picture exists and must not be replaced.
         ValueError: If a number is out of range, or the picture cannot be written.
     """
     for name, least in (('num', 1), ('batch_size', 1), ('workers', 0)):
@@ -79,6 +81,8 @@ def check(args: argparse.Namespace) -> None:
             raise ValueError(f'--{key}: found {getattr(args, name)}, wanted {least} or more.')
     if args.out.suffix not in SUFFIXES or args.out.is_dir():
         raise ValueError(f'--out: {str(args.out)!r}: wanted a file that ends in .png or .pdf.')
+    if args.out.expanduser().exists() and not args.overwrite:
+        raise FileExistsError(f'--out: {str(args.out)!r} exists; --overwrite replaces it.')
 
 
 def row_of(found: 'Neighbours', folder: str) -> list['Captioned']:

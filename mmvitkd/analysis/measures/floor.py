@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...models.connectors.target_tokens_connector import KINDS
 from ...registry import MEASURES
 from ..functional.width_floor import WidthFloor, common_widths, smallest_width
 from ..plotting.floors import FLOORS
@@ -13,14 +14,13 @@ from .block import Batch, Block
 
 FLOOR_TABLE = Table('floors', ('target', 'width', 'in_sample', 'held_out'))
 POOLED_TABLE = Table('pooled', ('target', 'width', 'discarded'))
-TARGETS = ('raw', 'centred', 'standardised')
 # A hundredth of the variance, as in the other measures of dimensions.
 SHARE = 0.01
 
 
 def floor_rows(block: Entry) -> Iterator[shared.Row]:
     """Yield the floors of each target and width."""
-    for target in TARGETS if 'floor' in block else ():
+    for target in KINDS if 'floor' in block else ():
         floors = block['floor'][target]
         held_out = floors['held_out'] or [''] * len(floors['in_sample'])
         for width, row in enumerate(zip(floors['in_sample'], held_out, strict=True)):
@@ -29,7 +29,7 @@ def floor_rows(block: Entry) -> Iterator[shared.Row]:
 
 def pooled_rows(block: Entry) -> Iterator[shared.Row]:
     """Yield what average pooling to some widths discards of each target."""
-    for target in TARGETS if 'floor' in block else ():
+    for target in KINDS if 'floor' in block else ():
         for width, share in block['floor'][target]['pooled'].items():
             yield target, width, share
 
@@ -68,7 +68,7 @@ class FloorMeasure(Measure):
     tables = {FLOOR_TABLE: floor_rows, POOLED_TABLE: pooled_rows}
     figures = (FLOORS,)
     warnings = (few_images,)
-    required = {'floor': (*TARGETS, 'images_needed', 'mean_share')}
+    required = {'floor': (*KINDS, 'images_needed', 'mean_share')}
     scalars = {'width_1_percent': columns['width 1 %'], 'mean_share': columns['mean token']}
 
     def __init__(self, block: Block) -> None:

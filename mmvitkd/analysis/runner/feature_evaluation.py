@@ -54,7 +54,8 @@ class FeatureScores:
 
     Attributes:
         compared: Student against teacher, by the name of the layer, and 'embedding'.
-        classified: Top-1 in percent of 'knn' and 'probe', by 'student' and 'teacher'.
+        classified: Top-1 in percent of 'knn' and 'probe', by 'student' and 'teacher'; next to
+            them 'majority', that of always naming the most frequent class of training.
         left_out: Why a number is missing, by its name.
         num_train: Training images that were read.
         num_images: Held-out images that were read.
@@ -185,6 +186,7 @@ class FeatureEvaluation:
             if name in train:
                 entry = scores.classified.setdefault(name, {})
                 given = (train[name], train['labels'], held_out[name], held_out['labels'])
+                entry['majority'] = _majority(train['labels'], held_out['labels'])
                 on_device = [tensor.to(self._device) for tensor in given]
                 for part, compute in (('knn', self._knn), ('probe', self._probe)):
                     computed = partial(compute, *on_device)
@@ -272,6 +274,11 @@ def _finite(features: ImageFeatures, model: str) -> ImageFeatures:
 
 def _as_tokens(embedding: Tensor) -> Features:
     return Features(embedding[:, None], (1, 1))
+
+
+def _majority(labels: Tensor, wanted: Tensor) -> float:
+    """Return the top-1 in percent of always naming the most frequent class."""
+    return 100 * float((wanted == labels.mode().values).double().mean())
 
 
 def _top1(scores: Tensor, labels: Tensor) -> float:

@@ -2,28 +2,26 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as AbstractSequence
 from inspect import Parameter
 from typing import (
     Any,
     Literal,
-    NamedTuple,
     TypeVar,
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from ...suggestions import close_names, did_you_mean
 from ...utils.errors import KeyedValueError
+from ..accepted_arguments import NAMED, accepted_by
 from ..type_checks import type_name
 from .parts import Part
 
 # What registries and configs read in any part.
 ALWAYS = ('type', '_scope_', '_delete_', 'init_cfg')
-NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 # Of difflib's ratio: with further keyword arguments, only misspellings are known to be wrong.
 CUTOFF = 0.7
 # Packages whose annotations are exact.
@@ -31,18 +29,6 @@ EXACT = ('mmvitkd', 'mmengine', 'torch')
 # MMEngine's AmpOptimWrapper says str of what may be a number, or a dict.
 LOOSE = ('loss_scale',)
 MEASURED = ('mean', 'std')  # of the training images, before the runner is built
-
-
-class Accepted(NamedTuple):
-    """The arguments of a class or function.
-
-    Attributes:
-        parameters: By name, with the annotation resolved.
-        is_open: Whether others may be taken too.
-    """
-
-    parameters: dict[str, Parameter]
-    is_open: bool
 
 
 def check_arguments(part: Part) -> None:
@@ -92,62 +78,6 @@ def _misspelt(name: str, known: set[str]) -> bool:
 
 def _is_variadic(parameter: Parameter | None) -> bool:
     return parameter is not None and parameter.kind not in NAMED
-
-
-def accepted_by(call: Callable[..., Any]) -> Accepted:
-    """Return the arguments of a function, or of a class and of those it passes ``**kwargs`` to.
-
-    Those are taken to be the bases, in order, until one takes no further ones.
-    """
-    parameters: dict[str, Parameter] = {}
-    for function in _constructors(call):
-        found, is_open = _parameters(function)
-        # What is required of a base may be supplied by the class.
-        is_base = bool(parameters)
-        for name, parameter in found.items():
-            if is_base and parameter.default is Parameter.empty:
-                parameter = parameter.replace(default=None)
-            parameters.setdefault(name, parameter)
-        if not is_open:
-            return Accepted(parameters, _is_composed(call))
-    return Accepted(parameters, True)
-
-
-def _is_composed(call: Callable[..., Any]) -> bool:
-    """Return whether keyword arguments of a class may go elsewhere than to its bases."""
-    return any(p.kind is Parameter.VAR_KEYWORD for p in _signature(call))
-
-
-def _constructors(call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    if not inspect.isclass(call):
-        yield call
-        return
-    for base in call.__mro__:
-        if '__init__' in vars(base) and base is not object:
-            yield vars(base)['__init__']
-
-
-def _signature(call: Callable[..., Any]) -> list[Parameter]:
-    try:
-        return list(inspect.signature(call).parameters.values())
-    except (TypeError, ValueError):  # of a builtin
-        return [Parameter('kwargs', Parameter.VAR_KEYWORD)]
-
-
-def _parameters(function: Callable[..., Any]) -> tuple[dict[str, Parameter], bool]:
-    """Return the named parameters of a function, and whether it takes any keyword."""
-    given = _signature(function)
-    inner = inspect.unwrap(function)
-    try:
-        hints = get_type_hints(inner)
-    except Exception:  # a name that only a type checker imports
-        hints = {}
-    named = {
-        p.name: p.replace(annotation=hints.get(p.name, Parameter.empty))
-        for p in given
-        if p.kind in NAMED and p.name != 'self'
-    }
-    return named, any(p.kind is Parameter.VAR_KEYWORD for p in given)
 
 
 def _is_exact(call: Callable[..., Any]) -> bool:

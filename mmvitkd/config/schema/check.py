@@ -33,7 +33,7 @@ def check_settings(cfg: Config, layers: Layers) -> None:
     check_fixed_parts(cfg)
     for part in parts_of(cfg):
         check_arguments(part)
-    check_ineffective(cfg, layers)
+    check_ineffective(layers)
     warnings += check_values(cfg)
     for warning in warnings:
         print_log(warning if warning.endswith('?') else f'{warning}.', 'current', WARNING)

@@ -1,6 +1,6 @@
 """Check the names at the top level of a config."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ...suggestions import close_names
-from ...utils.errors import KeyedValueError
+from ...utils.errors import KeyedValueError, listed
 from ..layers import Layers
 
 # What mmvitkd reads.
@@ -134,8 +134,8 @@ def check_top_level(cfg: Config, layers: Layers) -> list[str]:
     """Check the names at the top level; return warnings.
 
     A variable that its files read, such as one of a config's own that several places share, is
-    no setting and may have any name; in a config without such places, as one that a run has
-    dumped, it is known by its value, which another setting holds.
+    no setting and may have any name; in one that a run has dumped, it is known by its value,
+    which another setting holds.
 
     Args:
         cfg: The config of a run.
@@ -156,7 +156,8 @@ def check_top_level(cfg: Config, layers: Layers) -> list[str]:
                 f'{FOREIGN[name]}.',
                 name,
             )
-        is_held, close = _is_held(cfg, name), close_names(name, KNOWN, n=1, cutoff=CUTOFF)
+        is_held = layers.may_be_dumped(name) and _is_held(cfg, name)
+        close = close_names(name, KNOWN, n=1, cutoff=CUTOFF)
         if close and not is_held:
             raise KeyedValueError(
                 f'{{{name}}}: nothing reads this key; did you mean {close[0]}?', name
@@ -167,38 +168,25 @@ def check_top_level(cfg: Config, layers: Layers) -> list[str]:
     return warnings
 
 
-def check_ineffective(cfg: Config, layers: Layers) -> None:
-    """Check that a shared variable is not changed after its value was used.
+def check_ineffective(layers: Layers) -> None:
+    """Check that a variable is not changed after settings were made from it.
 
     Raises:
         KeyedValueError: If it is, as ``train_pipeline`` in a config that inherits the loader:
             the loader has the old one.
     """
-    for name, value, places in _shared(cfg):
-        for place, held in places:
-            if held != value and layers.overrides(name, place, strictly=True):
-                raise KeyedValueError(
-                    f'{{{name}}}: this has no effect: {place} keeps the value that {name} had '
-                    f'in the inherited config; set {place} as well.',
-                    name,
-                )
+    for name, places in layers.changed_too_late(_is_setting):
+        keeps = 'keeps' if len(places) == 1 else 'keep'
+        raise KeyedValueError(
+            f'{{{name}}}: this has no effect: {listed(places)} {keeps} the value that {name} '
+            f'had in the inherited config; set {listed(places)} instead.',
+            name,
+        )
 
 
-def _shared(cfg: Config) -> Iterator[tuple[str, Any, list[tuple[str, Any]]]]:
-    """Yield each shared variable with its value, and the places that are made from it."""
-    for name, splits in (('train_pipeline', ('train',)), ('test_pipeline', ('val', 'test'))):
-        places = []
-        for split in splits:
-            dataset = (cfg.get(f'{split}_dataloader') or {}).get('dataset') or {}
-            if 'pipeline' in dataset:
-                key = f'{split}_dataloader.dataset.pipeline'
-                places.append((key, dataset['pipeline']))
-        if name in cfg:
-            yield name, cfg[name], places
-    visualizer = cfg.get('visualizer') or {}
-    if 'vis_backends' in cfg and 'vis_backends' in visualizer:
-        place = ('visualizer.vis_backends', visualizer['vis_backends'])
-        yield 'vis_backends', cfg.vis_backends, [place]
+def _is_setting(name: str) -> bool:
+    """Return whether a run reads a key at the top by its name."""
+    return name in KNOWN and name not in HABITS
 
 
 def _agrees(node: Any, name: str, value: Any) -> bool:

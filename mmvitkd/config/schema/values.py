@@ -24,6 +24,10 @@ SHARE: Check = (lambda v: _is_number(v) and 0 <= v <= 1, 'a number from 0 to 1')
 SHARES: Check = (lambda v: _each(SHARE[0], v), 'a number from 0 to 1, or some')
 FLAG: Check = (lambda v: isinstance(v, bool), 'True or False')
 SIZE: Check = (lambda v: _all(INT[0], v, (1, 2)), 'an int above 0, or two of them')
+SCALE: Check = (
+    lambda v: (_is_number(v) and v > 0) or (isinstance(v, list | tuple) and _each(_is_side, v)),
+    'a number above 0, or two of them',
+)
 STD: Check = (lambda v: _all(ABOVE_0[0], v, (1, 3)), 'three numbers above 0, or one')
 MEAN: Check = (lambda v: _all(_is_number, v, (1, 3)), 'three numbers, or one')
 PATH: Check = (lambda v: isinstance(v, str) and v != '', 'a path')
@@ -67,6 +71,7 @@ RANGES: dict[str, Check] = {
     'patch_size': SIZE,
     'img_size': SIZE,
     'crop_size': SIZE,
+    'scale': SCALE,
     'in_channels': INTS,
     'backbone.in_channels': RGB,
     'base.in_channels': RGB,  # of WideLast
@@ -106,6 +111,7 @@ RANGES: dict[str, Check] = {
     'split': (lambda v: isinstance(v, str), 'a name'),
     'momentum': SHARE,
 }
+VIT = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')
 # Of RandAugment, which leaves out others.
 HPARAMS = ('pad_val', 'interpolation')
 # Elsewhere these keys have a meaning of their own.
@@ -117,6 +123,7 @@ ONLY_IN = {
     'begin': ('param_scheduler',),
     'end': ('param_scheduler',),
     'prob': ('pipeline',),
+    'scale': ('pipeline',),
 }
 # None is refused too.
 REQUIRED = (
@@ -161,6 +168,8 @@ def check_values(cfg: Config) -> list[str]:
                 warnings.append(f'{key}={value!r}: nothing is learnt')
     for key, part in settings:
         _check_hparams(key)
+        if isinstance(part, Mapping) and all(name in part for name in VIT):
+            _check_vit(key, part)
         if key.rpartition('.')[2] == 'data_preprocessor' and isinstance(part, Mapping):
             _check_scale(key, part)
     return warnings
@@ -183,11 +192,26 @@ def _applies(key: str, ending: str) -> bool:
 
 
 def _check(key: str, value: Any, ending: str) -> None:
-    suits, wanted = RANGES[ending]
-    if value is None and ending not in REQUIRED:
-        return
+    if value is not None or ending in REQUIRED:
+        _check_in(key, value, RANGES[ending])
+
+
+def _check_in(key: str, value: Any, check: Check) -> None:
+    suits, wanted = check
     if not suits(value):
         raise KeyedValueError(f'{{{key}}}={value!r}: wanted {wanted}.', key)
+
+
+def _check_vit(key: str, part: Mapping[str, Any]) -> None:
+    """Check the shape of a plain ViT, which has one number for all its blocks."""
+    for name in VIT:
+        _check_in(f'{key}.{name}', part[name], INT)
+    width, heads = part['embed_dims'], part['num_heads']
+    if width % heads:
+        raise KeyedValueError(
+            f'{{{key}.num_heads}}={heads}: wanted a divisor of embed_dims={width}.',
+            f'{key}.num_heads',
+        )
 
 
 def _check_hparams(key: str) -> None:
@@ -209,12 +233,16 @@ def _check_scale(key: str, part: Mapping[str, Any]) -> None:
             'as many.',
             f'{key}.std',
         )
-    if 0 < max(mean) <= 1 or max(std) < 1:
-        scaled = [round(255 * each, 3) for each in mean], [round(255 * each, 3) for each in std]
+    small = dict(mean=mean) if 0 < max(mean) <= 1 else {}
+    small |= dict(std=std) if max(std) < 1 else {}
+    if small:
+        found = ', '.join(f'{name}={list(values)}' for name, values in small.items())
+        wanted = ', '.join(f'{k}={[round(255 * v, 3) for v in vs]}' for k, vs in small.items())
+        name = next(iter(small))
         raise KeyedValueError(
-            f'{{{key}.mean}}={list(mean)}, std={list(std)}: pixels have values from 0 to 255; '
-            f'wanted mean={scaled[0]}, std={scaled[1]}.',
-            f'{key}.mean',
+            f'{{{key}.{name}}}: found {found}, but pixels have values from 0 to 255; wanted '
+            f'{wanted}.',
+            f'{key}.{name}',
         )
 
 
@@ -225,6 +253,11 @@ def _is_int(value: Any) -> bool:
 def _is_number(value: Any) -> bool:
     is_real = isinstance(value, Number) and not isinstance(value, bool | complex)
     return is_real and math.isfinite(value)
+
+
+def _is_side(value: Any) -> bool:
+    """Return whether a number is a side of an image; -1 is one that keeps the proportions."""
+    return _is_number(value) and (value > 0 or value == -1)
 
 
 def _each(suits: Callable[[Any], bool], value: Any) -> bool:

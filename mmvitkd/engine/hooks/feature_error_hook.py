@@ -41,7 +41,8 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     losses. With an EMA of the student there are also ``.../val_rel_error_ema`` and so on, of
     the average with the projector as it is.
 
-    A student that is worse than the mean token after the warm-up gets a large warning, once.
+    A student that is worse than the mean token after the warm-up gets a large warning, once
+    for each loss.
 
     Nothing is read from the device in a step that does not log. Losses, gradients and random
     numbers are those of a run without the hook. Losses that compare no features are left out,
@@ -146,10 +147,12 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Compare the last batches with the mean token."""
+        errors = {}
         for name, recent in self._recent.items():
             seen = self._seen[name]
-            errors = relative_errors(torch.stack(list(recent)).sum(0), seen[1:] / seen[0])
-            self._warn_if_worse(runner, name, errors, 'the last training batches')
+            sums = torch.stack(list(recent)).sum(0)
+            errors[name] = relative_errors(sums, seen[1:] / seen[0])
+        self._warn_of_worse(runner, errors, 'the last training batches')
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Begin to measure validation images, while a student is distilled."""
@@ -204,8 +207,8 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             for name, each in errors.items():
                 for key, value in each._asdict().items():
                     found[f'feature/{name}/val_{key}{suffix}'] = float(value)
-                if not suffix and runner.iter > self._warmup:
-                    self._warn_if_worse(runner, name, each, 'the validation images')
+            if not suffix and runner.iter > self._warmup:
+                self._warn_of_worse(runner, errors, 'the validation images')
         RuntimeInfoHook().after_val_epoch(runner, found)
         if metrics is not None:
             metrics.update(found)
@@ -274,17 +277,27 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             return f'a {teacher.name} is no model that can be run on them'
         return ''
 
-    def _warn_if_worse(
-        self, runner: Runner, name: str, errors: RelativeErrors, images: str
+    def _warn_of_worse(
+        self, runner: Runner, errors: dict[str, RelativeErrors], images: str
     ) -> None:
-        if name in self._warned or not float(errors.r2) < 0:
+        """Warn of the losses that are worse than the mean token, each once, in one warning."""
+        worse = {
+            name: each
+            for name, each in errors.items()
+            if name not in self._warned and float(each.r2) < 0
+        }
+        if not worse:
             return
-        self._warned.add(name)
+        self._warned.update(worse)
+        numbers = '; '.join(
+            f'loss_{name}: {float(each.rel_error):.3g}, and {float(each.mean_token):.3g} (R2 '
+            f'{float(each.r2):.3g})'
+            for name, each in worse.items()
+        )
         bar = '!' * 72
         runner.logger.warning(
-            f'loss_{name}: on {images}, the relative error of the student is '
-            f'{float(errors.rel_error):.3g}, and that of the mean token '
-            f'{float(errors.mean_token):.3g} (R2 {float(errors.r2):.3g}).\n{bar}\n'
+            f'The relative error of the student on {images}, and that of the mean token: '
+            f'{numbers}.\n{bar}\n'
             'THE STUDENT IS WORSE THAN A CONSTANT: one vector for all images and positions\n'
             'explains more of the target. It may need more epochs, a larger loss_weight or\n'
             f'learning rate, or another target (docs/targets.md).\n{bar}'
@@ -299,9 +312,10 @@ def _is_needed(runner: Runner) -> bool:
     return chosen or not runner.val_loop.evaluator.metrics
 
 
-def _logging_interval(runner: Runner) -> int:
+def _logging_interval(runner: Runner) -> int | None:
+    """Return the iterations between two lines of the log; None without a log."""
     hooks = (hook for hook in runner.hooks if isinstance(hook, LoggerHook))
-    return int(next(hooks).interval)  # MMEngine has always one
+    return next((int(hook.interval) for hook in hooks), None)
 
 
 def _log_train(runner: Runner, name: str, errors: RelativeErrors) -> None:

@@ -32,7 +32,7 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     one, all of them at the same (:class:`~mmvitkd.engine.runner.agreement.Agreement`); where
     gradients are accumulated, after the optimizer's next step. A validation that has begun is
     finished, except by a single process that has saved its epoch: the resumed run repeats it.
-    A second Ctrl-C interrupts at once.
+    A second Ctrl-C does what it did before the training: it leaves or interrupts at once.
 
     It needs our ``CheckpointHook``, ``Runner`` and loops.
 
@@ -85,10 +85,10 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         """Remember a signal."""
         if os.getpid() != self._process:
             return  # a worker that has just been forked
-        if self._received == number == signal.SIGINT:
-            raise KeyboardInterrupt
-        else:
-            self._received = signal.Signals(number)
+        before = self._old.get(signal.SIGINT)
+        if self._received == number == signal.SIGINT and callable(before):
+            before(number, frame)
+        self._received = signal.Signals(number)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Let workers outlast the signals, once their own handlers are set."""

@@ -63,15 +63,22 @@ class _EarlyRecords(MemoryHandler):
 _early = _EarlyRecords()
 
 
-def quiet_start() -> None:
+def quiet_start(rank: int = 0) -> None:
     """Keep what comes before the log file off the screen; Python's warnings go to the file too.
 
     For tools, before they read a config: it changes the loggers of the whole process.
+
+    Args:
+        rank: That of the process; others than the first show errors only, as MMEngine's loggers
+            do once the processes have met.
     """
     logger, root = MMLogger.get_current_instance(), logging.getLogger()
     if _early in root.handlers:
         return
     _add_filter(logger)
+    if rank > 0:
+        for screen in filter(None, (*_screens(logger), logging.lastResort)):
+            screen.setLevel(logging.ERROR)
     logger.addHandler(_early)
     root.addHandler(_early)
     if logging.lastResort is not None:  # stderr, which Python no longer uses by itself

@@ -13,7 +13,6 @@ from mmengine.registry import DefaultScope
 from ...config.schema.parts import Part, parts_of
 from ...datasets.dataset_names import innermost
 from ...utils import random_state
-from ...utils.cli import blame
 from ...utils.errors import KeyedError
 
 LONGEST = 150  # characters of a value in a message
@@ -39,8 +38,21 @@ def blaming(key: str, settings: Any = None, cfg: Config | None = None) -> Iterat
             key, settings = found, settings if inner is None else inner
         *_, (frame, _) = traceback.walk_tb(error.__traceback__)
         is_ours = str(frame.f_globals.get('__name__')).startswith('mmvitkd.')
-        blame(error, key, '' if is_ours else described(settings))  # ours say what is wrong
+        says_what = is_ours and isinstance(error, ValueError)
+        _note(error, key, '' if says_what else described(settings))
         raise
+
+
+def _note(error: Exception, key: str, settings: str) -> None:
+    """Note which part an error is about, unless it is known more exactly.
+
+    A tool then tells it in a line that begins with the part (``format_error``), as long as no
+    module of the user's raised it.
+    """
+    if not hasattr(error, 'config_key'):
+        error.config_key = key  # type: ignore[attr-defined]
+        if settings:
+            error.add_note(f'(given {settings})')
 
 
 def described(settings: Any) -> str:

@@ -61,10 +61,14 @@ def check_work_dir(cfg: Config) -> None:
     Raises:
         FolderInUseError: If another training holds its lock; our ``Runner`` holds it later.
     """
-    rank = os.environ.get(RANKS[cfg.launcher], '0') if cfg.launcher in RANKS else '0'
-    if int(rank) == 0:
+    if rank_of(cfg.launcher) == 0:
         with folder_lock(cfg.work_dir, 'a training'):
             pass
+
+
+def rank_of(launcher: str) -> int:
+    """Return the rank of this process, as its launcher states it."""
+    return int(os.environ.get(RANKS[launcher], 0)) if launcher in RANKS else 0
 
 
 def init_distributed(cfg: Config) -> None:

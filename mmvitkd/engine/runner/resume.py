@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
-from mmengine.optim import OptimWrapperDict, _ParamScheduler
+from mmengine.optim import _ParamScheduler
 from mmengine.optim.scheduler import ReduceOnPlateauParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ...checkpoint.find import PARTS, newest_checkpoint
 from ...utils.atomic_file import atomic_file
 from ...utils.errors import KeyedValueError
+from ..optimizers.optimizer_step import optim_wrappers
 
 # Settings of the optimizer's groups that are no part of its schedule.
 PARAMETERS = ('params', 'param_name')
@@ -212,9 +213,8 @@ def _schedulers(runner: Runner) -> list[_ParamScheduler]:
 
 def param_groups(runner: Runner) -> list[dict[str, Any]]:
     """Return the parameter groups of all optimizers of a runner, which has built them."""
-    wrapper = runner.optim_wrapper
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     # With MMEngine's own settings, which it logs as base_lr.
+    wrappers = optim_wrappers(runner.optim_wrapper)
     return [group for each in wrappers for group in each.param_groups]
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from mmengine.config import Config
@@ -27,6 +28,7 @@ from ...utils.folder_lock import folder_lock
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..logging.screen import quiet
+from ..optimizers.optimizer_step import optim_wrappers
 from .blaming_runner import BlamingRunner
 from .ignored_settings import ignored_settings
 from .launch import set_dataloaders, set_work_dir
@@ -125,7 +127,11 @@ class Runner(BlamingRunner):
             )
             base = auto_scale_lr['base_batch_size'] / accumulated
             auto_scale_lr = dict(auto_scale_lr, base_batch_size=base)
-        super().scale_lr(optim_wrapper, auto_scale_lr)
+        with ExitStack() as stack:
+            for each in optim_wrappers(optim_wrapper):  # also what MMEngine logs as base_lr
+                groups = patch.object(each.optimizer, 'param_groups', each.param_groups)
+                stack.enter_context(groups)
+            super().scale_lr(optim_wrapper, auto_scale_lr)
 
     @master_only  # type: ignore[untyped-decorator]  # MMEngine is untyped
     def dump_config(self) -> None:

@@ -29,6 +29,7 @@ from ..utils.distiller_checks import (
     check_mappings,
     check_sources,
 )
+from ..utils.whole_patches import check_patches
 from .delivery_checks import compile_student_of, options_with_deliveries
 from .distiller import build_distiller
 from .dry_run import dry_run
@@ -128,6 +129,8 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             norm_from_target=norm_from_target,
         )
         check_round_trip(self.student)
+        if isinstance(architecture, dict):
+            check_patches(self.student, architecture, 'architecture')
         self.distillation_stopped = False  # set by MMRazor's StopDistillHook
         self._start: Initialization | None = None
         if student_ckpt is not None:

@@ -12,6 +12,7 @@ from ...checkpoint.hub_access import hub_access
 from ...config.type_checks import check_config
 from ...utils import random_state
 from ...utils.errors import KeyedValueError
+from ..utils.whole_patches import check_patches
 from .base_teacher import BaseTeacher, check_teacher
 from .checkpoint import load_file, load_teacher
 from .config import teacher_config
@@ -112,6 +113,7 @@ def _built(teacher: Given, checkpoint: str | None, allow_random: bool) -> Any:
             'teacher',
         )
     if isinstance(built, nn.Module) and not isinstance(built, BaseTeacher):
+        check_patches(built, config, 'teacher')
         load_teacher(built, config, checkpoint, allow_random)
     return built
 

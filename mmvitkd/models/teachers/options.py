@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...config.fast import RENAMED_OPTIONS
-from ...suggestions import close_names
+from ...suggestions import did_you_mean
 from ...utils.deprecation import rename_keys
 from .precision import PRECISIONS
 
@@ -35,10 +35,9 @@ def check_options(options: Mapping[str, Any] | None, prefix: str = '') -> dict[s
     options = rename_keys(dict(options), RENAMED_OPTIONS, prefix.rstrip('.') or 'Teacher')
     for name, value in options.items():
         if name not in known:
-            close = close_names(name, known, n=1) or known
             raise ValueError(
-                f'{prefix}{name}={value!r}: there is no such option. Similar names: '
-                f'{", ".join(close)}.'
+                f'{prefix}{name}={value!r}: there is no such option; wanted one of '
+                f'{", ".join(known)}{did_you_mean(name, known)}'
             )
         if name == 'precision' and value not in PRECISIONS:
             raise ValueError(

@@ -5,7 +5,7 @@ from inspect import Parameter
 from typing import Literal
 
 import mmvitkd  # noqa: F401
-from mmvitkd.config.schema.arguments import accepted_by, fits, suits
+from mmvitkd.config.schema.arguments import fits, suits
 
 import pytest
 from torch import nn
@@ -45,15 +45,3 @@ def test_by_the_annotation(value, annotation, expected):
 def test_by_the_default(value, default, expected):
     parameter = Parameter('x', Parameter.KEYWORD_ONLY, default=default)
     assert suits(value, parameter) is expected
-
-
-def test_keywords_that_are_passed_to_the_base():
-    class Base:
-        def __init__(self, size: int) -> None: ...
-
-    class Child(Base):
-        def __init__(self, width: int = 1, **kwargs) -> None: ...
-
-    found = accepted_by(Child)
-    assert list(found.parameters) == ['width', 'size'] and found.is_open
-    assert not accepted_by(Base).is_open

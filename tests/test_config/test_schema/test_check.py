@@ -6,6 +6,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.config.layers import Layers
 from mmvitkd.config.load_config import load_config
 from mmvitkd.config.schema import check_settings
+from mmvitkd.config.schema.top_level import check_ineffective, check_top_level
 from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
@@ -101,16 +102,33 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
         (f'{STUDENT}.backbone.in_channels', 1, '3: images are read in RGB'),
         ('data_preprocessor.std', [0, 0, 0], 'above 0'),
         ('data_preprocessor.mean', [1.0, 2.0], 'three'),
-        ('data_preprocessor.mean', [0.485, 0.456, 0.406], '123.675'),
         ('train_dataloader.num_workers', -1, '0 or more'),
         ('train_dataloader', (1, 2), 'dict'),
         (f'{STUDENT}.head', (1, 2), 'dict'),
         (f'{DATASET}.pipeline.1.prob', 1.5, '0 to 1'),
+        (f'{STUDENT}.backbone.arch.embed_dims', (32, 32), 'an int above 0'),
+        (f'{STUDENT}.backbone.arch.num_heads', 5, 'a divisor of embed_dims=32'),
+        (f'{DATASET}.pipeline', [dict(type='ResizeEdge', scale=-28)], 'a number above 0'),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_wanted(key, value, wanted):
     message = refused(**{key: value})
-    assert f'{key}=' in message and wanted in message
+    assert message.startswith(key) and wanted in message
+
+
+@pytest.mark.parametrize(
+    ('given', 'wanted'),
+    [
+        (dict(mean=[0.5, 0.4, 0.4]), ['mean=[127.5, 102.0, 102.0]']),
+        (dict(std=[0.2, 0.2, 0.2]), ['std=[51.0, 51.0, 51.0]']),
+        (dict(mean=[0.5] * 3, std=[0.2] * 3), ['mean=[127.5, ', 'std=[51.0, ']),
+    ],
+)
+def test_what_is_in_0_to_1_is_scaled_in_the_hint(given, wanted):
+    message = refused(**{f'data_preprocessor.{k}': v for k, v in given.items()})
+    hint = message.partition('wanted')[2]
+    assert all(each in hint for each in wanted)
+    assert all((name in hint) == (name in given) for name in ('mean', 'std'))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +160,57 @@ def test_a_shared_variable_that_is_changed_too_late(tmp_path, variable, value, p
     (tmp_path / 'own.py').write_text(f'_base_ = {DIGITS!r}\n{variable} = {value}')
     with pytest.raises(KeyedValueError, match=f'{variable}.* {place}'):
         load_config(str(tmp_path / 'own.py'), measure=False)
+
+
+BASE = f"""_base_ = {DIGITS!r}
+epochs = 3
+last = epochs - 1
+train_cfg = dict(max_epochs=epochs)
+default_hooks = dict(checkpoint=dict(interval=last))
+"""
+
+
+@pytest.mark.parametrize(
+    ('text', 'place'),
+    [
+        ('epochs = 5', 'default_hooks.checkpoint.interval, train_cfg.max_epochs'),
+        ('epochs = 5\ntrain_cfg = dict(max_epochs=5)', 'default_hooks.checkpoint.interval'),
+        ('last = 5', 'default_hooks.checkpoint.interval'),
+        ('epochs = 3', None),  # as it was
+        ('epochs = 5\ntrain_cfg = dict(max_epochs=epochs)', None),  # it is read here
+        ('epochs = 5\ntrain_cfg = default_hooks = dict(_delete_=True)', None),
+    ],
+)
+def test_a_variable_that_a_base_has_used(tmp_path, text, place):
+    (tmp_path / 'base.py').write_text(BASE)
+    (tmp_path / 'own.py').write_text(f"_base_ = './base.py'\n{text}")
+    layers = Layers.of(str(tmp_path / 'own.py'))
+    if place is None:
+        check_ineffective(layers)
+        return
+    with pytest.raises(KeyedValueError, match=f'no effect: {place} keep'):
+        check_ineffective(layers)
+
+
+def test_a_variable_that_an_option_changes_too_late(tmp_path):
+    (tmp_path / 'base.py').write_text(BASE)
+    with pytest.raises(KeyedValueError, match=r'epochs.*train_cfg\.max_epochs'):
+        load_config(str(tmp_path / 'base.py'), {'epochs': 5}, measure=False)
+
+
+@pytest.mark.parametrize('value', [28, 4.5])
+def test_a_misspelt_key_whose_value_another_holds(said, tmp_path, value):
+    """It may be a variable only in a config that a run has dumped, where nothing reads it."""
+    assert 'did you mean img_size?' in refused(img_szie=value)
+    text = f'_base_ = {DIGITS!r}\nimg_szie = {value}'
+    (tmp_path / 'own.py').write_text(text)
+    with pytest.raises(KeyedValueError, match='img_size'):
+        load_config(str(tmp_path / 'own.py'), measure=False)
+    (tmp_path / 'own.py').write_text(f'{text}\ndefault_hooks = dict(own=img_szie)')
+    Config.fromfile(tmp_path / 'own.py').dump(tmp_path / 'dumped.py')
+    path = str(tmp_path / 'dumped.py')
+    (warning,) = check_top_level(Config.fromfile(path), Layers.of(path))
+    assert 'img_szie' in warning
 
 
 def test_the_config_does_not_change():

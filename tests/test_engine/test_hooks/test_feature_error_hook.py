@@ -10,6 +10,7 @@ from mmvitkd.models.losses.error_sums import error_sums, relative_errors
 
 import pytest
 import torch
+from mmengine.hooks import LoggerHook
 from mmengine.registry import DATASETS
 from toy import vit
 from toy_distillation import distillation, encoder, logits_and, loss_arguments, noise
@@ -239,6 +240,15 @@ def test_a_student_worse_than_the_constant_is_told_once(tmp_path, said):
     assert 'docs/targets.md' in text
 
 
+def test_several_losses_are_told_in_one_warning(tmp_path, said):
+    listen, lines = said
+    model = distillation(pair_projector=None, pairs=[(1, 1), (2, 2)])
+    wrapper = dict(optimizer=dict(type='SGD', lr=0.0))
+    listen(runner(tmp_path, model=model, optim_wrapper=wrapper)).train()
+    [text] = warnings(lines)
+    assert 'loss_pair_0' in text and 'loss_pair_1' in text
+
+
 def test_no_warning_during_the_warmup(tmp_path, said):
     listen, lines = said
     warmup = dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=100)
@@ -246,6 +256,14 @@ def test_no_warning_during_the_warmup(tmp_path, said):
     wrapper = dict(optimizer=dict(type='SGD', lr=0.0))
     listen(runner(tmp_path, model=model, optim_wrapper=wrapper, param_scheduler=warmup)).train()
     assert warnings(lines) == []
+
+
+def test_a_run_without_a_log_validates_all_the_same(tmp_path):
+    run = runner(tmp_path, dict(type='mmvitkd.FeatureErrorHook'))
+    run._hooks = [hook for hook in run.hooks if not isinstance(hook, LoggerHook)]
+    run.train()
+    found = logged(run)
+    assert 'feature/val_r2' in found and 'feature/pair_0/r2' not in found
 
 
 def test_an_interval_below_1_is_refused(tmp_path):

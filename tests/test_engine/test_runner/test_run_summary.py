@@ -38,6 +38,19 @@ def test_the_warm_up_of_deits_schedule_ends_one_epoch_late(make_runner):
     assert found['Schedule'].endswith('lr 0.1 after 8 of warm-up')
 
 
+@pytest.mark.parametrize('base', [4, 1])
+def test_the_scaled_rate(make_runner, base):
+    """Batches have 2 images; MMEngine's log of base_lr has the same rate."""
+    optimizer = dict(type='SGD', lr=0.1, weight_decay=1e-4)
+    groups = dict(optimizer=optimizer, paramwise_cfg=dict(bias_decay_mult=0.0))
+    scale = dict(enable=True, base_batch_size=base)
+    runner = make_runner(optim_wrapper=groups, auto_scale_lr=scale)
+    rate = 0.1 * 2 / base
+    assert summary(runner)['Schedule'].endswith(f'lr {rate:.3g}')
+    rates = runner.optim_wrapper.get_lr()
+    assert rates['base_lr'] == rates['lr'][:1]  # after the schedule
+
+
 @pytest.mark.parametrize('with_label', [True, False])
 def test_a_student_without_labels_has_no_loss_of_labels(with_label):
     options = dict(with_label=with_label) | (dict(num_classes=10) if with_label else {})

@@ -281,7 +281,7 @@ def test_what_is_delivered_behind_all_that_is_recorded_arrives(options):
     [
         (
             dict(teacher_options=dict(compil=True)),
-            r'^teacher_options\.compil=True: .* compile\.$',
+            r'^teacher_options\.compil=True: .* did you mean compile\?$',
         ),
         (
             dict(teacher_options=dict(compile=True), deliver=True),

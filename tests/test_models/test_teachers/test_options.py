@@ -14,7 +14,7 @@ from mmrazor.models.task_modules import RecorderManager
     [
         (
             dict(stop_earl=True),
-            r'^teacher_options\.stop_earl=True: .*Similar names: stop_early\.',
+            r'^teacher_options\.stop_earl=True: .*did you mean stop_early',
         ),
         (dict(zzz=1), r'teacher_options\.zzz=1.*stop_early, compile, cuda_stream, precision'),
         (dict(compile=1), r'^teacher_options\.compile=1: wanted True or False'),

@@ -40,6 +40,14 @@ def test_a_row_for_each_query(search, tmp_path):
     assert sum(count for count, colour in picture.getcolors(2**20) if colour == frame) > 1000
 
 
+def test_a_picture_is_not_replaced_unless_told(search, tmp_path):
+    touch(tmp_path, 'near.png')
+    with pytest.raises(SystemExit, match=r"'near\.png' exists; --overwrite"):
+        search(out='near.png')
+    search('--overwrite', out='near.png')
+    assert (tmp_path / 'near.png').stat().st_size > 1000
+
+
 def test_fewer_images_than_neighbours(search, tmp_path):
     assert '1 query and 7 neighbours of each' in search(
         queries=('photos/a/0.png',), out='n.pdf'

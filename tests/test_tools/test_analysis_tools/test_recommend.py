@@ -223,7 +223,7 @@ def test_photos_without_classes(recommend, tmp_path):
     )
     report, _, _ = recommend(*DIGITS, RANDOM, data_root=photos)
     assert report['images']['num_classes'] is None
-    assert 'with_label = False' in report['config'] and 'num_classes' not in report['config']
+    assert 'with_label = False\nnum_classes = None\n' in report['config']
     _, _, error = recommend(
         *DIGITS, RANDOM, '--with-label', data_root=photos, out=tmp_path / 'other'
     )

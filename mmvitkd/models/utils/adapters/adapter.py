@@ -74,6 +74,11 @@ class Adapter:
         return None
 
     @property
+    def patch_size(self) -> Grid | None:
+        """(H, W) in pixels of a patch that images are divided into, or None if unknown."""
+        return None
+
+    @property
     def normalization(self) -> Normalization | None:
         """How its input is normalised."""
         return normalization_by(getattr(self.model, 'data_preprocessor', None))

@@ -59,8 +59,8 @@ class MMPretrainAdapter(Adapter):
         if self.token_grid is None:
             return None
         embed = getattr(self.model.backbone, 'patch_embed', None)
-        convolution = getattr(embed, 'projection', None)
-        if not isinstance(convolution, nn.Conv2d) or isinstance(convolution.padding, str):
+        convolution = self._projection
+        if convolution is None or isinstance(convolution.padding, str):
             return super().grid_at(image_size)
         padding = getattr(embed, 'adaptive_padding', None)
         padded = padding.get_pad_shape(image_size) if padding else (0, 0)
@@ -93,6 +93,11 @@ class MMPretrainAdapter(Adapter):
         return as_size(getattr(self.model.backbone, 'img_size', stated))
 
     @property
+    def patch_size(self) -> Grid | None:
+        """The stride of its patch embedding."""
+        return None if self._projection is None else as_size(self._projection.stride)
+
+    @property
     def num_classes(self) -> int | None:
         """The head's ``num_classes``."""
         return getattr(getattr(self.model, 'head', None), 'num_classes', None)
@@ -110,6 +115,13 @@ class MMPretrainAdapter(Adapter):
             raise KeyedValueError(f'{{{key}}}={path!r}: {error}.', key) from None
         fits = renamed.keys() & self.model.state_dict().keys()
         super().load_weights(renamed if fits else weights, key, path)
+
+    @property
+    def _projection(self) -> nn.Conv2d | None:
+        """The convolution of its patch embedding."""
+        embed = getattr(self.model.backbone, 'patch_embed', None)
+        convolution = getattr(embed, 'projection', None)
+        return convolution if isinstance(convolution, nn.Conv2d) else None
 
     @property
     def _embedding(self) -> NamedFeature | None:

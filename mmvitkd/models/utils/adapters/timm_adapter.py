@@ -103,6 +103,11 @@ class TimmAdapter(Adapter):
         return as_size(stated.get('input_size')) if stated.get('fixed_input_size') else None
 
     @property
+    def patch_size(self) -> Grid | None:
+        """The patch embedding's."""
+        return as_size(getattr(self._embed, 'patch_size', None))
+
+    @property
     def normalization(self) -> Normalization | None:
         """Its preprocessor's, or else the one in ``pretrained_cfg`` (for [0, 1], RGB)."""
         found, stated = super().normalization, self._pretrained_cfg
