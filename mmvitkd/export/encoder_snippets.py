@@ -82,7 +82,7 @@ one, two = embeddings
 print(one @ two / numpy.linalg.norm(one) / numpy.linalg.norm(two))
 ```""",
     }
-    return [snippets[name] for name in formats]
+    return [snippets[name] for name in formats if name in snippets]
 
 
 def _function(lines: str) -> str:

@@ -53,10 +53,10 @@ def write_onnx(student: Student, file: Path) -> None:
     require_onnx()
     with _quiet(), patch_swin_windows():
         program = _export(student)
-    _strip_sources(program.model)
+    _strip(program.model)
     program.model.metadata_props.update(metadata(student))
     program.save(file)
-    check_outputs(student, _onnxruntime(file), TOLERANCE, file.name, BATCH_SIZES)
+    check_outputs(student, run_onnx(file), TOLERANCE, file.name, BATCH_SIZES)
 
 
 def _export(student: Student) -> Any:
@@ -110,19 +110,27 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _strip_sources(model: Any) -> None:
-    """Drop the exporter's metadata about source code, such as file paths."""
+def _strip(model: Any) -> None:
+    """Drop the exporter's metadata about source code, and shapes that later passes left wrong.
+
+    onnxruntime's quantization compares these shapes with its own, and would refuse the file.
+    """
     graph = model.graph
     graph.metadata_props.clear()
+    outputs = set(graph.outputs)
     values = [*graph.inputs, *graph.initializers.values()]
     for node in graph.all_nodes():
         node.metadata_props.clear()
-        values += node.outputs
+        for value in node.outputs:
+            values.append(value)
+            if value not in outputs:
+                value.shape = value.type = None
     for value in values:
         value.metadata_props.clear()
 
 
-def _onnxruntime(file: Path) -> Callable[[Tensor], list[Tensor]]:
+def run_onnx(file: Path) -> Callable[[Tensor], list[Tensor]]:
+    """Return what runs a file with onnxruntime: normalised images to its outputs."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=['CPUExecutionProvider'])

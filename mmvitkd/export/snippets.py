@@ -73,7 +73,7 @@ images = numpy.float32(pixels.transpose(2, 0, 1)[None])
 {_result_lines(student)}
 ```""",
     }
-    return [snippets[name] for name in formats]
+    return [snippets[name] for name in formats if name in snippets]
 
 
 def needs(student: Student) -> str:
