@@ -53,9 +53,10 @@ def write_onnx(student: Student, file: Path) -> None:
     require_onnx()
     with _quiet(), patch_swin_windows():
         program = _export(student)
-    _strip(program.model)
+    _strip_sources(program.model)
     program.model.metadata_props.update(metadata(student))
     program.save(file)
+    _drop_shapes(file)
     check_outputs(student, run_onnx(file), TOLERANCE, file.name, BATCH_SIZES)
 
 
@@ -110,23 +111,29 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _strip(model: Any) -> None:
-    """Drop the exporter's metadata about source code, and shapes that later passes left wrong.
-
-    onnxruntime's quantization compares these shapes with its own, and would refuse the file.
-    """
+def _strip_sources(model: Any) -> None:
+    """Drop the exporter's metadata about source code, such as file paths."""
     graph = model.graph
     graph.metadata_props.clear()
-    outputs = set(graph.outputs)
     values = [*graph.inputs, *graph.initializers.values()]
     for node in graph.all_nodes():
         node.metadata_props.clear()
-        for value in node.outputs:
-            values.append(value)
-            if value not in outputs:
-                value.shape = value.type = None
+        values += node.outputs
     for value in values:
         value.metadata_props.clear()
+
+
+def _drop_shapes(file: Path) -> None:
+    """Drop the shapes of all but inputs and outputs.
+
+    onnxruntime's quantization transposes weights under their old names, and would then refuse
+    the file, whose shapes differ from its own.
+    """
+    import onnx
+
+    model = onnx.load(file, load_external_data=False)
+    del model.graph.value_info[:]
+    onnx.save(model, file)
 
 
 def run_onnx(file: Path) -> Callable[[Tensor], list[Tensor]]:
