@@ -15,6 +15,9 @@ FILES = {
     'student.fp16.onnx': 'the same in half precision; its inputs and outputs are float32',
     'student.int8.onnx': 'the same, with layers in 8 bits',
     'student.pt2': 'the same for `torch.export.load(file).module()`',
+    'hub/': 'a folder for the Hugging Face hub',
+    'config.json': 'how the model is built and images are read, and the class names',
+    'model.safetensors': 'its weights',
 }
 ENCODER_FILES = FILES | {
     'student.py': "MMPretrain's config: the model and how images are read for it",

@@ -20,6 +20,7 @@ NAMES = (
     'student.int8.onnx',
     'student.pt2',
     'timm',
+    'hub',
     SUMS,
 )
 # The first line of a card, which marks a folder as an export.

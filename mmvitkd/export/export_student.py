@@ -16,6 +16,7 @@ from ..utils.errors import KeyedValueError
 from .card_words import FILES
 from .compact_files import COMPACT, ONNX, compare_files, write_compact
 from .export_dir import CARD, check_target, new_folder
+from .hub_folder import front_matter, write_hub
 from .mmpretrain_files import write_mmpretrain
 from .model_card import DIFFERS, Facts, model_card
 from .onnx_file import write_onnx
@@ -25,7 +26,7 @@ from .score import given_score, recorded_score
 from .student import FormatUnavailableError, Student, read_student
 from .timm_folder import write_timm
 
-FORMATS = ('mmpretrain', 'timm', 'onnx')
+FORMATS = ('mmpretrain', 'timm', 'onnx')  # by default
 ADVICE = (
     'If the run had --cfg-options, export with the config in its work dir '
     '(work_dirs/NAME/NAME.py).'
@@ -52,8 +53,8 @@ def export_student(
         checkpoint: A checkpoint of the training.
         out: The folder to create.
         ema: Whether to export the moving average of the weights.
-        formats: Some of ``FORMATS`` and ``COMPACT``; by default all that are possible, the
-            compact ones if ``images`` are given.
+        formats: Some of ``FORMATS``, ``COMPACT`` and 'hub'; by default all of the first that
+            are possible, and of the second if ``images`` are given.
         images: A folder of images like those that the student will see; the compact files are
             calibrated on some of them, and compared with the student on others.
         force: Whether to keep compact files that lose more than stated.
@@ -97,6 +98,10 @@ def export_student(
             fidelity=fidelity,
         )
         (folder / CARD).write_text(model_card(student, facts, folder), encoding='utf-8')
+        if 'hub' in written:
+            hub = folder / 'hub'
+            card = model_card(student, facts._replace(formats=['mmvitkd'], fidelity={}), hub)
+            (hub / CARD).write_text(front_matter(student, hub) + card, encoding='utf-8')
         write_checksums(folder)
         return [*(file for file in FILES if (folder / file).exists()), SUMS, CARD]
 
@@ -123,6 +128,7 @@ def _write_formats(
         mmpretrain=lambda: write_mmpretrain(student, folder),
         timm=lambda: write_timm(student, folder / 'timm'),
         onnx=lambda: write_onnx(student, folder / ONNX),
+        hub=lambda: write_hub(student, folder / 'hub'),
     )
     if samples is not None:
         writers |= {
@@ -130,7 +136,7 @@ def _write_formats(
         }
     written = []
     for name, write in writers.items():
-        if formats and name not in formats:
+        if name not in (formats or (*FORMATS, *COMPACT)):
             continue
         try:
             write()

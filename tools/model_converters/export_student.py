@@ -21,14 +21,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--formats',
         nargs='+',
-        choices=('mmpretrain', 'timm', 'onnx', 'onnx-fp16', 'onnx-int8', 'pt2'),
-        help='what to write (default: all that are possible, the last three with --images)',
+        choices=('mmpretrain', 'timm', 'onnx', 'onnx-fp16', 'onnx-int8', 'pt2', 'hub'),
+        help='what to write (default: the first three, as far as possible, and with --images '
+        'the next three)',
     )
     parser.add_argument(
         '--images',
         metavar='DIR',
-        help='real images, with class folders or without: calibrate and compare the last three '
-        'formats on them',
+        help='real images, with class folders or without, to calibrate and compare onnx-fp16, '
+        'onnx-int8 and pt2 on',
     )
     parser.add_argument(
         '--force', action='store_true', help='keep a file that loses more than it should'
