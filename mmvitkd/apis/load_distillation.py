@@ -13,9 +13,9 @@ from ..checkpoint.load_strict import load_strict
 from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint, weights_of
 from ..config.provenance import provenance_of
+from ..export.eval_transform import PipelineTransform
 from ..export.plain_config import bare_student
 from ..models.algorithms import FeatureDistill
-from .eval_transform import PipelineTransform
 from .load_model import RANDOM
 
 DISTILLER = 'distiller.'

@@ -16,13 +16,13 @@ from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
+from ..export.eval_transform import PipelineTransform, TimmTransform
 from ..export.mmpretrain_files import CONFIG
 from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
 from ..models.utils.normalization import normalization_by
 from ..utils.errors import KeyedError, KeyedValueError
-from .eval_transform import PipelineTransform, TimmTransform
 from .load_student import load_student
 
 RANDOM = 'random weights'

@@ -14,6 +14,7 @@ from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..config.student_config import ENCODER
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
+from .hub_student import HUB, download, hub_config, is_hub_folder, load_hub_weights
 
 CLASSIFIER = (ImageClassifier, 'ImageClassifier', 'mmpretrain.ImageClassifier')
 
@@ -23,7 +24,8 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
 
     Args:
         path: The folder of an export, or a config file with its checkpoint next to it:
-            ``student.py`` and ``student.pth``.
+            ``student.py`` and ``student.pth``; a folder of the format ``hub``; or
+            'hf-hub:OWNER/NAME' to download such a folder.
         device: The device of the model.
 
     Returns:
@@ -35,6 +37,7 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
 
     Raises:
         FileNotFoundError: If there is no such folder, config or checkpoint.
+        OSError: If it cannot be downloaded.
         ValueError: If the checkpoint cannot be read or does not fit the config.
 
     Example:
@@ -49,16 +52,25 @@ def load_student(path: str | Path, device: str | torch.device = 'cpu') -> nn.Mod
         >>> student(torch.zeros(1, 3, 224, 224)).shape
         torch.Size([1, 1000])
     """
-    config, checkpoint = _files(Path(path).expanduser())
+    folder = download(str(path)) if str(path).startswith(HUB) else Path(path).expanduser()
+    if is_hub_folder(folder):
+        model = _build(hub_config(folder), device)
+        load_hub_weights(model, folder)
+        return model
+    config, checkpoint = _files(folder)
     log_if_changed(config)
-    cfg = Config.fromfile(config)
-    if _is_headless(cfg.model):
-        cfg.model.type = f'mmvitkd.{ENCODER}'
-    model = get_model(cfg, device=device)
+    model = _build(Config.fromfile(config), device)
     load_weights(model, str(checkpoint))
     meta = read_checkpoint(str(checkpoint)).get('meta') or {}
     # get_model sets this when it loads a checkpoint, but would load one that does not fit.
     model._dataset_meta = meta.get('dataset_meta') or {}
+    return model
+
+
+def _build(cfg: Config, device: str | torch.device) -> nn.Module:
+    if _is_headless(cfg.model):
+        cfg.model.type = f'mmvitkd.{ENCODER}'
+    model: nn.Module = get_model(cfg, device=device)
     return model
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from torch import nn
 
 from ..analysis.features.loaded_model import LoadedModel, Preprocess
-from .eval_transform import PipelineTransform
+from ..export.eval_transform import PipelineTransform
 from .load_model import load_model
 
 Model: TypeAlias = str | os.PathLike[str] | LoadedModel | nn.Module

@@ -12,6 +12,12 @@ FILES = {
     'student.pth': 'its weights and class names; loads with `weights_only=True`',
     'timm/': "timm's `local-dir` layout",
     'student.onnx': 'ONNX: normalised `images` (B, 3, H, W) to `logits` (B, classes)',
+    'student.fp16.onnx': 'the same in half precision; its inputs and outputs are float32',
+    'student.int8.onnx': 'the same, with layers in 8 bits',
+    'student.pt2': 'the same for `torch.export.load(file).module()`',
+    'hub/': 'a folder for the Hugging Face hub',
+    'config.json': 'how the model is built and images are read, and the class names',
+    'model.safetensors': 'its weights',
 }
 ENCODER_FILES = FILES | {
     'student.py': "MMPretrain's config: the model and how images are read for it",

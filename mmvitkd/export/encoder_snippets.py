@@ -15,10 +15,10 @@ def encoder_usage(student: Student, formats: Sequence[str]) -> list[str]:
 
     Args:
         student: A student without a head.
-        formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'.
+        formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'; or 'mmvitkd' for a
+            folder of the hub.
     """
-    snippets = {
-        'mmpretrain': f"""\
+    with_mmvitkd = """\
 With mmvitkd, a list of images or a folder:
 
 ```python
@@ -27,7 +27,11 @@ from mmvitkd.apis import embed
 
 one, two = embed('.', ['image.png', 'other.png']).embeddings
 print(one @ two / numpy.linalg.norm(one) / numpy.linalg.norm(two))
-```
+```"""
+    snippets = {
+        'mmvitkd': with_mmvitkd,
+        'mmpretrain': f"""\
+{with_mmvitkd}
 
 With MMPretrain{needs(student)}:
 
@@ -82,7 +86,7 @@ one, two = embeddings
 print(one @ two / numpy.linalg.norm(one) / numpy.linalg.norm(two))
 ```""",
     }
-    return [snippets[name] for name in formats]
+    return [snippets[name] for name in formats if name in snippets]
 
 
 def _function(lines: str) -> str:

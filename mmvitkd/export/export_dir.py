@@ -11,7 +11,18 @@ from ..utils.disk_full import report_disk_full
 
 # What an export can hold. A folder with anything else in it is not replaced.
 CARD = 'README.md'
-NAMES = (CARD, 'student.py', 'student.pth', 'student.onnx', 'timm', SUMS)
+NAMES = (
+    CARD,
+    'student.py',
+    'student.pth',
+    'student.onnx',
+    'student.fp16.onnx',
+    'student.int8.onnx',
+    'student.pt2',
+    'timm',
+    'hub',
+    SUMS,
+)
 # The first line of a card, which marks a folder as an export.
 MARK = '<!-- Written by mmvitkd, export_student.py -->'
 

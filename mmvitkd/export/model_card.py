@@ -1,8 +1,9 @@
 """Write the model card of an exported student: what it is, its cost, score and use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import mmpretrain
@@ -17,6 +18,8 @@ from ..version import __version__
 from .card_words import Words, words_for
 from .encoder_snippets import encoder_usage
 from .export_dir import MARK
+from .fidelity import Fidelity
+from .fidelity_text import fidelity_text
 from .preprocessing_text import in_words
 from .score import Score
 from .score_text import closeness, score_text
@@ -45,7 +48,8 @@ class Facts(NamedTuple):
         cost: Its parameters and multiply-accumulates.
         provenance: Its teacher and losses.
         score: Its metrics, if they are known.
-        formats: Which of 'mmpretrain', 'timm', 'onnx' were written.
+        formats: Which formats were written.
+        fidelity: What compact files change, by their names.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Facts(NamedTuple):
     provenance: Provenance
     score: Score | None
     formats: Sequence[str]
+    fidelity: Mapping[str, Fidelity] = MappingProxyType({})
 
 
 def model_card(student: Student, facts: Facts, folder: Path) -> str:
@@ -78,6 +83,7 @@ def model_card(student: Student, facts: Facts, folder: Path) -> str:
         _training(facts),
         '## Files',
         markdown_table(['file', 'what it is', 'size'], _files(folder, words), 3),
+        *fidelity_text(facts.fidelity),
         '## How to use it',
         BEFORE,
         *usage(student, facts.formats),
@@ -155,6 +161,6 @@ def _versions(formats: Sequence[str]) -> str:
         mmpretrain=mmpretrain.__version__,
         timm=timm.__version__,
     )
-    if 'onnx' in formats:
+    if any('onnx' in name for name in formats):
         versions |= {name: metadata.version(name) for name in ('onnx', 'onnxruntime')}
     return ', '.join(f'{name} {version}' for name, version in versions.items())

@@ -31,7 +31,7 @@ def check_outputs(
     for batch_size in batch_sizes:
         images = student.images(batch_size)
         with torch.no_grad():
-            wanted, found = _listed(student.model(images)), _listed(run(images))
+            wanted, found = as_list(student.model(images)), as_list(run(images))
         for name, one, two in zip(student.outputs, wanted, found, strict=True):
             if one.shape != two.shape:
                 raise ValueError(
@@ -46,5 +46,6 @@ def check_outputs(
                 )
 
 
-def _listed(output: Tensor | Sequence[Tensor]) -> list[Tensor]:
+def as_list(output: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """Return what a model returns as a list of tensors."""
     return [output] if isinstance(output, Tensor) else list(output)

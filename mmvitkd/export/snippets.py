@@ -22,12 +22,12 @@ def classifier_usage(student: Student, formats: Sequence[str]) -> list[str]:
 
     Args:
         student: A student with a head.
-        formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'.
+        formats: Those that were written, of 'mmpretrain', 'timm', 'onnx'; or 'mmvitkd' for a
+            folder of the hub.
     """
     several = student.label_rule is not None
     shown = ', return_datasamples=True)[0].pred_label' if several else ')[0]'
-    snippets = {
-        'mmpretrain': f"""\
+    with_mmvitkd = """\
 With mmvitkd:
 
 ```python
@@ -35,7 +35,11 @@ from mmvitkd.apis import load_student, predict
 
 model = load_student('.')
 print(predict(model, 'image.png')[0])
-```
+```"""
+    snippets = {
+        'mmvitkd': with_mmvitkd,
+        'mmpretrain': f"""\
+{with_mmvitkd}
 
 With MMPretrain{needs(student)}:
 
@@ -73,7 +77,7 @@ images = numpy.float32(pixels.transpose(2, 0, 1)[None])
 {_result_lines(student)}
 ```""",
     }
-    return [snippets[name] for name in formats]
+    return [snippets[name] for name in formats if name in snippets]
 
 
 def needs(student: Student) -> str:

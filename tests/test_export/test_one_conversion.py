@@ -2,10 +2,10 @@
 
 import mmvitkd  # noqa: F401
 from mmvitkd.apis import load_student, predict
-from mmvitkd.apis.eval_transform import PipelineTransform, TimmTransform
-from mmvitkd.apis.image_reader import ImageReader
 from mmvitkd.datasets import LoadImage, LoadRandomResizedCrop
 from mmvitkd.datasets.transforms.load_image import to_rgb
+from mmvitkd.export.eval_transform import PipelineTransform, TimmTransform
+from mmvitkd.export.image_reader import ImageReader
 from mmvitkd.export.mmpretrain_files import write_mmpretrain
 from mmvitkd.export.plain_config import plain_config
 from mmvitkd.export.snippets import READ

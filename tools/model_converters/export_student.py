@@ -1,7 +1,8 @@
 """Export a student: `export_student.py CONFIG CHECKPOINT --out DIR`.
 
 Writes MMPretrain's config and checkpoint, timm's layout if timm has the architecture, ONNX,
-and a model card. Each is read back and must give the logits of the trained model, or without a
+and a model card; with --images also ONNX in float16 and in 8-bit integers, and a program of
+torch.export. Each is read back and must give the logits of the trained model, or without a
 head its embedding and features; otherwise nothing is written.
 """
 
@@ -20,8 +21,18 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--formats',
         nargs='+',
-        choices=('mmpretrain', 'timm', 'onnx'),
-        help='what to write (default: all that are possible)',
+        choices=('mmpretrain', 'timm', 'onnx', 'onnx-fp16', 'onnx-int8', 'pt2', 'hub'),
+        help='what to write (default: the first three, as far as possible, and with --images '
+        'the next three)',
+    )
+    parser.add_argument(
+        '--images',
+        metavar='DIR',
+        help='real images, with class folders or without, to calibrate and compare onnx-fp16, '
+        'onnx-int8 and pt2 on',
+    )
+    parser.add_argument(
+        '--force', action='store_true', help='keep a file that loses more than it should'
     )
     parser.add_argument(
         '--score',
@@ -52,13 +63,17 @@ def main() -> None:
     from mmvitkd.utils.cli import exit_on_error
     from mmvitkd.utils.config_options import read_options
 
-    with exit_on_error('export_student', {'ema': '--ema'}):
+    with exit_on_error(
+        'export_student', {'ema': '--ema', 'images': '--images', 'force': '--force'}
+    ):
         written = export_student(
             args.config,
             args.checkpoint,
             args.out,
             ema=args.ema,
             formats=args.formats,
+            images=args.images,
+            force=args.force,
             score=args.score,
             overwrite=args.overwrite,
             options=read_options(args.cfg_options),

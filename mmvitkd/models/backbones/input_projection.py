@@ -20,8 +20,13 @@ def add_input_projections(
     """
     for block, width, norm_cfg in zip(blocks, dims, norm_cfgs, strict=True):
         if width != width_in:
+            others = dict(block._modules)
+            block._modules.clear()
             block.proj_in = nn.Linear(width_in, width, bias=False)
             block.proj_norm = build_norm_layer(norm_cfg, width)
+            # First, as they are in the forward pass: MMPretrain's vis_cam.py counts the norms
+            # from the last to find the one before attention.
+            block._modules.update(others)
             block.register_forward_pre_hook(_project_input)
         width_in = width
 

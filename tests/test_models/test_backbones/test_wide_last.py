@@ -544,3 +544,19 @@ def test_num_wide_is_the_old_name_of_num_wide_blocks(monkeypatch):
     old = MODELS.build(dict(cfg, num_wide=2))
     assert old.block_dims == MODELS.build(dict(cfg, num_wide_blocks=2)).block_dims
     assert logged == ['WideLastViT: num_wide is now called num_wide_blocks.']
+
+
+@pytest.mark.parametrize('name', ['VisionTransformer', 'DistilledVisionTransformer'])
+def test_a_class_activation_map_is_not_blank(name):
+    # MMPretrain's vis_cam.py --vit-like draws the third norm from the last.
+    model = _small(name)
+    layer = [module for module in model.modules() if isinstance(module, nn.LayerNorm)][-3]
+    kept = []
+    layer.register_forward_hook(lambda _, inputs, output: kept.append(output))
+    found = model(torch.randn(1, 3, 32, 32))[-1]
+    token = found[0] if isinstance(found, (tuple, list)) else found
+    [gradient] = torch.autograd.grad(token[0, :5].sum(), kept[0])
+    assert layer is model.layers[-1].ln1
+    extra = EXTRA_TOKENS[name]
+    picture = (gradient * kept[0])[0, extra:].sum(1)
+    assert picture.std() > 1e-3 * kept[0].std()

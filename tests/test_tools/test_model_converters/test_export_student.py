@@ -383,3 +383,26 @@ def test_a_failed_check_leaves_nothing(run_tool, trained, tmp_path, monkeypatch)
     with pytest.raises(SystemExit, match=r'differ by up to 0\.5'):
         run_tool(TOOL, config, checkpoint, '--out', tmp_path / 'new' / 'student')
     assert files(tmp_path / 'new') == []
+
+
+def test_compact_files_come_with_images(run_tool, trained, tmp_path, images, capsys):
+    config, checkpoint, _, _ = trained('widelast')
+    out = tmp_path / 'tiny'
+    given = (config, checkpoint, '--out', out, '--images', images / 'val')
+    run_tool(TOOL, *given, '--formats', 'onnx', 'onnx-int8', 'onnx-fp16', 'pt2', '--force')
+    compact = ['student.fp16.onnx', 'student.int8.onnx', 'student.onnx', 'student.pt2']
+    assert files(out) == ['README.md', 'SHA256SUMS', *compact]
+    rows = {
+        cells[0]: cells[1:]
+        for line in card_of(out).partition('## How close the files are')[2].splitlines()
+        if len(cells := [cell.strip(' `') for cell in line.strip('|').split('|')]) == 7
+    }
+    assert rows.keys() >= set(compact)
+    assert rows['student.onnx'][3] == '100.0'
+
+
+def test_compact_files_need_images(run_tool, trained, tmp_path):
+    config, checkpoint, _, _ = trained('ours')
+    with pytest.raises(SystemExit, match='--images: none are given for pt2'):
+        run_tool(TOOL, config, checkpoint, '--out', tmp_path / 'tiny', '--formats', 'pt2')
+    assert not (tmp_path / 'tiny').exists()

@@ -4,8 +4,8 @@ import os
 import pickle
 
 import mmvitkd  # noqa: F401
-from mmvitkd.apis.eval_transform import PipelineTransform, TimmTransform
 from mmvitkd.datasets.transforms.load_image import UnreadableImageError
+from mmvitkd.export.eval_transform import PipelineTransform, TimmTransform
 from mmvitkd.models.teachers import Teacher
 
 import cv2

@@ -3,8 +3,8 @@
 import pickle
 
 import mmvitkd  # noqa: F401
-from mmvitkd.apis.image_reader import ImageReader
 from mmvitkd.datasets.transforms.load_image import UnreadableImageError, read_image
+from mmvitkd.export.image_reader import ImageReader
 
 import numpy as np
 import pytest

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ..datasets.dataset_names import pipeline_of
 from ..datasets.transforms.load_image import read_image
-from ..export.image_input import image_input_of
 from ..models.utils.adapters import input_size_of
+from .image_input import image_input_of
 from .image_reader import ImageReader
 
 
@@ -25,7 +25,7 @@ class PipelineTransform:
 
     Args:
         cfg: The config. The first transform of its test data reads the file, see
-            :class:`~mmvitkd.apis.image_reader.ImageReader`; the last one packs.
+            :class:`~mmvitkd.export.image_reader.ImageReader`; the last one packs.
         model: The model, for its size if the pipeline does not give it.
         resize: Whether images are resized, as a ``Teacher`` does, if the pipeline produces
             another size than the model states.

@@ -1,0 +1,105 @@
+"""Measure how much a compact file of a student changes what the student returns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from .parity import as_list
+from .sample_images import SampleImages
+from .student import Student
+
+Run = Callable[[Tensor], Sequence[Tensor]]
+BATCH_SIZE = 32
+ROUNDS = 15  # the first warms up
+# What a file may cost. It is refused beyond.
+MAX_ERROR = 0.05  # of the variance of an output over the images
+MIN_AGREEMENT = 97.0  # percent of the images
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """What a file of a student returns, compared with the student itself.
+
+    Attributes:
+        num_bytes: The size of the file.
+        difference: The largest absolute difference of an output.
+        error: The mean squared difference as a share of the variance over the images; of the
+            output with the largest one.
+        agreement: Percent of the images with the same highest class; None without classes.
+        top1: Percent of the images whose highest class is their own; None without labels.
+        milliseconds: The median time of one image, on this machine.
+    """
+
+    num_bytes: int
+    difference: float
+    error: float
+    agreement: float | None
+    top1: float | None
+    milliseconds: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether it loses no more than stated."""
+        agreement = 100.0 if self.agreement is None else self.agreement
+        return self.error <= MAX_ERROR and agreement >= MIN_AGREEMENT
+
+
+def measure_fidelity(
+    student: Student, runs: Mapping[Path, Run], samples: SampleImages
+) -> dict[Path, Fidelity]:
+    """Compare files of a student with it, on the same images.
+
+    Args:
+        student: The student.
+        runs: What runs each file: normalised images (B, 3, H, W) to ``student.outputs``.
+        samples: The images; those of the calibration are not used.
+    """
+    wanted = _outputs(lambda images: as_list(student.model(images)), samples.compared)
+    times = _times(runs, samples.compared[:1])
+    found = {}
+    for file, run in runs.items():
+        outputs = _outputs(run, samples.compared)
+        pairs = list(zip(outputs, wanted, strict=True))
+        classes = outputs[0].argmax(1) if student.num_classes else None
+        found[file] = Fidelity(
+            file.stat().st_size,
+            max((a - b).abs().max().item() for a, b in pairs),
+            max(_error(a, b) for a, b in pairs),
+            None if classes is None else _percent(classes == wanted[0].argmax(1)),
+            None if samples.labels is None else _percent(classes == samples.labels),
+            1e3 * times[file],
+        )
+    return found
+
+
+def _outputs(run: Run, images: Tensor) -> list[Tensor]:
+    with torch.no_grad():
+        batches = [run(part) for part in images.split(BATCH_SIZE)]
+    return [torch.cat(parts).double() for parts in zip(*batches, strict=True)]
+
+
+def _error(found: Tensor, wanted: Tensor) -> float:
+    variance = (wanted - wanted.mean(0)).square().mean().item()
+    error = (found - wanted).square().mean().item()
+    return error / variance if variance else float(error > 0)
+
+
+def _times(runs: Mapping[Path, Run], image: Tensor) -> dict[Path, float]:
+    """Return the median seconds of each, measured in turn."""
+    seconds: dict[Path, list[float]] = {file: [] for file in runs}
+    with torch.no_grad():
+        for _ in range(ROUNDS):
+            for file, run in runs.items():
+                start = perf_counter()
+                run(image)
+                seconds[file].append(perf_counter() - start)
+    return {file: median(times[1:]) for file, times in seconds.items()}
+
+
+def _percent(hits: Tensor) -> float:
+    return 100 * float(hits.double().mean())

@@ -1,0 +1,67 @@
+"""Write a student as a folder for the Hugging Face hub: weights, config and card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.torch import save_file
+
+from ..checkpoint.integrity import seal
+from .student import FormatUnavailableError, Student
+from .timm_folder import write_timm
+
+CONFIG, WEIGHTS = 'config.json', 'model.safetensors'
+KEY, VERSION = 'mmvitkd', 1
+TIMM, MMPRETRAIN = 'timm', 'mmpretrain'  # whose names the weights have
+
+
+def write_hub(student: Student, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors``.
+
+    Where timm has the architecture, they are timm's, and ``timm.create_model`` opens
+    the folder. Under 'mmvitkd', ``config.json`` always has what
+    :func:`~mmvitkd.apis.load_student` builds the student from.
+
+    Raises:
+        FormatUnavailableError: If building it needs the user's own code.
+    """
+    if 'custom_imports' in student.config and set(
+        student.config['custom_imports']['imports']
+    ) - {'mmvitkd'}:
+        raise FormatUnavailableError(
+            'its config imports modules of yours (custom_imports), which a folder of the hub '
+            'does not hold'
+        )
+    try:
+        write_timm(student, folder)
+        content, layout = json.loads((folder / CONFIG).read_text('utf-8')), TIMM
+    except FormatUnavailableError:
+        folder.mkdir(exist_ok=True)
+        content, layout = {}, MMPRETRAIN
+        weights = {k: v.detach().contiguous() for k, v in student.model.state_dict().items()}
+        save_file(weights, folder / WEIGHTS, {'format': 'pt'})
+        seal(folder / WEIGHTS)
+    parts = ('default_scope', 'model', 'test_pipeline', 'test_dataloader')
+    content[KEY] = dict(
+        version=VERSION,
+        layout=layout,
+        classes=student.classes,
+        config={part: student.config[part] for part in parts},
+    )
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    # Undecodable bytes of a folder's name become JSON's escapes.
+    (folder / CONFIG).write_bytes(text.encode('utf-8', 'backslashreplace'))
+
+
+def front_matter(student: Student, folder: Path) -> str:
+    """Return the YAML that a card for the hub begins with."""
+    is_timm = 'architecture' in json.loads((folder / CONFIG).read_text('utf-8'))
+    task = 'image-classification' if student.num_classes else 'image-feature-extraction'
+    about: dict[str, Any] = dict(
+        library_name='timm' if is_timm else 'mmvitkd',
+        pipeline_tag=task,
+        tags=['mmvitkd', 'knowledge-distillation', 'vision-transformer'],
+        license='other',
+    )
+    return f'---\n{yaml.safe_dump(about, sort_keys=False)}---\n\n'

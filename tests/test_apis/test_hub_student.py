@@ -1,0 +1,154 @@
+"""A student on the hub: written, opened by timm or by load_student, and never executed."""
+
+import json
+
+import mmvitkd  # noqa: F401
+from mmvitkd.apis import hub_student, load_student
+from mmvitkd.export.hub_folder import front_matter, write_hub
+from mmvitkd.export.student import read_student
+
+import pytest
+import timm
+import torch
+import yaml
+from safetensors.torch import load_file
+from toy_students import NAMES, label_free, save_training, training
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Writes a student's folder; returns it and the student."""
+
+    def write(kind, labels=True):
+        cfg = (training if labels else label_free)(kind)
+        save_training(cfg, tmp_path / 'training.pth')
+        student = read_student(cfg, str(tmp_path / 'training.pth'))
+        write_hub(student, tmp_path / 'hub')
+        return tmp_path / 'hub', student
+
+    return write
+
+
+def edit(folder, change):
+    file = folder / 'config.json'
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def edit_neck(folder, **changes):
+    edit(folder, lambda content: content['mmvitkd']['config']['model']['neck'].update(changes))
+
+
+@pytest.mark.parametrize('kind', ['ours', 'distilled', 'lift', 'widelast', 'swin', 'timm'])
+def test_it_comes_back_as_it_was(kind, written):
+    folder, student = written(kind)
+    assert sorted(p.name for p in folder.iterdir()) == ['config.json', 'model.safetensors']
+    model = load_student(folder)
+    images = student.images(2)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), student.model(images), rtol=0, atol=1e-6)
+    assert tuple(model._dataset_meta['classes']) == NAMES
+
+
+@pytest.mark.parametrize('kind', ['ours', 'lift'])
+def test_without_a_head(kind, written):
+    folder, student = written(kind, labels=False)
+    images = student.images(2)
+    with torch.no_grad():
+        found, wanted = load_student(folder)(images), student.model(images)
+    for one, two in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+
+
+def test_timm_opens_what_it_has(written):
+    folder, student = written('ours')
+    model = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
+    images = student.images(2)
+    with torch.no_grad():
+        torch.testing.assert_close(model(images), student.model(images), rtol=0, atol=1e-5)
+
+
+def test_it_is_downloaded_by_its_name(written, monkeypatch):
+    folder, student = written('lift')
+    asked = []
+
+    def snapshot_download(name, revision, allow_patterns):
+        asked.append((name, revision, allow_patterns))
+        return str(folder)
+
+    monkeypatch.setattr(hub_student, 'snapshot_download', snapshot_download)
+    model = load_student('hf-hub:me/tiny@v1')
+    assert asked == [('me/tiny', 'v1', ['config.json', 'model.safetensors'])]
+    images = student.images(1)
+    with torch.no_grad():
+        assert torch.equal(model(images), student.model(images))
+
+
+def test_what_cannot_be_downloaded_is_named(monkeypatch):
+    def snapshot_download(*args, **kwargs):
+        raise RuntimeError('404: there is no such repository')
+
+    monkeypatch.setattr(hub_student, 'snapshot_download', snapshot_download)
+    with pytest.raises(OSError, match=r'hf-hub:me/tiny.* cannot be downloaded'):
+        load_student('hf-hub:me/tiny')
+
+
+@pytest.mark.parametrize('kind', ['os.system', 'mmpretrain.models.ImageClassifier', 'a:b'])
+def test_only_registered_types_are_built(kind, written):
+    folder, _ = written('lift')
+    edit(
+        folder, lambda content: content['mmvitkd']['config']['model']['neck'].update(type=kind)
+    )
+    with pytest.raises(ValueError, match='wanted a name of the registries'):
+        load_student(folder)
+
+
+def test_a_newer_format_is_refused(written):
+    folder, _ = written('lift')
+    edit(folder, lambda content: content['mmvitkd'].update(version=2))
+    with pytest.raises(ValueError, match=r'version 2.*update mmvitkd'):
+        load_student(folder)
+
+
+def test_a_folder_without_weights_is_refused(written):
+    folder, _ = written('lift')
+    (folder / 'model.safetensors').unlink()
+    with pytest.raises(FileNotFoundError, match=r'model\.safetensors'):
+        load_student(folder)
+
+
+def test_pickled_weights_are_not_executed(written):
+    folder, student = written('lift')
+    torch.save(student.model, folder / 'model.safetensors')
+    with pytest.raises(ValueError, match=r'model\.safetensors'):
+        load_student(folder)
+
+
+def test_weights_of_another_width_are_refused(written):
+    folder, _ = written('lift')
+    edit_neck(folder, in_channels=8)
+    with pytest.raises(ValueError, match='does not fit the model'):
+        load_student(folder)
+
+
+def test_another_models_config_is_named(written):
+    folder, _ = written('ours')
+    edit(folder, lambda content: content.pop('mmvitkd'))
+    with pytest.raises(ValueError, match=r'--formats hub.*timm\.create_model'):
+        load_student(folder)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'labels', 'wanted'),
+    [
+        ('ours', True, ('timm', 'image-classification')),
+        ('lift', False, ('mmvitkd', 'image-feature-extraction')),
+    ],
+)
+def test_the_front_matter_is_yaml(kind, labels, wanted, written):
+    folder, student = written(kind, labels)
+    _, text, _ = front_matter(student, folder).split('---\n')
+    found = yaml.safe_load(text)
+    assert (found['library_name'], found['pipeline_tag']) == wanted
+    assert load_file(folder / 'model.safetensors')
