@@ -1,8 +1,6 @@
 """Read a student's folder of the Hugging Face hub. Nothing in it is executed."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,9 @@ from ..checkpoint.hub_access import hub_access
 from ..checkpoint.load_strict import load_strict
 from ..checkpoint.read import read_checkpoint
 from ..export.hub_folder import CONFIG, KEY, TIMM, VERSION, WEIGHTS
+from .hub_check import checked
 
 HUB = 'hf-hub:'
-# A name that MMEngine looks up in a registry; it would import others, as 'os.system'.
-REGISTERED = re.compile(r'((mmpretrain|mmvitkd)\.)?\w+')
 
 
 def download(name: str) -> Path:
@@ -53,10 +50,10 @@ def hub_config(folder: Path) -> Config:
     """Return the config of a student in a folder of ``export_student.py --formats hub``.
 
     Raises:
-        ValueError: If the folder is of another kind or a newer version, or the config has a
-            type that is not registered.
+        ValueError: If the folder is of another kind or a newer version, or the config could
+            execute or download something.
     """
-    return Config({**_about(folder)['config'], 'default_scope': 'mmpretrain'})
+    return Config(_about(folder)['config'])
 
 
 def load_hub_weights(model: nn.Module, folder: Path) -> None:
@@ -93,22 +90,7 @@ def _about(folder: Path) -> dict[str, Any]:
             f'{str(file)!r}: its format has version {version}, and this mmvitkd reads up to '
             f'{VERSION}: update mmvitkd.'
         )
-    for name in _types(about['config']):
-        if not REGISTERED.fullmatch(str(name)):
-            raise ValueError(
-                f'{str(file)!r}: type={name!r}: wanted a name of the registries of MMPretrain '
-                'or mmvitkd; nothing else is built from a folder of the hub.'
-            )
-    return dict(about)
-
-
-def _types(value: Any) -> Iterator[Any]:
-    """Yield the types in a config, at any depth."""
-    if isinstance(value, Mapping):
-        if 'type' in value:
-            yield value['type']
-        for each in value.values():
-            yield from _types(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _types(each)
+    try:
+        return {**about, 'config': checked(about['config'])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{str(file)!r}: {error}.') from None

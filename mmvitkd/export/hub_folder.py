@@ -24,8 +24,12 @@ def write_hub(student: Student, folder: Path) -> None:
     :func:`~mmvitkd.apis.load_student` builds the student from.
 
     Raises:
-        FormatUnavailableError: If building it needs the user's own code.
+        FormatUnavailableError: If building it needs the user's own code, or another package's.
     """
+    if student.config['model']['type'].endswith('HuggingFaceClassifier'):
+        raise FormatUnavailableError(
+            'it is a model of transformers, which save_pretrained writes'
+        )
     if 'custom_imports' in student.config and set(
         student.config['custom_imports']['imports']
     ) - {'mmvitkd'}:
@@ -42,7 +46,7 @@ def write_hub(student: Student, folder: Path) -> None:
         weights = {k: v.detach().contiguous() for k, v in student.model.state_dict().items()}
         save_file(weights, folder / WEIGHTS, {'format': 'pt'})
         seal(folder / WEIGHTS)
-    parts = ('default_scope', 'model', 'test_pipeline', 'test_dataloader')
+    parts = ('model', 'test_pipeline', 'test_dataloader')
     content[KEY] = dict(
         version=VERSION,
         layout=layout,

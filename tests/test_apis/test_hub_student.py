@@ -94,13 +94,58 @@ def test_what_cannot_be_downloaded_is_named(monkeypatch):
         load_student('hf-hub:me/tiny')
 
 
-@pytest.mark.parametrize('kind', ['os.system', 'mmpretrain.models.ImageClassifier', 'a:b'])
-def test_only_registered_types_are_built(kind, written):
+@pytest.mark.parametrize(
+    'kind', ['os.system', 'mmpretrain.models.ImageClassifier', 'a:b', 'own_module', None]
+)
+def test_only_registered_types_are_built(kind, written, tmp_path, monkeypatch):
+    (tmp_path / 'own_module.py').write_text('raise SystemExit("it was executed")')
+    monkeypatch.syspath_prepend(str(tmp_path))  # where MMEngine would look for it
     folder, _ = written('lift')
-    edit(
-        folder, lambda content: content['mmvitkd']['config']['model']['neck'].update(type=kind)
-    )
-    with pytest.raises(ValueError, match='wanted a name of the registries'):
+    edit_neck(folder, type=kind)
+    with pytest.raises(ValueError, match='wanted a name in the registries'):
+        load_student(folder)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(_scope_='own_module'),
+        dict(init_cfg=dict(type='Pretrained', checkpoint='http://a/b.pth')),
+        dict(pretrained=True),
+        dict(trust_remote_code=True),
+        dict(model_name='hf-hub:own/model'),
+        dict(file_client_args=dict(backend='petrel')),
+    ],
+    ids=str,
+)
+def test_keys_that_import_or_download_are_refused(changes, written):
+    folder, _ = written('lift')
+    edit_neck(folder, **changes)
+    with pytest.raises(ValueError, match=rf'model\.neck\.{next(iter(changes))}'):
+        load_student(folder)
+
+
+def test_other_kinds_of_models_are_refused(written):
+    folder, _ = written('lift')
+    model = dict(type='HuggingFaceClassifier', model_name='own', trust_remote_code=True)
+    edit(folder, lambda content: content['mmvitkd']['config'].update(model=model))
+    with pytest.raises(ValueError, match=r'model\.type=.HuggingFaceClassifier'):
+        load_student(folder)
+
+
+def test_a_transform_is_checked_too(written):
+    folder, _ = written('lift')
+    pipeline = [dict(type='own_module')]
+    edit(folder, lambda content: content['mmvitkd']['config'].update(test_pipeline=pipeline))
+    with pytest.raises(ValueError, match=r'pipeline\.0\.type'):
+        load_student(folder)
+
+
+@pytest.mark.parametrize('config', [{}, {'model': 3}, []], ids=str)
+def test_a_config_that_lacks_its_parts_is_named(config, written):
+    folder, _ = written('lift')
+    edit(folder, lambda content: content['mmvitkd'].update(config=config))
+    with pytest.raises(ValueError, match=r'config\.json'):
         load_student(folder)
 
 
