@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -29,7 +30,7 @@ class Fidelity:
         num_bytes: The size of the file.
         difference: The largest absolute difference of an output.
         error: The mean squared difference as a share of the variance over the images; of the
-            output with the largest one.
+            output with the largest one. NaN if an output is.
         agreement: Percent of the images with the same highest class; None without classes.
         top1: Percent of the images whose highest class is their own; None without labels.
         milliseconds: The median time of one image, on this machine.
@@ -68,8 +69,9 @@ def measure_fidelity(
         classes = outputs[0].argmax(1) if student.num_classes else None
         found[file] = Fidelity(
             file.stat().st_size,
-            max((a - b).abs().max().item() for a, b in pairs),
-            max(_error(a, b) for a, b in pairs),
+            # NaN and inf stay what they are.
+            float(torch.stack([(a - b).abs().max() for a, b in pairs]).max()),
+            float(torch.tensor([_error(a, b) for a, b in pairs]).max()),
             None if classes is None else _percent(classes == wanted[0].argmax(1)),
             None if samples.labels is None else _percent(classes == samples.labels),
             1e3 * times[file],
@@ -86,7 +88,7 @@ def _outputs(run: Run, images: Tensor) -> list[Tensor]:
 def _error(found: Tensor, wanted: Tensor) -> float:
     variance = (wanted - wanted.mean(0)).square().mean().item()
     error = (found - wanted).square().mean().item()
-    return error / variance if variance else float(error > 0)
+    return error / variance if variance else inf if error else 0.0
 
 
 def _times(runs: Mapping[Path, Run], image: Tensor) -> dict[Path, float]:

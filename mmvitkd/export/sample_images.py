@@ -13,6 +13,7 @@ from .eval_transform import PipelineTransform
 from .student import Student
 
 NUM_CALIBRATION = 32
+MIN_IMAGES = 10
 NUM_IMAGES = 288  # those for the calibration included
 
 
@@ -44,22 +45,22 @@ def read_samples(student: Student, cfg: Config, folder: str) -> SampleImages:
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If its classes are others, or fewer than two images can be read.
+        ValueError: If its classes are others, or fewer than ten images can be read.
     """
     images = find_images(folder, num_images=NUM_IMAGES)
     _check_classes(images, student)
     batches = ImageBatches(images, PipelineTransform(cfg, student.model))
     found = list(batches)
     pixels = torch.cat([batch.images for batch in found]) if found else torch.empty(0)
-    if len(pixels) < 2:
-        [(path, reason), *_] = batches.unreadable.items()
+    if len(pixels) < MIN_IMAGES:
+        reasons = [f'{path}: {reason}' for path, reason in batches.unreadable.items()]
         raise KeyedValueError(
             f'{{images}}={folder!r}: {len(pixels)} of {len(images)} images can be read, wanted '
-            f'two or more; {path}: {reason}',
+            f'{MIN_IMAGES} or more. {listed(reasons)}'.rstrip(' .'),
             'images',
         )
     step = max(2, len(pixels) // NUM_CALIBRATION)
-    calibrates = torch.arange(len(pixels)) % step == 0
+    calibrates = torch.arange(len(pixels)) % step == step - 1
     calibrates &= calibrates.cumsum(0) <= NUM_CALIBRATION
     labels = None
     if student.classes is not None and images.labels is not None:

@@ -54,6 +54,20 @@ def test_the_differences_are_those_of_all_images(read, tmp_path):
     assert found.top1 == pytest.approx(100 * top1)
 
 
+def test_an_output_that_is_not_finite_is_not_close(read):
+    student = read('ours', labels=False)
+    images = torch.randn(6, 3, 32, 32)
+
+    def run(some):
+        embedding, features = student.model(some)
+        features[0, 0, 0] = float('nan')
+        return [embedding, features]
+
+    file = Path(__file__)
+    found = measure_fidelity(student, {file: run}, SampleImages(images, images, None))[file]
+    assert not found.is_close
+
+
 def test_of_several_outputs_the_worst_counts(read):
     student = read('ours', labels=False)
     images = torch.randn(6, 3, 32, 32)

@@ -1,5 +1,7 @@
 """The student as a program of torch.export."""
 
+import zipfile
+
 import mmvitkd  # noqa: F401
 from mmvitkd.export.parity import as_list
 from mmvitkd.export.program_file import load_pt2, write_pt2
@@ -13,6 +15,9 @@ import torch
 def test_it_gives_the_outputs_for_any_batch_size(kind, labels, read, tmp_path):
     student = read(kind, labels=labels)
     write_pt2(student, tmp_path / 'student.pt2')
+    with zipfile.ZipFile(tmp_path / 'student.pt2') as archive:
+        graphs = [archive.read(name) for name in archive.namelist() if name.endswith('.json')]
+    assert graphs and not any(b'.py' in graph for graph in graphs)
     module = load_pt2(tmp_path / 'student.pt2')
     for batch_size in (1, 5):
         images = torch.randn(batch_size, 3, 32, 32)

@@ -1,5 +1,7 @@
 """Sample images: read as the student's evaluation does, and never used twice."""
 
+import shutil
+
 import mmvitkd  # noqa: F401
 from mmvitkd.export.eval_transform import PipelineTransform
 from mmvitkd.export.sample_images import read_samples
@@ -26,15 +28,21 @@ def test_calibration_and_comparison_share_no_image(student, cfg, tmp_path):
     samples = read_samples(student, cfg, str(folder))
     read = PipelineTransform(cfg, student.model)
     wanted = torch.stack([read(str(file)) for file in sorted(folder.glob('*/*.png'))])
-    assert torch.equal(samples.calibration, wanted[::2])
-    assert torch.equal(samples.compared, wanted[1::2])
+    assert torch.equal(samples.calibration, wanted[1::2])
+    assert torch.equal(samples.compared, wanted[::2])
     labels = torch.arange(5).repeat_interleave(8)
-    assert torch.equal(samples.labels, labels[1::2])
+    assert torch.equal(samples.labels, labels[::2])
 
 
 def test_images_without_classes_have_no_labels(student, cfg, tmp_path):
-    samples = read_samples(student, cfg, str(tmp_path / 'images' / 'val' / 'ant'))
-    assert samples.labels is None and len(samples.compared) == 4
+    folder = tmp_path / 'flat'
+    folder.mkdir()
+    for i, file in enumerate((tmp_path / 'images' / 'val').glob('*/*.png')):
+        if i < 11:
+            shutil.copy(file, folder / f'{i}.png')
+    samples = read_samples(student, cfg, str(folder))
+    assert samples.labels is None
+    assert (len(samples.calibration), len(samples.compared)) == (5, 6)
 
 
 def test_other_classes_are_refused(student, cfg, tmp_path):
