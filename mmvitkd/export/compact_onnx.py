@@ -1,14 +1,13 @@
 """Make an ONNX file smaller: in half precision, or in integers of 8 bits."""
 
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
+
+from .onnx_file import quiet
 
 WEIGHTED = ['Conv', 'Gemm', 'MatMul']
 
@@ -43,7 +42,7 @@ def write_int8(source: Path, file: Path, images: Tensor) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         prepared = Path(folder) / 'prepared.onnx'
         quant_pre_process(str(source), str(prepared))
         quantize_static(
@@ -79,14 +78,3 @@ class _Calibration:
     def get_next(self) -> dict[str, np.ndarray] | None:
         batch = next(self._batches, None)
         return None if batch is None else {'images': batch.numpy()}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence onnxruntime's advice about preprocessing, which was done."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(disabled)

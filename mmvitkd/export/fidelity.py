@@ -10,6 +10,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
+from ..models.utils.label_rule import LabelRule
 from .parity import as_list
 from .sample_images import SampleImages
 from .student import Student
@@ -31,8 +32,9 @@ class Fidelity:
         difference: The largest absolute difference of an output.
         error: The mean squared difference as a share of the variance over the images; of the
             output with the largest one. NaN if an output is.
-        agreement: Percent of the images with the same highest class; None without classes.
-        top1: Percent of the images whose highest class is their own; None without labels.
+        agreement: Percent of the images that get the same class, or the same classes where an
+            image may have several; None without classes.
+        top1: Percent of the images whose class is their own; None without labels.
         milliseconds: The median time of one image, on this machine.
     """
 
@@ -66,14 +68,19 @@ def measure_fidelity(
     for file, run in runs.items():
         outputs = _outputs(run, samples.compared)
         pairs = list(zip(outputs, wanted, strict=True))
-        classes = outputs[0].argmax(1) if student.num_classes else None
+        same, hits = None, None
+        if student.num_classes:
+            decided, own = (_classes(side, student.label_rule) for side in pairs[0])
+            same = _percent((decided == own).all(1))
+            if samples.labels is not None and student.label_rule is None:
+                hits = _percent(decided[:, 0] == samples.labels)
         found[file] = Fidelity(
             file.stat().st_size,
             # NaN and inf stay what they are.
             float(torch.stack([(a - b).abs().max() for a, b in pairs]).max()),
             float(torch.tensor([_error(a, b) for a, b in pairs]).max()),
-            None if classes is None else _percent(classes == wanted[0].argmax(1)),
-            None if samples.labels is None else _percent(classes == samples.labels),
+            same,
+            hits,
             1e3 * times[file],
         )
     return found
@@ -83,6 +90,16 @@ def _outputs(run: Run, images: Tensor) -> list[Tensor]:
     with torch.no_grad():
         batches = [run(part) for part in images.split(BATCH_SIZE)]
     return [torch.cat(parts).double() for parts in zip(*batches, strict=True)]
+
+
+def _classes(logits: Tensor, rule: LabelRule | None) -> Tensor:
+    """Return the class of each image, (B, 1), or which ones it has, (B, classes)."""
+    if rule is None:
+        return logits.argmax(1, keepdim=True)
+    if rule.threshold is not None:
+        return logits.sigmoid() >= rule.threshold
+    has = torch.zeros_like(logits, dtype=torch.bool)
+    return has.scatter(1, logits.topk(rule.top or 1).indices, True)
 
 
 def _error(found: Tensor, wanted: Tensor) -> float:

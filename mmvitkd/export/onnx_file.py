@@ -51,7 +51,7 @@ def write_onnx(student: Student, file: Path) -> None:
         ValueError: If the outputs differ from torch's.
     """
     require_onnx()
-    with _quiet(), patch_swin_windows():
+    with quiet(), patch_swin_windows():
         program = _export(student)
     _strip_sources(program.model)
     program.model.metadata_props.update(metadata(student))
@@ -99,8 +99,8 @@ def metadata(student: Student) -> dict[str, str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what the exporter logs about its own passes."""
+def quiet() -> Iterator[None]:
+    """Silence what torch and onnxruntime log about their own passes."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

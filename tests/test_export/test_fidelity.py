@@ -5,9 +5,11 @@ from pathlib import Path
 import mmvitkd  # noqa: F401
 from mmvitkd.export.fidelity import Fidelity, measure_fidelity
 from mmvitkd.export.sample_images import SampleImages
+from mmvitkd.export.student import read_student
 
 import pytest
 import torch
+from toy_students import save_training, training
 
 
 def fidelity(**changes):
@@ -52,6 +54,24 @@ def test_the_differences_are_those_of_all_images(read, tmp_path):
     assert found.agreement == pytest.approx(100 * same) and same < 1
     top1 = (changed.argmax(1) == samples.labels).double().mean().item()
     assert found.top1 == pytest.approx(100 * top1)
+
+
+def test_where_an_image_may_have_several_classes_all_must_be_the_same(tmp_path):
+    cfg = training('plain')
+    cfg.model.head = dict(type='MultiLabelLinearClsHead', num_classes=5, in_channels=16)
+    save_training(cfg, tmp_path / 'training.pth')
+    student = read_student(cfg, str(tmp_path / 'training.pth'))
+    images = torch.randn(8, 3, 32, 32)
+    samples = SampleImages(images, images, torch.zeros(8, dtype=torch.long))
+
+    def run(some):
+        logits = student.model(some)
+        logits[:2, 3] = -logits[:2, 3]  # the decision about one class of a quarter of them
+        return [logits]
+
+    file = Path(__file__)
+    found = measure_fidelity(student, {file: run}, samples)[file]
+    assert found.agreement == 75.0 and found.top1 is None
 
 
 def test_an_output_that_is_not_finite_is_not_close(read):
