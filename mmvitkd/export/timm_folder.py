@@ -16,7 +16,7 @@ from mmpretrain.models import (
     VisionTransformerClsHead,
 )
 from mmpretrain.models import VisionTransformer as PlainVisionTransformer
-from timm.models import save_for_hf
+from timm.models._hub import save_for_hf
 from torch import nn
 
 from ..checkpoint.converters.vit import mmpretrain_to_timm

@@ -246,7 +246,7 @@ def test_timm_at_another_size(warnings):
 
 def test_a_folder_that_timm_wrote(tmp_path):
     model = timm.create_model('test_vit', num_classes=5).eval()
-    timm.models.save_for_hf(model, tmp_path / 'timm', model_args=dict(num_classes=5))
+    timm.models._hub.save_for_hf(model, tmp_path / 'timm', model_args=dict(num_classes=5))
     loaded = load_model(f'timm:local-dir:{tmp_path / "timm"}')
     assert equal(loaded.model, model, (160, 160))
     assert not loaded.is_random

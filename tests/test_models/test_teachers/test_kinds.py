@@ -128,7 +128,7 @@ def test_a_timm_name_takes_arguments(tmp_path):
 
 def test_a_folder_that_timm_saved_for_the_hub(tmp_path):
     source = randomised(timm.create_model('deit_tiny_patch16_224', **SMALL))
-    timm.models.save_for_hf(source, str(tmp_path), model_args=SMALL)
+    timm.models._hub.save_for_hf(source, str(tmp_path), model_args=SMALL)
     model = distill(f'timm:local-dir:{tmp_path}')
     assert torch.equal(model.teacher.model.model.head.weight, source.head.weight)
     check(model)
