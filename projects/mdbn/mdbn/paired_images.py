@@ -3,8 +3,7 @@
 import os.path as osp
 from typing import Any
 
-from mmvitkd.datasets.unlabelled_files import images_below
-from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
+from mmvitkd.utils.errors import KeyedValueError, listed
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .image_names import image_names
 from .network import check_scale
 from .patches import augment, shrink_to_8_bit, small_patch
 from .read_rgb import read_rgb
@@ -60,7 +60,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         self.hr_folder, self.scale, self.lr_folder = hr_folder, scale, lr_folder
         self.patch_size = patch_size
         self.metainfo = dict(scale=scale)
-        self.names = _images(hr_folder, 'hr_folder')
+        self.names = image_names(hr_folder, 'hr_folder')
         if patch_size is not None and len(self.names) == 1:
             raise KeyedValueError(
                 f'{{hr_folder}}={hr_folder!r}: found one image, {self.names[0]!r}; wanted two '
@@ -114,7 +114,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
 
     def _find_small(self, folder: str) -> dict[str, str]:
         """Return the path of the small image of each large one."""
-        found = set(_images(folder, 'lr_folder'))
+        found = set(image_names(folder, 'lr_folder'))
         paths = {}
         for name in self.names:
             stem, suffix = osp.splitext(name)
@@ -129,16 +129,6 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
                 'lr_folder',
             )
         return paths
-
-
-def _images(folder: str, key: str) -> list[str]:
-    """List the images below a folder, sorted and relative to it."""
-    if not osp.isdir(folder):
-        raise KeyedFileNotFoundError(f'{{{key}}}={folder!r}: there is no such folder.', key)
-    names, _ = images_below(folder)
-    if not names:
-        raise KeyedValueError(f'{{{key}}}={folder!r}: there is no image in it.', key)
-    return names
 
 
 def _size(image: np.ndarray) -> str:

@@ -4,13 +4,13 @@ import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmvitkd.datasets.unlabelled_files import images_below
 from mmvitkd.utils.atomic_dir import atomic_dir
 from mmvitkd.utils.errors import KeyedValueError
 
 import numpy as np
 from PIL import Image
 
+from .image_names import image_names
 from .network import check_scale
 from .patches import shrink_to_8_bit
 from .read_rgb import read_rgb
@@ -39,6 +39,7 @@ def extract_subimages(
 
     Raises:
         FileExistsError: If ``out`` exists.
+        FileNotFoundError: If there is no such folder.
         ValueError: If there is no image in the folder, one cannot be read, or the size or the
             step is no multiple of 12 above 0.
     """
@@ -47,9 +48,7 @@ def extract_subimages(
     for key, value in dict(size=size, step=step).items():
         if value < MULTIPLE or value % MULTIPLE:
             raise KeyedValueError(f'{{{key}}}={value}: wanted a multiple of {MULTIPLE}.', key)
-    names, _ = images_below(folder)
-    if not names:
-        raise KeyedValueError(f'{{folder}}={folder!r}: there is no image in it.', 'folder')
+    names = image_names(folder, 'folder')
 
     def check_absent() -> None:
         if out.exists():

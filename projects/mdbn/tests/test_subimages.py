@@ -48,5 +48,7 @@ def test_sizes_fit_all_scales(tmp_path, setting, value):
 
 
 def test_a_folder_without_images(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'folder=.*no such folder'):
+        extract_subimages(str(tmp_path / 'no'), tmp_path / 'out', [2])
     with pytest.raises(ValueError, match='no image'):
         extract_subimages(str(tmp_path), tmp_path / 'out', [2])
