@@ -40,8 +40,8 @@ def extract_subimages(
     Raises:
         FileExistsError: If ``out`` exists.
         FileNotFoundError: If there is no such folder.
-        ValueError: If there is no image in the folder, one cannot be read, or the size or the
-            step is no multiple of 12 above 0.
+        ValueError: If there is no image in the folder, one cannot be read, two differ in their
+            suffix only, or the size or the step is no multiple of 12 above 0.
     """
     for scale in scales:
         check_scale(scale)
@@ -49,6 +49,7 @@ def extract_subimages(
         if value < MULTIPLE or value % MULTIPLE:
             raise KeyedValueError(f'{{{key}}}={value}: wanted a multiple of {MULTIPLE}.', key)
     names = image_names(folder, 'folder')
+    _check_stems(names, folder)
 
     def check_absent() -> None:
         if out.exists():
@@ -66,6 +67,18 @@ def extract_subimages(
                 small = shrink_to_8_bit(image, scale)
                 _write(small, new / f'LRx{scale}' / stem, size // scale, step // scale)
     return count
+
+
+def _check_stems(names: Sequence[str], folder: str) -> None:
+    first: dict[str, str] = {}
+    for name in names:
+        stem = osp.splitext(name)[0]
+        if (other := first.setdefault(stem, name)) != name:
+            raise KeyedValueError(
+                f'{{folder}}={folder!r}: the sub-images of {other!r} and {name!r} would both '
+                f'be {stem}_s001.png and so on; rename one of the two.',
+                'folder',
+            )
 
 
 def _write(image: np.ndarray, stem: Path, size: int, step: int) -> int:

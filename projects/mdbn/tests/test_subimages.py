@@ -52,3 +52,11 @@ def test_a_folder_without_images(tmp_path):
         extract_subimages(str(tmp_path / 'no'), tmp_path / 'out', [2])
     with pytest.raises(ValueError, match='no image'):
         extract_subimages(str(tmp_path), tmp_path / 'out', [2])
+
+
+def test_two_images_that_differ_in_their_suffix_only(write, tmp_path):
+    for name in ('in/a.png', 'in/sub/a.png', 'in/sub/a.bmp'):
+        write(name, 48, 48)
+    with pytest.raises(ValueError, match=r"'sub/a\.bmp' and 'sub/a\.png'.* sub/a_s001\.png"):
+        extract_subimages(str(tmp_path / 'in'), tmp_path / 'out', [2], 48, 24)
+    assert not (tmp_path / 'out').exists()
