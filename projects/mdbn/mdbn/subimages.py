@@ -40,8 +40,9 @@ def extract_subimages(
     Raises:
         FileExistsError: If ``out`` exists.
         FileNotFoundError: If there is no such folder.
-        ValueError: If there is no image in the folder, one cannot be read, two differ in their
-            suffix only, or the size or the step is no multiple of 12 above 0.
+        ValueError: If there is no image in the folder, one cannot be read or is smaller than
+            12 pixels, two differ in their suffix only, or the size or the step is no
+            multiple of 12 above 0.
     """
     for scale in scales:
         check_scale(scale)
@@ -60,6 +61,12 @@ def extract_subimages(
         for name in names:
             image = read_rgb(osp.join(folder, name))
             height, width = (side - side % MULTIPLE for side in image.shape[:2])
+            if not (height and width):
+                raise KeyedValueError(
+                    f'{{folder}}={folder!r}: {name!r} has {image.shape[0]} x '
+                    f'{image.shape[1]} pixels; wanted at least {MULTIPLE} on each side.',
+                    'folder',
+                )
             image = image[:height, :width]
             stem = osp.splitext(name)[0]
             count += _write(image, new / 'HR' / stem, size, step)
