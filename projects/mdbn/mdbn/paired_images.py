@@ -41,7 +41,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         FileNotFoundError: If a folder does not exist.
         ValueError: If an argument is wrong, a folder has no image, or only one to train on, or
             a small image is missing. Loading a sample raises it if its two images do not belong
-            together in size, or are smaller than the patch.
+            together in size, or are smaller than the scale or the patch.
     """
 
     def __init__(
@@ -78,6 +78,12 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         hr = read_rgb(osp.join(self.hr_folder, name))
         lr = read_rgb(self._lr_paths[name]) if self._lr_paths else None
         height, width = (side // self.scale for side in hr.shape[:2])
+        if not (height and width):
+            raise KeyedValueError(
+                f'{{hr_folder}}={self.hr_folder!r}: {name!r} has {_size(hr)}; wanted at least '
+                f'scale={self.scale} on each side.',
+                'hr_folder',
+            )
         if lr is not None and lr.shape[:2] != (height, width):
             raise KeyedValueError(
                 f'{{lr_folder}}: {self._lr_paths[name]!r} has {_size(lr)}; wanted {height} x '

@@ -130,3 +130,9 @@ def test_a_folder_without_images(tmp_path):
         PairedImages(str(tmp_path / 'no'), 2)
     with pytest.raises(ValueError, match=r'hr_folder=.*no image'):
         PairedImages(str(tmp_path), 2)
+
+
+def test_an_image_smaller_than_the_scale_is_named(write, tmp_path):
+    write('hr/a.png', 3, 20)
+    with pytest.raises(ValueError, match=r"hr_folder=.*'a\.png' has 3 x 20 .*scale=4"):
+        PairedImages(str(tmp_path / 'hr'), 4)[0]
