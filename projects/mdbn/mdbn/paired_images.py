@@ -40,8 +40,9 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
     Raises:
         FileNotFoundError: If a folder does not exist.
         ValueError: If an argument is wrong, a folder has no image, or only one to train on, or
-            a small image is missing. Loading a sample raises it if its two images do not belong
-            together in size, or are smaller than the scale or the patch.
+            a small image is missing or belongs to two large ones. Loading a sample raises it
+            if its two images do not belong together in size, or are smaller than the scale or
+            the patch.
     """
 
     def __init__(
@@ -119,7 +120,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         return augment(hr[rows, columns], lr)
 
     def _find_small(self, folder: str) -> dict[str, str]:
-        """Return the path of the small image of each large one."""
+        """Return the path of the small image of each large one; prefer the same name."""
         found = set(image_names(folder, 'lr_folder'))
         paths = {}
         for name in self.names:
@@ -127,6 +128,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
             for small in (name, f'{stem}x{self.scale}{suffix}'):
                 if small in found:
                     paths[name] = osp.join(folder, small)
+                    break
         if missing := [name for name in self.names if name not in paths]:
             raise KeyedValueError(
                 f'{{lr_folder}}={folder!r}: found no image for {len(missing)} of '
@@ -134,6 +136,14 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
                 f"names, or with 'x{self.scale}' before the suffix.",
                 'lr_folder',
             )
+        large = {path: name for name, path in paths.items()}
+        for name, path in paths.items():
+            if large[path] != name:
+                raise KeyedValueError(
+                    f'{{lr_folder}}: {path!r} would be the small image of both {name!r} and '
+                    f'{large[path]!r}; wanted one of each.',
+                    'lr_folder',
+                )
         return paths
 
 
