@@ -25,6 +25,8 @@ def super_resolve(
 
     Args:
         image: A file, a Pillow image, or an array of RGB or grey: (H, W, 3) or (H, W), uint8.
+            Colours of 16 bits are refused in a file; a Pillow image that is loaded already has
+            only their upper 8 bits.
         network: A network, or its checkpoint: see :func:`~.checkpoint.load_network`.
         tile_size: See :func:`~.tiles.enlarge`.
 
