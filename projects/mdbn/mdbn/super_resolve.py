@@ -18,7 +18,7 @@ from .tiles import enlarge
 
 def super_resolve(
     image: str | PathLike[str] | Image.Image | np.ndarray,
-    network: MDBN | str,
+    network: MDBN | str | PathLike[str],
     tile_size: int | None = 256,
 ) -> np.ndarray:
     """Enlarge an image.
@@ -45,7 +45,8 @@ def super_resolve(
         (60, 90, 3)
     """
     pixels = _pixels(image)
-    network = load_network(network) if isinstance(network, str) else network
+    if isinstance(network, str | PathLike):
+        network = load_network(fspath(network))
     device = next(network.parameters()).device
     inputs = torch.tensor(pixels, device=device).movedim(2, 0)[None].float() / 255
     with torch.inference_mode():

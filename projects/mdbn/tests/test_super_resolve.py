@@ -40,6 +40,7 @@ def test_files_images_and_checkpoints_give_the_same(network, pixels, tmp_path):
     expected = super_resolve(pixels, network)
     for image in (tmp_path / 'a.png', str(tmp_path / 'a.png'), Image.fromarray(pixels)):
         assert np.array_equal(super_resolve(image, str(tmp_path / 'a.pth')), expected)
+    assert np.array_equal(super_resolve(pixels, tmp_path / 'a.pth'), expected)
 
 
 def test_tiles_make_no_difference(network, pixels):
