@@ -52,8 +52,8 @@ class SuperResolver(BaseModel):  # type: ignore[misc]  # MMEngine is untyped
 
         Args:
             inputs: Small images, (B, 3, H, W), from 0 to 1.
-            hr: The large ones, (B, 3, scale * H, scale * W).
-            name: What messages call the images.
+            hr: The large ones, (B, 3, scale * H, scale * W); not for 'tensor'.
+            name: What messages call the images; for 'predict'.
             mode: 'tensor', 'loss' or 'predict'.
 
         Returns:
@@ -62,10 +62,13 @@ class SuperResolver(BaseModel):  # type: ignore[misc]  # MMEngine is untyped
             (3, scale * H, scale * W), and 'name'.
 
         Raises:
-            ValueError: If the mode is none of these.
+            ValueError: If the mode is none of these, or lacks the large images or their names.
         """
         if mode == 'tensor':
             return self.network(inputs)
+        needed = dict(loss=dict(hr=hr), predict=dict(hr=hr, name=name)).get(mode, {})
+        if missing := [key for key, value in needed.items() if value is None]:
+            raise ValueError(f'mode={mode!r}: wanted {" and ".join(missing)}, too; found none.')
         if mode == 'loss':
             return dict(loss=l1_loss(self.network(inputs), hr))
         if mode == 'predict':
