@@ -36,7 +36,7 @@ def super_resolve(
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If the image cannot be read, is of another kind, or has more than 8 bits a
-            channel or transparency.
+            channel or transparency, or if the network returns NaN or infinite numbers.
 
     Example:
         >>> import numpy as np

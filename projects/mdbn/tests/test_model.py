@@ -63,3 +63,10 @@ def test_every_8_bit_value_comes_back():
 def test_what_a_mode_lacks_is_named(model, mode, missing):
     with pytest.raises(ValueError, match=f"mode='{mode}': wanted {missing}, too"):
         model(torch.rand(1, 3, 5, 5), mode=mode)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('-inf')])
+def test_weights_that_diverged_give_no_image(model, batch, value):
+    torch.nn.init.constant_(model.network.conv_last.bias, value)
+    with pytest.raises(ValueError, match=r'1,152 of 1,152 values .* NaN'):
+        model.val_step(batch)

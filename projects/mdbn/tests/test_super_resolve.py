@@ -65,3 +65,9 @@ def test_other_arrays_are_named(network, shape, dtype):
 def test_a_transparent_image(network):
     with pytest.raises(ValueError, match='transparency'):
         super_resolve(Image.new('RGBA', (5, 5)), network)
+
+
+def test_a_network_that_returns_nan(network, pixels):
+    torch.nn.init.constant_(network.conv_last.bias, float('nan'))
+    with pytest.raises(ValueError, match='NaN'):
+        super_resolve(pixels, network)
