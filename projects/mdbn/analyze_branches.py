@@ -9,9 +9,16 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from projects.mdbn.mdbn import PairedImages
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTE = (
@@ -54,9 +61,8 @@ def analyze(args: argparse.Namespace) -> None:
     torch.manual_seed(0)
     untrained = MDBN(trained.scale, len(trained.conv_first.weight), len(blocks) // 2)
     dataset = PairedImages(args.folder, trained.scale)
-    images = [dataset[i]['inputs'][None].float() / 255 for i in range(len(dataset))]
-    result, maps = measure(trained, images, args.frequency)
-    null, _ = measure(untrained, images, args.frequency)
+    result, maps = measure(trained, _images(dataset), args.frequency)
+    null, _ = measure(untrained, _images(dataset), args.frequency)
 
     header = [
         'block',
@@ -69,6 +75,12 @@ def analyze(args: argparse.Namespace) -> None:
         file.write_text(json.dumps(dict(trained=result, untrained=null), indent=1) + '\n')
     save(draw_branches(result, null, maps), args.out / 'branches.png')
     print(f'{args.out}: wrote branches.json and branches.png')
+
+
+def _images(dataset: 'PairedImages') -> 'Iterator[Tensor]':
+    """Load the small images one by one, as all of them may not fit in memory."""
+    for index in range(len(dataset)):
+        yield dataset[index]['inputs'][None].float() / 255
 
 
 def _rows(result: dict[str, Any], null: dict[str, Any]) -> list[list[str]]:

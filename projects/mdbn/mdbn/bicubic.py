@@ -1,4 +1,8 @@
-"""Resize images as MATLAB's ``imresize`` does: bicubic, antialiased where it shrinks."""
+"""Resize images by the antialiased bicubic of MATLAB's ``imresize``, in double precision.
+
+That is the result for an image of class double, as BasicSR's scripts use it. For one of class
+uint8, MATLAB itself rounds after each side.
+"""
 
 from fractions import Fraction
 from functools import lru_cache

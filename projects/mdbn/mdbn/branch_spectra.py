@@ -52,7 +52,7 @@ class BranchSpectra:
             spectrum = radial_spectrum(maps[key], self.frequency)
             moments.update(spectrum.power)
             self._above[key].update(spectrum.above[:, None])
-        self._flat.update(torch.tensor([[spectrum.flat]]))
+        self._flat.update(torch.full((len(images), 1), spectrum.flat))
         return maps
 
     def result(self) -> dict[str, Any]:

@@ -54,17 +54,33 @@ def weights_of(checkpoint: Mapping[str, Any], path: str, ema: bool) -> dict[str,
         KeyedValueError: If there are none of this kind.
     """
     if not checkpoint.keys() & set(BASICSR.values()):
-        weights = student_of(checkpoint, path, ema)
+        try:
+            weights = student_of(checkpoint, path, ema)
+        except KeyedValueError:
+            raise
+        except ValueError as error:  # which does not know the setting
+            raise KeyedValueError(f'{{checkpoint}}: {error}', 'checkpoint') from None
         return {name.removeprefix(PREFIX): value for name, value in weights.items()}
     key = BASICSR['ema' if ema else 'raw']
     if key not in checkpoint:
         raise KeyedValueError(
-            f'{{checkpoint}}={path!r}: found {", ".join(checkpoint)}, no {key!r}; wanted '
-            f'{{ema}}={not ema}.',
+            f'{{checkpoint}}={path!r}: found {", ".join(map(str, checkpoint))}, no {key!r}; '
+            f'wanted {{ema}}={not ema}.',
             'checkpoint',
             'ema',
         )
-    return dict(checkpoint[key])
+    weights = checkpoint[key]
+    if not isinstance(weights, Mapping) or not all(map(_is_named_tensor, weights.items())):
+        raise KeyedValueError(
+            f'{{checkpoint}}={path!r} holds no weights under {key!r}: wanted a dict of tensors '
+            'by name.',
+            'checkpoint',
+        )
+    return dict(weights)
+
+
+def _is_named_tensor(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
 
 
 def network_of(weights: Mapping[str, Tensor], path: str) -> MDBN:
@@ -74,7 +90,7 @@ def network_of(weights: Mapping[str, Tensor], path: str) -> MDBN:
         KeyedValueError: If it is that of another network.
     """
     scale, first = scale_of(weights), weights.get('conv_first.weight')
-    if scale is None or first is None:
+    if scale is None or first is None or first.ndim != 4:
         raise KeyedValueError(
             f'{{checkpoint}}={path!r} is no MDBN: wanted conv_first.weight, upsample.0.weight '
             f'and so on; found {listed(list(weights))}.',
@@ -120,7 +136,7 @@ def convert(path: str, out: Path) -> str:
             content[here[kind]] = {f'{prefix}{name}': value for name, value in weights.items()}
     if not content:
         raise KeyedValueError(
-            f'{{checkpoint}}={path!r}: found {", ".join(checkpoint)}; wanted one of '
+            f'{{checkpoint}}={path!r}: found {", ".join(map(str, checkpoint))}; wanted one of '
             f'{", ".join((*BASICSR.values(), *OURS.values()))}.',
             'checkpoint',
         )

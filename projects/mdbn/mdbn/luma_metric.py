@@ -17,6 +17,10 @@ from .luma_quality import RADIUS, luma, psnr, ssim, without_border
 class LumaQuality(BaseMetric):  # type: ignore[misc]  # MMEngine is untyped
     """Mean PSNR (dB) and SSIM over images, on their luma without a border.
 
+    One image that equals its truth, as a black one may, makes the mean PSNR infinite, as in
+    BasicSR. No later checkpoint is better then: leave such images out where ``save_best`` goes
+    by PSNR, or let it go by SSIM.
+
     Args:
         crop_border: How many pixels are left out on each side of the large image. As released,
             4 at every scale; others leave out as many as the scale.

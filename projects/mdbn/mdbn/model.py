@@ -52,8 +52,8 @@ class SuperResolver(BaseModel):  # type: ignore[misc]  # MMEngine is untyped
 
         Args:
             inputs: Small images, (B, 3, H, W), from 0 to 1.
-            hr: The large ones, (B, 3, scale * H, scale * W).
-            name: What messages call the images.
+            hr: The large ones, (B, 3, scale * H, scale * W); not for 'tensor'.
+            name: What messages call the images; for 'predict'.
             mode: 'tensor', 'loss' or 'predict'.
 
         Returns:
@@ -62,10 +62,14 @@ class SuperResolver(BaseModel):  # type: ignore[misc]  # MMEngine is untyped
             (3, scale * H, scale * W), and 'name'.
 
         Raises:
-            ValueError: If the mode is none of these.
+            ValueError: If the mode is none of these, or lacks the large images or their names,
+                or a prediction is NaN or infinite.
         """
         if mode == 'tensor':
             return self.network(inputs)
+        needed = dict(loss=dict(hr=hr), predict=dict(hr=hr, name=name)).get(mode, {})
+        if missing := [key for key, value in needed.items() if value is None]:
+            raise ValueError(f'mode={mode!r}: wanted {" and ".join(missing)}, too; found none.')
         if mode == 'loss':
             return dict(loss=l1_loss(self.network(inputs), hr))
         if mode == 'predict':
@@ -78,7 +82,17 @@ class SuperResolver(BaseModel):  # type: ignore[misc]  # MMEngine is untyped
 
 
 def to_8_bit(images: Tensor) -> Tensor:
-    """Round images of the range 0 to 1 to uint8; what is out of the range is clipped."""
+    """Round images of the range 0 to 1 to uint8; what is out of the range is clipped.
+
+    Raises:
+        ValueError: If a number is NaN or infinite, which would become black or white.
+    """
+    wrong = int((~images.isfinite()).sum())
+    if wrong:
+        raise ValueError(
+            f'{wrong:,} of {images.numel():,} values of the large images are NaN or infinite: '
+            'the weights are damaged, or their training diverged; take another checkpoint.'
+        )
     return images.clamp(0, 1).mul(255).round().to(torch.uint8)
 
 

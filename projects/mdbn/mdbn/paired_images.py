@@ -3,8 +3,7 @@
 import os.path as osp
 from typing import Any
 
-from mmvitkd.datasets.unlabelled_files import images_below
-from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
+from mmvitkd.utils.errors import KeyedValueError, listed
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from mmengine.registry import DATASETS
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .image_names import image_names
 from .network import check_scale
 from .patches import augment, shrink_to_8_bit, small_patch
 from .read_rgb import read_rgb
@@ -40,8 +40,9 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
     Raises:
         FileNotFoundError: If a folder does not exist.
         ValueError: If an argument is wrong, a folder has no image, or only one to train on, or
-            a small image is missing. Loading a sample raises it if its two images do not belong
-            together in size, or are smaller than the patch.
+            a small image is missing or belongs to two large ones. Loading a sample raises it
+            if its two images do not belong together in size, or are smaller than the scale or
+            the patch.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         self.hr_folder, self.scale, self.lr_folder = hr_folder, scale, lr_folder
         self.patch_size = patch_size
         self.metainfo = dict(scale=scale)
-        self.names = _images(hr_folder, 'hr_folder')
+        self.names = image_names(hr_folder, 'hr_folder')
         if patch_size is not None and len(self.names) == 1:
             raise KeyedValueError(
                 f'{{hr_folder}}={hr_folder!r}: found one image, {self.names[0]!r}; wanted two '
@@ -78,6 +79,12 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         hr = read_rgb(osp.join(self.hr_folder, name))
         lr = read_rgb(self._lr_paths[name]) if self._lr_paths else None
         height, width = (side // self.scale for side in hr.shape[:2])
+        if not (height and width):
+            raise KeyedValueError(
+                f'{{hr_folder}}={self.hr_folder!r}: {name!r} has {_size(hr)}; wanted at least '
+                f'scale={self.scale} on each side.',
+                'hr_folder',
+            )
         if lr is not None and lr.shape[:2] != (height, width):
             raise KeyedValueError(
                 f'{{lr_folder}}: {self._lr_paths[name]!r} has {_size(lr)}; wanted {height} x '
@@ -113,14 +120,15 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
         return augment(hr[rows, columns], lr)
 
     def _find_small(self, folder: str) -> dict[str, str]:
-        """Return the path of the small image of each large one."""
-        found = set(_images(folder, 'lr_folder'))
+        """Return the path of the small image of each large one; prefer the same name."""
+        found = set(image_names(folder, 'lr_folder'))
         paths = {}
         for name in self.names:
             stem, suffix = osp.splitext(name)
             for small in (name, f'{stem}x{self.scale}{suffix}'):
                 if small in found:
                     paths[name] = osp.join(folder, small)
+                    break
         if missing := [name for name in self.names if name not in paths]:
             raise KeyedValueError(
                 f'{{lr_folder}}={folder!r}: found no image for {len(missing)} of '
@@ -128,17 +136,15 @@ class PairedImages(Dataset[dict[str, Any]]):  # type: ignore[misc]  # torch is n
                 f"names, or with 'x{self.scale}' before the suffix.",
                 'lr_folder',
             )
+        large = {path: name for name, path in paths.items()}
+        for name, path in paths.items():
+            if large[path] != name:
+                raise KeyedValueError(
+                    f'{{lr_folder}}: {path!r} would be the small image of both {name!r} and '
+                    f'{large[path]!r}; wanted one of each.',
+                    'lr_folder',
+                )
         return paths
-
-
-def _images(folder: str, key: str) -> list[str]:
-    """List the images below a folder, sorted and relative to it."""
-    if not osp.isdir(folder):
-        raise KeyedFileNotFoundError(f'{{{key}}}={folder!r}: there is no such folder.', key)
-    names, _ = images_below(folder)
-    if not names:
-        raise KeyedValueError(f'{{{key}}}={folder!r}: there is no image in it.', key)
-    return names
 
 
 def _size(image: np.ndarray) -> str:

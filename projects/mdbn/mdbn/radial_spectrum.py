@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 BINS = 32  # from frequency 0 to 0.5
+# A pattern weaker than this share of its maps is due to rounding: networks work in float32.
+ROUNDING = torch.finfo(torch.float32).eps
 
 
 class RadialSpectrum(NamedTuple):
@@ -35,18 +37,25 @@ def radial_spectrum(maps: Tensor, frequency: float) -> RadialSpectrum:
         frequency: What counts as high, between 0 and 0.5 cycles per pixel.
 
     Raises:
-        ValueError: If an image's maps are constant.
+        ValueError: If an image's maps are constant but for rounding, or have a side below 3.
     """
     maps = maps.double()
     height, width = maps.shape[2:]
+    if min(height, width) < 3:
+        raise ValueError(
+            f'maps of {height} x {width} pixels have no spectrum: wanted 3 or more on each '
+            'side, as the window is 0 on the outermost.'
+        )
     options = dict(periodic=False, dtype=maps.dtype, device=maps.device)
     window = torch.outer(
         torch.hann_window(height, **options), torch.hann_window(width, **options)
     )
-    mean = (maps * window).sum((2, 3), keepdim=True) / window.sum()
+    seen = maps * window
+    mean = seen.sum((2, 3), keepdim=True) / window.sum()
     power = torch.fft.fft2((maps - mean) * window).abs().square().sum(1).flatten(1)
     total = power.sum(1)
-    if not total.all():
+    energy = seen.square().sum((1, 2, 3)) * window.numel()  # as total would be with the mean
+    if (total <= ROUNDING**2 * energy).any():
         raise ValueError(
             'maps without any pattern have no spectrum: all their pixels are equal.'
         )

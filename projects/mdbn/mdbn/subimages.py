@@ -4,13 +4,13 @@ import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmvitkd.datasets.unlabelled_files import images_below
 from mmvitkd.utils.atomic_dir import atomic_dir
 from mmvitkd.utils.errors import KeyedValueError
 
 import numpy as np
 from PIL import Image
 
+from .image_names import image_names
 from .network import check_scale
 from .patches import shrink_to_8_bit
 from .read_rgb import read_rgb
@@ -39,17 +39,18 @@ def extract_subimages(
 
     Raises:
         FileExistsError: If ``out`` exists.
-        ValueError: If there is no image in the folder, one cannot be read, or the size or the
-            step is no multiple of 12 above 0.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there is no image in the folder, one cannot be read or is smaller than
+            12 pixels, two differ in their suffix only, or the size or the step is no
+            multiple of 12 above 0.
     """
     for scale in scales:
         check_scale(scale)
     for key, value in dict(size=size, step=step).items():
         if value < MULTIPLE or value % MULTIPLE:
             raise KeyedValueError(f'{{{key}}}={value}: wanted a multiple of {MULTIPLE}.', key)
-    names, _ = images_below(folder)
-    if not names:
-        raise KeyedValueError(f'{{folder}}={folder!r}: there is no image in it.', 'folder')
+    names = image_names(folder, 'folder')
+    _check_stems(names, folder)
 
     def check_absent() -> None:
         if out.exists():
@@ -60,6 +61,12 @@ def extract_subimages(
         for name in names:
             image = read_rgb(osp.join(folder, name))
             height, width = (side - side % MULTIPLE for side in image.shape[:2])
+            if not (height and width):
+                raise KeyedValueError(
+                    f'{{folder}}={folder!r}: {name!r} has {image.shape[0]} x '
+                    f'{image.shape[1]} pixels; wanted at least {MULTIPLE} on each side.',
+                    'folder',
+                )
             image = image[:height, :width]
             stem = osp.splitext(name)[0]
             count += _write(image, new / 'HR' / stem, size, step)
@@ -67,6 +74,18 @@ def extract_subimages(
                 small = shrink_to_8_bit(image, scale)
                 _write(small, new / f'LRx{scale}' / stem, size // scale, step // scale)
     return count
+
+
+def _check_stems(names: Sequence[str], folder: str) -> None:
+    first: dict[str, str] = {}
+    for name in names:
+        stem = osp.splitext(name)[0]
+        if (other := first.setdefault(stem, name)) != name:
+            raise KeyedValueError(
+                f'{{folder}}={folder!r}: the sub-images of {other!r} and {name!r} would both '
+                f'be {stem}_s001.png and so on; rename one of the two.',
+                'folder',
+            )
 
 
 def _write(image: np.ndarray, stem: Path, size: int, step: int) -> int:

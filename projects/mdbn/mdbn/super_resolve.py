@@ -18,13 +18,15 @@ from .tiles import enlarge
 
 def super_resolve(
     image: str | PathLike[str] | Image.Image | np.ndarray,
-    network: MDBN | str,
+    network: MDBN | str | PathLike[str],
     tile_size: int | None = 256,
 ) -> np.ndarray:
     """Enlarge an image.
 
     Args:
         image: A file, a Pillow image, or an array of RGB or grey: (H, W, 3) or (H, W), uint8.
+            Colours of 16 bits are refused in a file; a Pillow image that is loaded already has
+            only their upper 8 bits.
         network: A network, or its checkpoint: see :func:`~.checkpoint.load_network`.
         tile_size: See :func:`~.tiles.enlarge`.
 
@@ -34,7 +36,7 @@ def super_resolve(
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If the image cannot be read, is of another kind, or has more than 8 bits a
-            channel or transparency.
+            channel or transparency, or if the network returns NaN or infinite numbers.
 
     Example:
         >>> import numpy as np
@@ -43,7 +45,8 @@ def super_resolve(
         (60, 90, 3)
     """
     pixels = _pixels(image)
-    network = load_network(network) if isinstance(network, str) else network
+    if isinstance(network, str | PathLike):
+        network = load_network(fspath(network))
     device = next(network.parameters()).device
     inputs = torch.tensor(pixels, device=device).movedim(2, 0)[None].float() / 255
     with torch.inference_mode():

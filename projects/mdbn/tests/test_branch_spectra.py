@@ -68,3 +68,10 @@ def test_the_figure_shows_maps_spectra_curves_and_shares():
     assert len(figure.axes) == 8
     shares = figure.axes[-1].lines[0].get_ydata()
     assert list(shares) == [b['deep']['above'] for b in result['blocks'].values()]
+
+
+def test_images_of_a_batch_are_counted_one_by_one():
+    spectra = BranchSpectra(MDBN(2, 4, 1))
+    spectra.update(torch.rand(3, 3, 12, 10))
+    spectra.update(torch.rand(1, 3, 9, 20))
+    assert spectra.result()['images'] == 4

@@ -2,6 +2,8 @@
 
 import pickle
 
+from mmvitkd.utils.errors import KeyedValueError
+
 import pytest
 import torch
 
@@ -95,3 +97,40 @@ def test_a_file_without_weights_is_not_converted(tmp_path):
     with pytest.raises(ValueError, match='found epoch; wanted one of params'):
         convert(str(tmp_path / 'a.pth'), tmp_path / 'b.pth')
     assert not (tmp_path / 'b.pth').exists()
+
+
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [
+        (dict(params=3), "no weights under 'params'"),
+        (dict(params=None), "no weights under 'params'"),
+        (dict(params={'conv_first.weight': 3}), "no weights under 'params'"),
+        (dict(params={1: IMAGE}), "no weights under 'params'"),
+        (dict(state_dict=3), 'no weights'),
+        (dict(state_dict={'conv_first.weight': 'x'}), 'no weights'),
+    ],
+)
+def test_what_is_no_weights_is_named(tmp_path, content, reason):
+    path = str(tmp_path / 'a.pth')
+    torch.save(content, path)
+    for use in (load_network, lambda path: convert(path, tmp_path / 'b.pth')):
+        with pytest.raises(KeyedValueError, match=rf"a\.pth' .*{reason}"):
+            use(path)
+
+
+def test_an_average_that_is_none(networks, tmp_path):
+    path = str(tmp_path / 'a.pth')
+    torch.save(dict(params=networks['params'].state_dict(), params_ema=None), path)
+    assert load_network(path).scale == 3
+    with pytest.raises(KeyedValueError, match=r"a\.pth' .*no weights under 'params_ema'"):
+        load_network(path, ema=True)
+    with pytest.raises(KeyedValueError, match=r"a\.pth' .*no weights under 'params_ema'"):
+        convert(path, tmp_path / 'b.pth')
+
+
+def test_a_first_layer_that_is_a_number(networks, tmp_path):
+    weights = networks['params'].state_dict()
+    weights['conv_first.weight'] = torch.tensor(3.0)
+    torch.save(dict(params=weights), tmp_path / 'a.pth')
+    with pytest.raises(KeyedValueError, match=r'a\.pth.* no MDBN'):
+        load_network(str(tmp_path / 'a.pth'))

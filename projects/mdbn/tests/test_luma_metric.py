@@ -46,3 +46,9 @@ def test_a_border_that_leaves_too_little_is_named(samples):
 def test_a_negative_border():
     with pytest.raises(ValueError, match='crop_border=-1'):
         LumaQuality(crop_border=-1)
+
+
+def test_one_image_that_equals_its_truth_makes_the_mean_psnr_infinite(samples):
+    samples[1]['pred'] = samples[1]['hr']
+    found = evaluate(samples)
+    assert found['luma/psnr'] == float('inf') and found['luma/ssim'] < 1

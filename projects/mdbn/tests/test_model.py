@@ -57,3 +57,16 @@ def test_every_8_bit_value_comes_back():
     values = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_8_bit(values.float() / 255), values)
     assert to_8_bit(torch.tensor([-0.2, 1.3])).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize(('mode', 'missing'), [('loss', 'hr'), ('predict', 'hr and name')])
+def test_what_a_mode_lacks_is_named(model, mode, missing):
+    with pytest.raises(ValueError, match=f"mode='{mode}': wanted {missing}, too"):
+        model(torch.rand(1, 3, 5, 5), mode=mode)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('-inf')])
+def test_weights_that_diverged_give_no_image(model, batch, value):
+    torch.nn.init.constant_(model.network.conv_last.bias, value)
+    with pytest.raises(ValueError, match=r'1,152 of 1,152 values .* NaN'):
+        model.val_step(batch)

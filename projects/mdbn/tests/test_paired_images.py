@@ -130,3 +130,26 @@ def test_a_folder_without_images(tmp_path):
         PairedImages(str(tmp_path / 'no'), 2)
     with pytest.raises(ValueError, match=r'hr_folder=.*no image'):
         PairedImages(str(tmp_path), 2)
+
+
+def test_an_image_smaller_than_the_scale_is_named(write, tmp_path):
+    write('hr/a.png', 3, 20)
+    with pytest.raises(ValueError, match=r"hr_folder=.*'a\.png' has 3 x 20 .*scale=4"):
+        PairedImages(str(tmp_path / 'hr'), 4)[0]
+
+
+def test_a_small_image_of_the_same_name_comes_first(write, tmp_path):
+    for name in ('a.png', 'ax2.png'):
+        write(f'hr/{name}', 20, 20)
+        write(f'lr/{name}', 10, 10, seed=len(name))
+    dataset = PairedImages(str(tmp_path / 'hr'), 2, str(tmp_path / 'lr'))
+    for sample in dataset:
+        pixels = np.asarray(Image.open(tmp_path / 'lr' / sample['name']))
+        assert np.array_equal(array(sample['inputs']), pixels)
+
+
+def test_a_small_image_of_two_large_ones_is_named(write, tmp_path):
+    for name in ('hr/a.png', 'hr/ax2.png', 'lr/ax2.png'):
+        write(name, 20, 20)
+    with pytest.raises(ValueError, match=r"lr_folder.*ax2\.png' .* 'a\.png' and 'ax2\.png'"):
+        PairedImages(str(tmp_path / 'hr'), 2, str(tmp_path / 'lr'))

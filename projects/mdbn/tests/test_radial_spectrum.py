@@ -52,6 +52,18 @@ def test_it_equals_sums_written_out():
     assert radial_spectrum(maps, 0.3).above.item() == pytest.approx(expected, abs=1e-12)
 
 
-def test_constant_maps_have_no_spectrum():
+@pytest.mark.parametrize('value', [0, 0.7, 1.7])
+def test_constant_maps_have_no_spectrum(value):
     with pytest.raises(ValueError, match='equal'):
-        radial_spectrum(torch.zeros(1, 2, 8, 8), 0.25)
+        radial_spectrum(torch.full((1, 2, 9, 7), value), 0.25)
+
+
+def test_a_weak_pattern_has_the_spectrum_of_a_strong_one():
+    strong, weak = (radial_spectrum(1e3 + a * wave(0.4), 0.25) for a in (1e3, 1e-2))
+    assert weak.above.item() == pytest.approx(strong.above.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize('size', [(2, 9), (9, 1)])
+def test_maps_without_an_inside_have_no_spectrum(size):
+    with pytest.raises(ValueError, match=f'{size[0]} x {size[1]} pixels'):
+        radial_spectrum(torch.rand(1, 2, *size), 0.25)

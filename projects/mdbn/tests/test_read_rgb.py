@@ -38,3 +38,16 @@ def test_what_is_no_image(tmp_path):
     (tmp_path / 'a.png').write_text('no')
     with pytest.raises(ValueError, match=r'a\.png: not an image'):
         read_rgb(str(tmp_path / 'a.png'))
+
+
+@pytest.mark.parametrize(('kind', 'pixel'), [('P6', b'\0\1\0\2\0\3'), ('P3', b'1 2 3')])
+def test_16_bits_of_a_ppm_are_its_largest_value(tmp_path, kind, pixel):
+    path = tmp_path / 'deep.ppm'
+    path.write_bytes(b'%s 1 1 1023\n%s' % (kind.encode(), pixel))
+    with pytest.raises(ValueError, match=r'deep\.ppm: .*8 bits'):
+        read_rgb(str(path))
+
+
+def test_a_ppm_of_fewer_than_8_bits(tmp_path):
+    (tmp_path / 'a.ppm').write_bytes(b'P6 1 1 15\n\x00\x0f\x05')
+    assert read_rgb(str(tmp_path / 'a.ppm')).tolist() == [[[0, 255, 85]]]

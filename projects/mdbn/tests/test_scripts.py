@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from projects.mdbn.mdbn import MDBN
+from projects.mdbn.mdbn import MDBN, PairedImages
+from projects.mdbn.mdbn.branch_spectra import BranchSpectra
 
 
 @pytest.fixture
@@ -35,6 +36,27 @@ def test_branches(write, run, checkpoint, tmp_path, capsys):
     share = numbers['trained']['blocks']['body.0.baseblock1']['deep']['above']
     assert f'{share:.3f} ±' in capsys.readouterr().out
     assert (out / 'branches.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_branches_hold_one_image_in_memory(write, run, checkpoint, tmp_path, monkeypatch):
+    for name in ('hr/a.png', 'hr/b.png'):
+        write(name, 50, 44)
+    events = []
+
+    def record(kind, name):
+        call = getattr(kind, name)
+
+        def recorded(self, value):
+            events.append(name)
+            return call(self, value)
+
+        monkeypatch.setattr(kind, name, recorded)
+
+    record(PairedImages, '__getitem__')
+    record(BranchSpectra, 'update')
+    out = tmp_path / 'out'
+    run('projects/mdbn/analyze_branches.py', checkpoint, tmp_path / 'hr', '--out', out)
+    assert events == ['__getitem__', 'update'] * 4  # two images, for two networks
 
 
 def test_what_cannot_be_analysed_is_told_in_a_line(write, run, checkpoint, tmp_path):

@@ -48,5 +48,22 @@ def test_sizes_fit_all_scales(tmp_path, setting, value):
 
 
 def test_a_folder_without_images(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'folder=.*no such folder'):
+        extract_subimages(str(tmp_path / 'no'), tmp_path / 'out', [2])
     with pytest.raises(ValueError, match='no image'):
         extract_subimages(str(tmp_path), tmp_path / 'out', [2])
+
+
+def test_two_images_that_differ_in_their_suffix_only(write, tmp_path):
+    for name in ('in/a.png', 'in/sub/a.png', 'in/sub/a.bmp'):
+        write(name, 48, 48)
+    with pytest.raises(ValueError, match=r"'sub/a\.bmp' and 'sub/a\.png'.* sub/a_s001\.png"):
+        extract_subimages(str(tmp_path / 'in'), tmp_path / 'out', [2], 48, 24)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_an_image_that_is_too_small_is_named(write, tmp_path):
+    write('in/a.png', 11, 40)
+    with pytest.raises(ValueError, match=r"'a\.png' has 11 x 40 pixels; .* 12"):
+        extract_subimages(str(tmp_path / 'in'), tmp_path / 'out', [2])
+    assert not (tmp_path / 'out').exists()

@@ -40,6 +40,7 @@ def test_files_images_and_checkpoints_give_the_same(network, pixels, tmp_path):
     expected = super_resolve(pixels, network)
     for image in (tmp_path / 'a.png', str(tmp_path / 'a.png'), Image.fromarray(pixels)):
         assert np.array_equal(super_resolve(image, str(tmp_path / 'a.pth')), expected)
+    assert np.array_equal(super_resolve(pixels, tmp_path / 'a.pth'), expected)
 
 
 def test_tiles_make_no_difference(network, pixels):
@@ -64,3 +65,9 @@ def test_other_arrays_are_named(network, shape, dtype):
 def test_a_transparent_image(network):
     with pytest.raises(ValueError, match='transparency'):
         super_resolve(Image.new('RGBA', (5, 5)), network)
+
+
+def test_a_network_that_returns_nan(network, pixels):
+    torch.nn.init.constant_(network.conv_last.bias, float('nan'))
+    with pytest.raises(ValueError, match='NaN'):
+        super_resolve(pixels, network)
