@@ -72,8 +72,8 @@ def checkpoints_of(work_dir: Path) -> dict[int, Path]:
     """
     found = {}
     for path in work_dir.glob('*.pth'):
-        match = re.search(r'epoch_(\d+)\.pth$', path.name)
-        if match and not path.name.startswith('best'):
+        match = re.fullmatch(r'epoch_(\d+)\.pth', path.name)
+        if match:
             found[int(match[1])] = path
     if not found:
         raise FileNotFoundError(
