@@ -18,8 +18,9 @@ OPTIONS = {
     'checkpoint': 'WORK_DIR',
     'ema': '--ema',
     'measures': '--measures',
+    'num_images': '--num-images',
+    'images': '--images',
 }
-OPTIONS |= {'num_images': '--num-images'}
 MEASURES = ('entropy', 'spectrum', 'magnitude')
 
 
