@@ -6,7 +6,12 @@ from torch import Tensor, nn
 from torchvision import transforms
 
 from ..datasets.image_list import ImageList, find_images
-from ..datasets.transforms.load_image import UnreadableImageError
+from ..datasets.transforms.load_image import (
+    MAX_PIXELS,
+    named_unreadable,
+    open_image,
+    read_content,
+)
 from ..models.utils.adapters import input_size_of
 from ..utils.errors import KeyedValueError
 
@@ -83,7 +88,7 @@ class DDTransform:
             image: A file, or pixels (H, W, 3), uint8, BGR.
 
         Raises:
-            UnreadableImageError: If it cannot be read.
+            UnreadableImageError: If it cannot be read, or is above the limit of pixels.
         """
         found: Tensor = self._transform(_read(image))
         return found
@@ -92,7 +97,6 @@ class DDTransform:
 def _read(image: str | np.ndarray) -> Image.Image:
     if not isinstance(image, str):
         return Image.fromarray(image[..., ::-1])
-    try:
-        return Image.open(image).convert('RGB')
-    except OSError as error:
-        raise UnreadableImageError(image, str(error)) from error
+    content = read_content(image)
+    with named_unreadable(image), open_image(content, MAX_PIXELS) as opened:
+        return opened.convert('RGB')

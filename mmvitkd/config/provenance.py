@@ -4,7 +4,9 @@ import os.path as osp
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ..utils.errors import KeyedValueError
 from .student_config import student_config
+from .type_checks import default_weight, registered_type
 
 
 class Provenance(NamedTuple):
@@ -35,14 +37,15 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
     student = student_config(dict(model))
     label = (student.get('head') or student).get('loss') or {'type': 'CrossEntropyLoss'}
     is_classifier = 'head' in student or str(student.get('type')).endswith('Classifier')
-    losses = [f'labels: {_loss(label)}'] if is_classifier else []
+    losses = [f'labels: {_loss(label, "mmpretrain")}'] if is_classifier else []
     teacher = model.get('teacher')
     if teacher is None:
         return Provenance(None, None, losses)
     distiller = model.get('distiller') or {}
+    scope = distiller.get('_scope_', 'mmrazor')
     for name, loss in (distiller.get('distill_losses') or {}).items():
         records = (distiller.get('loss_forward_mappings') or {}).get(name) or {}
-        losses.append(f'{_records(records, distiller) or name}: {_loss(loss)}')
+        losses.append(f'{_records(records, distiller) or name}: {_loss(loss, scope)}')
     pairs = tuple(
         f'student {_layer(of_student)} and teacher {_layer(of_teacher)}'
         for of_student, of_teacher in model.get('pairs') or ()
@@ -51,8 +54,8 @@ def provenance_of(model: Mapping[str, Any]) -> Provenance:
     for layers in pairs:
         for loss in (model['pair_loss'], *extra):
             # The pairs share the weight.
-            shared = {**loss, 'loss_weight': loss.get('loss_weight', 1.0) / len(pairs)}
-            losses.append(f'{layers}: {_loss(shared)}')
+            shared = {**loss, 'loss_weight': _weight(loss, scope) / len(pairs)}
+            losses.append(f'{layers}: {_loss(shared, scope)}')
     weights, start = (
         osp.basename(model.get(key) or '') or None for key in ('teacher_ckpt', 'student_ckpt')
     )
@@ -100,7 +103,17 @@ def _layer(layer: int | str) -> str:
     return f'block {layer}' if isinstance(layer, int) else layer
 
 
-def _loss(loss: Mapping[str, Any]) -> str:
+def _weight(loss: Mapping[str, Any], scope: str) -> Any:
+    """Return the weight of a loss: its own, or the default of its class if that is known."""
+    if 'loss_weight' in loss:
+        return loss['loss_weight']
+    try:
+        return default_weight(registered_type(loss, 'loss', scope))
+    except KeyedValueError:  # of a module that is not imported here
+        return 1.0
+
+
+def _loss(loss: Mapping[str, Any], scope: str) -> str:
     """Format a loss with its arguments, the weight last."""
     kind = str(loss['type']).split('.')[-1]
     arguments = [
@@ -108,5 +121,5 @@ def _loss(loss: Mapping[str, Any]) -> str:
         for k, v in loss.items()
         if k not in ('type', 'loss_weight')
     ]
-    weight = f'weight {loss.get("loss_weight", 1.0)}'
+    weight = f'weight {_weight(loss, scope)}'
     return f'{kind} ({", ".join([*arguments, weight])})'

@@ -102,6 +102,14 @@ def takes_argument(call: Callable[..., Any], name: str) -> bool:
     return name in accepted.parameters or accepted.is_open
 
 
+def default_weight(kind: Callable[..., Any]) -> float:
+    """Return the ``loss_weight`` of a loss whose config has none; 1 without a number."""
+    parameter = accepted_by(kind).parameters.get('loss_weight')
+    default = 1.0 if parameter is None else parameter.default
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    return float(default) if is_number else 1.0
+
+
 def type_name(kind: Any) -> str:
     """Return what messages call a class or function."""
     return str(getattr(kind, '__name__', kind))

@@ -14,7 +14,9 @@ METHODS = ('pop', 'get')
 
 def variables_read(text: str) -> set[str]:
     """Return the variables that a config file reads, its own and those of its bases."""
-    return {name for node in ast.walk(_parsed(text)) for name in _read_by(node)}
+    tree = _parsed(text)
+    foreign = _not_variables(tree)
+    return {name for node in ast.walk(tree) for name in _read_by(node, foreign)}
 
 
 def places_by_variable(text: str) -> dict[str, list[str]]:
@@ -27,13 +29,15 @@ def places_by_variable(text: str) -> dict[str, list[str]]:
     {'epochs': ['train_cfg.max_epochs']}
     """
     direct: dict[str, list[str]] = {}
-    for statement in _parsed(text).body:
+    tree = _parsed(text)
+    foreign = _not_variables(tree)
+    for statement in tree.body:
         if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
             continue
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         for target in targets:
             if isinstance(target, ast.Name):
-                for name, place in _places(statement.value, target.id):
+                for name, place in _places(statement.value, target.id, foreign):
                     direct.setdefault(name, []).append(place)
     return {name: list(_followed(name, direct, (name,))) for name in direct}
 
@@ -48,13 +52,13 @@ def _followed(name: str, direct: dict[str, list[str]], seen: tuple[str, ...]) ->
                 yield f'{outer}{dot}{rest}'
 
 
-def _places(node: ast.expr, place: str) -> Iterator[tuple[str, str]]:
+def _places(node: ast.expr, place: str, foreign: set[str]) -> Iterator[tuple[str, str]]:
     """Yield each variable that an expression reads, with its place in dicts and lists."""
     items = list(_items(node))
     for key, inner in items:
-        yield from _places(inner, place if key is None else f'{place}.{key}')
+        yield from _places(inner, place if key is None else f'{place}.{key}', foreign)
     for each in () if items else ast.walk(node):
-        for name in _read_by(each):
+        for name in _read_by(each, foreign):
             yield name, place
 
 
@@ -74,10 +78,20 @@ def _items(node: ast.expr) -> Iterator[tuple[str | None, ast.expr]]:
         yield from ((str(index), each) for index, each in enumerate(node.elts))
 
 
-def _read_by(node: ast.AST) -> Iterator[str]:
+def _not_variables(tree: ast.Module) -> set[str]:
+    """Return names that are no variables of a file: Python's own, unless it assigns them."""
+    assigned = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    return {BASE, *vars(builtins)} - assigned
+
+
+def _read_by(node: ast.AST, foreign: set[str]) -> Iterator[str]:
     """Yield the variable that a node itself reads, of its file or of a base."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        if node.id != BASE and not hasattr(builtins, node.id):
+        if node.id not in foreign:
             yield node.id
     elif isinstance(node, ast.Attribute) and _is_base(node.value) and node.attr not in METHODS:
         yield node.attr

@@ -1,8 +1,11 @@
 """The images of arXiv 2511.06848: torchvision's `ImageFolder` and transforms."""
 
+import struct
+import zlib
+
 import mmvitkd  # noqa: F401
 from mmvitkd.apis.dd_images import DDTransform, dd_images
-from mmvitkd.datasets.transforms.load_image import UnreadableImageError
+from mmvitkd.datasets.transforms.load_image import MAX_PIXELS, UnreadableImageError
 from mmvitkd.utils.errors import KeyedValueError
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import torch
 from folders import write_noise
 from mmpretrain.models import TimmClassifier
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 from torch import nn
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
@@ -66,6 +69,26 @@ def test_an_exif_orientation_is_ignored(tmp_path):
         DDTransform(nn.Identity())(str(tmp_path / f'{n}.png')) for n in ('turned', 'plain')
     )
     assert torch.equal(turned, plain)
+
+
+def test_a_format_that_starts_a_program_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *_, **__: pytest.fail('started'))
+    Image.new('RGB', (20, 20)).save(tmp_path / 'a.eps')
+    (tmp_path / 'a.eps').rename(tmp_path / 'a.png')
+    with pytest.raises(UnreadableImageError, match=r'a\.png: not an image'):
+        DDTransform(nn.Identity())(str(tmp_path / 'a.png'))
+
+
+@pytest.mark.parametrize('side', [9_000, 40_000])  # above our limit, and above Pillow's
+def test_an_image_of_too_many_pixels_is_refused(tmp_path, side):
+    path = tmp_path / 'big.png'
+    Image.new('1', (8, 8)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack('>II', side, side)  # in the header alone
+    content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+    with pytest.raises(UnreadableImageError, match=rf'pixels.*max_pixels={MAX_PIXELS}'):
+        DDTransform(nn.Identity())(str(path))
 
 
 def test_what_does_not_fit_is_refused(tmp_path):

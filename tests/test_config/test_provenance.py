@@ -24,6 +24,16 @@ def test_pairs_and_their_loss():
     ]
 
 
+@pytest.mark.parametrize(
+    ('kind', 'weight'),
+    [('mmvitkd.SEPLoss', 50.0), ('DistanceWiseRKD', 12.5), ('elsewhere.Loss', 0.5)],
+)
+def test_a_loss_without_a_weight_has_that_of_its_class(kind, weight):
+    cfg = training('lift', pairs=[('neck.norm', 3), (0, 1)], pair_loss=dict(type=kind))
+    name = kind.split('.')[-1]
+    assert provenance_of(cfg.model).losses[1].endswith(f': {name} (weight {weight})')
+
+
 def test_the_headline_config():
     model = Config.fromfile(CONFIGS / 'cait_s24_deit_tiny_widelast.py').model
     found = provenance_of(model)

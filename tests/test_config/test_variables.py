@@ -36,5 +36,14 @@ def test_a_variable_that_is_made_from_itself_ends():
     assert places_by_variable('a = 1\na = a + 1\nb = a') == {'a': ['a', 'b']}
 
 
+def test_a_variable_may_be_called_like_a_builtin():
+    text = 'max = 20\ntrain_cfg = dict(max_epochs=max, val_interval=min(max, 3))'
+    assert variables_read(text) == {'max'}
+    assert variables_read('a = _base_.max') == {'max'} and not variables_read('a = max(1, 2)')
+    assert places_by_variable(text) == {
+        'max': ['train_cfg.max_epochs', 'train_cfg.val_interval']
+    }
+
+
 def test_what_is_read_in_functions_counts():
     assert {'a', 'c'} <= variables_read('def f():\n    return a\nb = dict(x=_base_.c)')

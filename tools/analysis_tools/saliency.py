@@ -21,6 +21,7 @@ OPTIONS = {
     'img_size': '--img-size',
     'allow_random': '--allow-random',
     'num_images': '--num-images',
+    'data_root': '--data-root',
 }
 METHODS = ('vanilla', 'smoothgrad', 'integrated')
 
@@ -103,7 +104,11 @@ def draw(args: argparse.Namespace) -> None:
 def rows_of(
     models: dict[str, Any], images: Any, index: int, methods: list[str], device: str
 ) -> 'list[SaliencyRow]':
-    """Return a row per model for an image; none if it cannot be read."""
+    """Return a row per model for an image; none if it cannot be read.
+
+    Raises:
+        ValueError: If the images have as many classes as a model, and others.
+    """
     from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
     from mmvitkd.apis.saliency import pixels_of, saliency
     from mmvitkd.datasets.transforms.load_image import UnreadableImageError
@@ -121,6 +126,8 @@ def rows_of(
         with torch.no_grad():
             logits = model(image[None].to(device))[0]
         known = images.classes is not None and len(images.classes) == len(logits)
+        if known:
+            check_classes(label, model, images)
         target = images.labels[index] if known else int(logits.argmax())
         maps = {
             method: saliency(model, image.to(device), target, method).cpu().numpy()
@@ -132,6 +139,23 @@ def rows_of(
             SaliencyRow(f'{label}\n{kind}: {name}', pixels_of(image, loaded.preprocess), maps)
         )
     return rows
+
+
+def check_classes(label: str, model: Any, images: Any) -> None:
+    """Check that labels of the images mean the same to a model, if the names are known.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    from mmvitkd.utils.errors import KeyedValueError, listed
+
+    names = (getattr(model, '_dataset_meta', None) or {}).get('classes')
+    if names is not None and tuple(names) != images.classes:
+        raise KeyedValueError(
+            f'{{data_root}}={images.folder!r}: found the classes {listed(images.classes)}, '
+            f'wanted those of {label}, {listed(names)}; or images without class folders.',
+            'data_root',
+        )
 
 
 def write_text(shown: dict[str, str], folder: Path) -> None:

@@ -18,8 +18,9 @@ OPTIONS = {
     'checkpoint': 'WORK_DIR',
     'ema': '--ema',
     'measures': '--measures',
+    'num_images': '--num-images',
+    'images': '--images',
 }
-OPTIONS |= {'num_images': '--num-images'}
 MEASURES = ('entropy', 'spectrum', 'magnitude')
 
 
@@ -72,8 +73,8 @@ def checkpoints_of(work_dir: Path) -> dict[int, Path]:
     """
     found = {}
     for path in work_dir.glob('*.pth'):
-        match = re.search(r'epoch_(\d+)\.pth$', path.name)
-        if match and not path.name.startswith('best'):
+        match = re.fullmatch(r'epoch_(\d+)\.pth', path.name)
+        if match:
             found[int(match[1])] = path
     if not found:
         raise FileNotFoundError(

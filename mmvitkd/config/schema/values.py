@@ -25,8 +25,8 @@ SHARES: Check = (lambda v: _each(SHARE[0], v), 'a number from 0 to 1, or some')
 FLAG: Check = (lambda v: isinstance(v, bool), 'True or False')
 SIZE: Check = (lambda v: _all(INT[0], v, (1, 2)), 'an int above 0, or two of them')
 SCALE: Check = (
-    lambda v: (_is_number(v) and v > 0) or (isinstance(v, list | tuple) and _each(_is_side, v)),
-    'a number above 0, or two of them',
+    lambda v: ABOVE_0[0](v) or _is_scale(v) or (isinstance(v, list) and _each(_is_scale, v)),
+    'a number above 0, or two of them, or a list of such pairs',
 )
 STD: Check = (lambda v: _all(ABOVE_0[0], v, (1, 3)), 'three numbers above 0, or one')
 MEAN: Check = (lambda v: _all(_is_number, v, (1, 3)), 'three numbers, or one')
@@ -258,6 +258,10 @@ def _is_number(value: Any) -> bool:
 def _is_side(value: Any) -> bool:
     """Return whether a number is a side of an image; -1 is one that keeps the proportions."""
     return _is_number(value) and (value > 0 or value == -1)
+
+
+def _is_scale(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_side, value))
 
 
 def _each(suits: Callable[[Any], bool], value: Any) -> bool:

@@ -26,7 +26,7 @@ class DeiTCosineLR(CosineAnnealingLR):  # type: ignore[misc]  # MMEngine is unty
         warmup_epochs: Epochs of the warm-up.
         warmup_lr: Where the warm-up starts.
         kwargs: Further arguments of ``CosineAnnealingLR``. ``T_max``, the length of the cosine,
-            is that of the training if it is not given.
+            is that of the training if it is not given; the rate stays at ``eta_min`` after it.
 
     Raises:
         ValueError: If the schedule is to be by iteration.
@@ -55,5 +55,7 @@ class DeiTCosineLR(CosineAnnealingLR):  # type: ignore[misc]  # MMEngine is unty
         """Return timm's rate of an epoch for a highest rate of `base`."""
         if epoch < self.warmup_epochs:
             return self.warmup_lr + epoch * (base - self.warmup_lr) / self.warmup_epochs
+        if epoch >= self.T_max:
+            return float(self.eta_min)
         cosine = math.cos(math.pi * epoch / self.T_max)
         return float(self.eta_min + 0.5 * (base - self.eta_min) * (1 + cosine))

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ...config.type_checks import registered_type, takes_argument, type_name
+from ...config.type_checks import default_weight, registered_type, takes_argument, type_name
 from ...registry import MODELS
 from ...utils.errors import KeyedValueError
 from ..connectors.target_tokens_connector import KINDS
@@ -56,7 +56,8 @@ def expand_pairs(
             tokens after the final norm, or those of a remedy; or ``'embedding'`` on both
             sides, what a classifier reads: the class token, or what is pooled.
         loss: The config of the loss of every pair. The sum over the pairs is their mean
-            times ``loss_weight`` (arXiv 2511.15572: several layers).
+            times ``loss_weight`` (arXiv 2511.15572: several layers); without one, times the
+            default of its class.
         student: The student's adapter, with its blocks and their layout.
         teacher: The teacher, with the same.
         projector: The config of a ``ProjectorConnector`` for the student's side of every
@@ -144,7 +145,7 @@ def _extra_losses(given: Any, count: int, scope: str) -> dict[str, dict[str, Any
 def _loss_of_each(given: Mapping[str, Any], count: int, scope: str, key: str) -> dict[str, Any]:
     """Return the config of the loss of one pair, with its share of the weight."""
     kind = registered_type(given, key, scope)
-    whole = given.get('loss_weight', 1.0)
+    whole = given.get('loss_weight', default_weight(kind))
     if isinstance(whole, bool) or not isinstance(whole, int | float):
         raise ValueError(f'{key}.loss_weight={whole!r}: wanted one number for all pairs.')
     weight = whole / max(count, 1)

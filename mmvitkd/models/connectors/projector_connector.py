@@ -94,9 +94,10 @@ class ProjectorConnector(BaseConnector):  # type: ignore[misc]  # MMRazor is unt
         """The most dimensions of its output that the tokens of all images span together."""
         if self.norm_first:  # it centres each token, and adds one shift
             return self.in_channels
-        bias = int(getattr(self.proj, 'bias', None) is not None)
-        # A norm behind the Linear has a shift of its own.
-        return self.in_channels + bias + int(not isinstance(self.norm, nn.Identity))
+        # A LayerNorm behind the Linear has a shift. BatchNorm's is removed, and the mean of the
+        # batch, which it takes off, lies in the Linear's range.
+        shifts = (getattr(module, 'bias', None) for module in (self.proj, self.norm))
+        return self.in_channels + sum(shift is not None for shift in shifts)
 
     def forward_train(self, feature: Any) -> Tensor:
         """Lay the feature out as a map, project and normalise it.

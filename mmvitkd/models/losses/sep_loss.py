@@ -15,10 +15,10 @@ class SEPLoss(nn.Module):  # type: ignore[misc]  # torch is not followed
     A token's curve is the cumulative share of the energies ``|F_k|^2`` of its real FFT over the
     C channels, in C // 2 + 1 bins from DC up, conjugate pairs doubled; the loss is the mean of
     the squared differences over bins and tokens. Tokens of zeros, or the same in all channels,
-    on either side, are left out: their curves say nothing.
+    on either side, are left out: their curves say nothing. NaN or infinity makes the loss NaN.
 
-    Curves differ by shares of 1, so that the gradient is a hundredth of that of the MSE or less
-    (on the digits 1/32 before training, 1/450 after it): weights of 100 to 1000 are usual. The
+    Curves differ by shares of 1, so that the gradient is far below that of the MSE (on the
+    digits 1/32 of it before training, 1/450 after it): weights of 100 to 1000 are usual. The
     order of the channels is arbitrary; that this is a target at all is the paper's claim. As in
     the other losses both sides are first aligned; computed in float32 or above, also under
     autocast, with the teacher detached.
@@ -66,7 +66,8 @@ def sep_distances(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         A scalar.
     """
-    counts = _varies(student) & _varies(teacher)
+    is_finite = student.isfinite().all(-1) & teacher.isfinite().all(-1)
+    counts = _varies(student) & _varies(teacher) | ~is_finite
     # Where a token does not count, its curve is of ones: the gradient of 0 / 0 is NaN.
     sides = (x.where(counts[..., None], 1) for x in (student, teacher))
     gaps = torch.sub(*(_curves(side) for side in sides)).square().mean(-1)

@@ -25,18 +25,23 @@ def directions_of(tokens: Tensor) -> Directions:
     """Decompose each image's tokens by the eigenvectors of the smaller Gram matrix.
 
     It takes half the time of ``torch.linalg.svd``. A squared singular value is accurate to
-    ``n * eps`` of the largest one; smaller ones count as 0.
+    ``n * eps`` of the largest one; smaller ones count as 0. An image whose Gram matrix is not
+    finite gets NaN throughout.
 
     Args:
         tokens: (B, N, C), in float32 or float64.
     """
     is_wide = tokens.shape[1] <= tokens.shape[2]
     short = tokens if is_wide else tokens.mT
-    squares, vectors = torch.linalg.eigh(short @ short.mT)
+    gram = short @ short.mT
+    is_finite = gram.isfinite().all(-1).all(-1)[:, None, None]
+    # `eigh` raises for NaN; a NaN that is returned can be traced to the loss that has it.
+    squares, vectors = torch.linalg.eigh(gram.where(is_finite, 0))
+    vectors = vectors.where(is_finite, torch.nan)
     squares, vectors = squares.flip(-1).clamp_min(0), vectors.flip(-1)
     noise = squares.shape[-1] * torch.finfo(squares.dtype).eps * squares[:, :1]
     has_energy = squares > noise
-    values = squares.where(has_energy, 0).sqrt()
+    values = squares.where(has_energy, 0).sqrt().where(is_finite[..., 0], torch.nan)
     inverse = (1 / values).where(has_energy, 0)
     others = short.mT @ vectors * inverse[:, None]
     if is_wide:

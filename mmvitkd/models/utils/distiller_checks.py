@@ -142,8 +142,8 @@ def check_losses(distiller: Mapping[str, Any]) -> None:
     scope = distiller.get('_scope_', SCOPE)
     mappings = distiller.get('loss_forward_mappings') or {}
     for name, loss in (distiller.get('distill_losses') or {}).items():
-        _, of_pair, rest = name.partition(f'loss_{PAIR}')
-        extra = rest.partition('_')[2]
+        of_pair = name.startswith(f'loss_{PAIR}')
+        extra = name.removeprefix(f'loss_{PAIR}').partition('_')[2]
         of_pairs = f'pair_extra_losses.{extra}' if extra else 'pair_loss'
         key = of_pairs if of_pair else f"distiller.distill_losses['{name}']"
         kind = check_config(loss, key, scope)

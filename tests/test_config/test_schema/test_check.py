@@ -7,6 +7,7 @@ from mmvitkd.config.layers import Layers
 from mmvitkd.config.load_config import load_config
 from mmvitkd.config.schema import check_settings
 from mmvitkd.config.schema.top_level import check_ineffective, check_top_level
+from mmvitkd.config.schema.values import check_values
 from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
@@ -109,11 +110,19 @@ def test_a_wrong_name_is_refused_with_the_right_one(key, value, right):
         (f'{STUDENT}.backbone.arch.embed_dims', (32, 32), 'an int above 0'),
         (f'{STUDENT}.backbone.arch.num_heads', 5, 'a divisor of embed_dims=32'),
         (f'{DATASET}.pipeline', [dict(type='ResizeEdge', scale=-28)], 'a number above 0'),
+        (f'{DATASET}.pipeline', [dict(type='Resize', scale=(1, 2, 3))], 'two of them'),
+        (f'{DATASET}.pipeline', [dict(type='RandomResize', scale=[(9, 9), 9])], 'such pairs'),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_wanted(key, value, wanted):
     message = refused(**{key: value})
     assert message.startswith(key) and wanted in message
+
+
+@pytest.mark.parametrize('scale', [28, (28, -1), [28, 28], [(28, 28), (32, 32)], 1.5])
+def test_the_scales_of_mmcv_pass(scale):
+    """Those of Resize, and of RandomResize, which has a list of them."""
+    check_values(Config({'pipeline': [dict(type='RandomResize', scale=scale)]}))
 
 
 @pytest.mark.parametrize(

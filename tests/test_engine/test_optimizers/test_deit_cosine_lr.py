@@ -57,6 +57,15 @@ def test_it_is_timms_in_every_epoch(epochs):
     assert found[:2, 0].tolist() == [1e-6, 1e-6]
 
 
+def test_beyond_its_length_it_stays_at_the_end_as_timms():
+    ours, theirs = optimizer_of(2e-3), optimizer_of(2e-3)
+    found = rates_of([DeiTCosineLR(ours, T_max=10, warmup_epochs=2)], ours, 25)
+    scheduler = CosineLRScheduler(theirs, 10, lr_min=1e-5, warmup_t=2, warmup_lr_init=1e-6)
+    wanted = [scheduler._get_lr(max(epoch - 1, 0)) for epoch in range(25)]
+    torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float64))
+    assert found[-1].item() == 1e-5
+
+
 def test_it_is_the_rate_in_the_logs():
     """`train_lr` of the released logs of arXiv 2511.06848, by epoch."""
     logged = {

@@ -53,6 +53,14 @@ def test_several_pairs_share_the_weight(student, teacher):
     assert weights == [0.1, 0.1]
 
 
+def test_without_a_weight_they_share_the_default_of_the_loss(student, teacher):
+    sep = dict(type='mmvitkd.SEPLoss')  # whose default is 100
+    config = expand_pairs(
+        None, [(0, 0), (2, 3)], sep, student, teacher, extra_losses=dict(a=sep)
+    )
+    assert {loss['loss_weight'] for loss in config['distill_losses'].values()} == {50.0}
+
+
 def test_a_pair_is_added_to_a_distiller_that_stays_as_it_was(student, teacher):
     distiller = dict(
         student_recorders=dict(logits=dict(type='ModuleOutputs', source='head')),

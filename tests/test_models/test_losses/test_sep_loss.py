@@ -100,3 +100,21 @@ def test_half_precision_is_computed_in_float32(dtype):
         found = SEPLoss(1.0)(student, teacher)
     assert found.dtype == torch.float32
     assert torch.equal(found, SEPLoss(1.0)(*as_floats))
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+@pytest.mark.parametrize('side', [0, 1])
+@pytest.mark.parametrize('other', ['varies', 'is constant'])
+def test_a_token_that_is_not_finite_is_not_left_out(value, side, other):
+    tokens = [each.tokens.clone() for each in sides()]
+    tokens[side][0, 0, 0] = value
+    if other == 'is constant':
+        tokens[1 - side][0, 0] = 1
+    assert SEPLoss()(*(Features(each, (2, 2)) for each in tokens)).isnan()
+
+
+def test_finite_tokens_whose_spread_overflows_count():
+    student, teacher = sides()
+    student.tokens[0, 0] = torch.tensor([3e38, -3e38, 0, 0, 0, 0])
+    found = SEPLoss(1.0)(student, teacher).item()
+    assert found == pytest.approx(naive(student, teacher), abs=1e-6)

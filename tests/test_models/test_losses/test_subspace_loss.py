@@ -119,3 +119,11 @@ def test_more_directions_than_the_student_is_wide_are_refused_when_it_is_built()
 def test_without_a_projector_the_width_is_the_features():
     with pytest.raises(ValueError, match=r'd=9 .* 8 wide'):
         student_of(8, 9, pair_projector=None)
+
+
+@pytest.mark.parametrize('side', [0, 1])
+def test_nan_makes_the_loss_nan(side):
+    """Which the hook that watches the losses can name."""
+    tokens = sides()
+    tokens[side].tokens[0, 0, 0] = torch.nan
+    assert SubspaceLoss(3)(*tokens).isnan()

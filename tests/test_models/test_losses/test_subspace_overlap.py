@@ -122,6 +122,17 @@ def test_an_image_of_fewer_directions_overlaps_with_those_it_has():
 
 
 @pytest.mark.parametrize('shape', [(4, 7), (7, 4)])
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, 1e30])  # whose square overflows
+def test_an_image_without_a_decomposition_gets_nan_and_the_others_theirs(shape, value):
+    tokens = images(*shape, dtype=torch.float32)
+    broken = tokens.clone()
+    broken[1, 0, 0] = value
+    for found, wanted in zip(directions_of(broken), directions_of(tokens), strict=True):
+        assert found[1].isnan().all()
+        torch.testing.assert_close(found[::2], wanted[::2])
+
+
+@pytest.mark.parametrize('shape', [(4, 7), (7, 4)])
 def test_the_decomposition_gives_the_tokens_back(shape):
     tokens = images(*shape)
     left, values, right = directions_of(tokens)

@@ -8,6 +8,7 @@ import mmvitkd  # noqa: F401
 from mmvitkd.apis import saliency as saliency_api
 
 import pytest
+import toy_students
 from folders import write_noise
 from tool_modules import load_tool
 
@@ -45,3 +46,19 @@ def test_labels_must_be_as_many_as_models(draw, capsys):
     with pytest.raises(SystemExit) as stopped:
         draw(SMALL, '--labels', 'first', 'second')
     assert '--labels: found 2, wanted 1' in str(stopped.value) + capsys.readouterr().err
+
+
+def test_labels_are_not_taken_for_those_of_other_classes(draw, tmp_path, capsys):
+    cfg = toy_students.training('plain')  # ant, bee, cat, dog, elk
+    Path('plain.py').write_text('\n'.join(f'{k} = {v!r}' for k, v in cfg.to_dict().items()))
+    toy_students.save_training(cfg, tmp_path / 'training.pth')
+    write_noise(tmp_path / 'images', *(f'{c}/0.png' for c in 'cde'))  # five with a and b
+    with pytest.raises(SystemExit) as stopped:
+        draw('plain.py@training.pth')
+    message = str(stopped.value) + capsys.readouterr().err
+    assert '--data-root=' in message and 'a, b, c, d, e' in message and 'ant, bee' in message
+    assert not Path('out').exists()
+    for name in ('ant', 'bee', 'cat', 'dog', 'elk'):
+        Path('images', name[0]).rename(Path('images', name))
+    draw('plain.py@training.pth', '--num-images', '2')
+    assert Path('out/report.md').exists()

@@ -88,3 +88,17 @@ def test_a_folder_without_checkpoints_says_how_to_keep_them(follow, capsys):
     with pytest.raises(SystemExit) as stopped:
         follow()
     assert 'keep_every=30' in str(stopped.value) + capsys.readouterr().err
+
+
+def test_a_name_that_only_ends_like_a_checkpoint_is_none(tmp_path):
+    for name in ('epoch_30.pth', 'student_epoch_90.pth', 'epoch_60.pth.tmp'):
+        (tmp_path / name).touch()
+    found = load_tool('analysis_tools/training_dynamics').checkpoints_of(tmp_path)
+    assert found == {30: tmp_path / 'epoch_30.pth'}
+
+
+def test_an_error_of_the_images_names_the_option(follow, capsys):
+    write_noise(Path('flat'), '0.png', '1.png')
+    with pytest.raises(SystemExit) as stopped:
+        follow('--images', 'dd', '--data-root', 'flat')
+    assert "--images=dd: 'flat'" in str(stopped.value) + capsys.readouterr().err
