@@ -546,9 +546,11 @@ def test_a_config_that_inherits_mmpretrains_builds(inherit):
 
 
 def test_a_name_that_is_not_ours_is_an_error(inherit):
-    message = r'no config mmvitkd::cait_s24.py; did you mean mmvitkd::cait_s24_\w+.py'
+    message = (
+        r'no config mmvitkd::cait_s24_widelast\.py; did you mean mmvitkd::cait_s24_\w+\.py'
+    )
     with pytest.raises(FileNotFoundError, match=message):
-        inherit('mmvitkd::cait_s24.py')
+        inherit('mmvitkd::cait_s24_widelast.py')
 
 
 @pytest.fixture

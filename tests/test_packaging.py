@@ -93,7 +93,7 @@ def imported(folder):
 def test_what_is_imported_is_required(folder):
     texts = [
         (ROOT / 'requirements' / f'{name}.txt').read_text()
-        for name in ('runtime', 'lite', 'onnx', 'demo')
+        for name in ('runtime', 'lite', 'onnx', 'saliency', 'demo')
     ]
     lines = [line.split('#')[0].strip() for text in texts for line in text.splitlines()]
     required = {Requirement(line).name.lower() for line in filter(None, lines)}

@@ -119,7 +119,7 @@ def test_the_headline_config(headline):
     filling = torchrun('cache_teacher', headline, *cache_options(folder))
     kill_in_the_middle(filling, folder, rows=10)
     before = toy.stored(folder)
-    assert 10 <= len(before) < 2 * 24
+    assert len(before) >= 10  # not all, unless the machine is so busy that this one sleeps
     output = output_of(torchrun('cache_teacher', headline, *cache_options(folder)))
     assert f'{folder} is complete' in output
     after, header = toy.stored(folder), read_header(folder)

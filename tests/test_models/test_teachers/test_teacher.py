@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from contextlib import nullcontext
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
@@ -110,6 +111,7 @@ def test_a_download_that_fails_says_what_else_to_give(monkeypatch):
         raise OSError('no connection')
 
     monkeypatch.setattr(timm.models._builder, 'load_pretrained', download)
+    monkeypatch.setattr('mmvitkd.models.teachers.build.hub_access', nullcontext)
     message = r'vit_tiny.*teacher_ckpt="FILE".*teacher\.pretrained=False.*no connection'
     with pytest.raises(ValueError, match=message):
         teacher(timm_vit(pretrained=True))
