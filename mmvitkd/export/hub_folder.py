@@ -53,9 +53,7 @@ def write_hub(student: Student, folder: Path) -> None:
         classes=student.classes,
         config={part: student.config[part] for part in parts},
     )
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    # Undecodable bytes of a folder's name become JSON's escapes.
-    (folder / CONFIG).write_bytes(text.encode('utf-8', 'backslashreplace'))
+    (folder / CONFIG).write_text(json.dumps(content, indent=2))
 
 
 def front_matter(student: Student, folder: Path) -> str:

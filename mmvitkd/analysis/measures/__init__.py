@@ -13,7 +13,7 @@ from .permutation import PermutationMeasure
 from .energy import EnergyMeasure
 from .effective_rank import EffectiveRankMeasure
 from .floor import FloorMeasure
-from .subspace_floor import SubspaceFloorMeasure
+from .projector_floor import SubspaceFloorMeasure
 from .cka import CKAMeasure
 from .spectrum import SpectrumMeasure
 from .entropy import EntropyMeasure

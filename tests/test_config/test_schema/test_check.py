@@ -11,6 +11,7 @@ from mmvitkd.config.schema.values import check_values
 from mmvitkd.utils.errors import KeyedValueError
 
 import pytest
+from logged import logged
 from mmengine.config import Config
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
@@ -235,3 +236,11 @@ def test_configs_of_mmpretrain_pass(name, said):
     """A number where MMEngine says str; a list where other models have a number."""
     load_config(f'mmpretrain::{name}', measure=False)
     assert said == []
+
+
+def test_mmengines_own_functions_give_no_warning():
+    """MMPretrain has no registry of functions, of which MMEngine would warn."""
+    options = {'val_dataloader.collate_fn': dict(type='default_collate')}
+    with logged() as messages:
+        load_config(DIGITS, options, False)
+    assert not [message for message in messages if 'registry tree' in message]

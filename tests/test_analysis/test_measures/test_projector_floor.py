@@ -4,8 +4,8 @@ import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.subspace_floor import SubspaceFloor
 from mmvitkd.analysis.measures.block import Batch, Block
 from mmvitkd.analysis.measures.checks import check_entries
+from mmvitkd.analysis.measures.projector_floor import SubspaceFloorMeasure, floor_rows
 from mmvitkd.analysis.measures.settings import Settings
-from mmvitkd.analysis.measures.subspace_floor import SubspaceFloorMeasure, floor_rows
 
 import pytest
 import torch
