@@ -4,11 +4,9 @@ from pathlib import Path
 
 import torch
 
+from .onnx_file import BATCH_SIZES, TOLERANCE
 from .parity import check_outputs
 from .student import FormatUnavailableError, Student
-
-TOLERANCE = 1e-4
-BATCH_SIZES = (1, 3, 8)
 
 
 def write_pt2(student: Student, file: Path) -> None:
