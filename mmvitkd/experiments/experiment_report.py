@@ -9,7 +9,8 @@ from .statistics import Summary, paired_difference, summarize
 from .suite import Suite
 
 Scores = Mapping[str, Mapping[int, float]]
-Features = Mapping[str, Mapping[int, dict[str, Any]]]  # results of `evaluate_features`
+Features = Mapping[str, Mapping[int, dict[str, Any]]]  # results of `feature_scores`
+KEPT = ('compared', 'classified', 'training')
 FEATURE_COLUMNS = {
     'train_rel_error': 'relative error in training',
     'rel_error': 'held out',
@@ -100,7 +101,7 @@ def content_of(
             difference=_numbers(_difference(name, scores, suite)),
         )
         for seed, found in features.get(name, {}).items():
-            kept = {key: found[key] for key in ('compared', 'classified')}
+            kept = {key: found[key] for key in KEPT if key in found}
             entries[name].setdefault('features', {})[seed] = kept
     trainings = {}
     for run in runs:

@@ -111,7 +111,8 @@ def test_features_are_reported_too(experiment, tmp_path, monkeypatch):
         if run.name == 'plain, seed 1':
             raise ValueError('no images')
         compared = dict(pair_0=dict(rel_error=0.25, mean_token=0.5, r2=0.5, readout_r2=0.75))
-        return dict(compared=compared, classified=dict(student=dict(knn=40.0 + run.seed)))
+        classified = dict(student=dict(knn=40.0 + run.seed))
+        return dict(compared=compared, classified=classified, training=dict(pair_0=0.125))
 
     monkeypatch.setattr(feature_scores, 'feature_scores', scores)
     leave(tmp_path, 'taught1', 93.0)
@@ -120,8 +121,17 @@ def test_features_are_reported_too(experiment, tmp_path, monkeypatch):
     assert error.endswith('features of plain, seed 1: no images')
     numbers = results()['runs']['taught']['features']
     assert numbers['1']['classified']['student']['knn'] == 41.0
+    assert numbers['1']['training'] == {'pair_0': 0.125}
     table = Path('out/table.md').read_text()
-    cells = ['taught', '2', '', '0.2500 (0.0000)', '', '0.5000 (0.0000)', '0.5000 (0.0000)']
+    cells = [
+        'taught',
+        '2',
+        '0.1250 (0.0000)',
+        '0.2500 (0.0000)',
+        '',
+        '0.5000 (0.0000)',
+        '0.5000 (0.0000)',
+    ]
     assert f'| {" | ".join(cells)} | 0.7500' in table and '| 40.50 (0.71) |' in table
 
 

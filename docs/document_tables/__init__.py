@@ -1,0 +1,1 @@
+"""The tables of the documents that report recorded runs, a file per document."""

@@ -1,0 +1,40 @@
+"""Read recorded runs, and format the cells of their tables."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmvitkd.experiments.statistics import Summary, summarize
+
+import numpy as np
+
+DOCS = Path(__file__).resolve().parents[1]
+
+
+def read(name: str) -> Any:
+    """Return the content of a JSON file in docs/."""
+    return json.loads((DOCS / name).read_text())
+
+
+def scores_of(results: Mapping[str, Any], name: str) -> dict[int, float]:
+    """Return the scores of a run by seed."""
+    return {int(seed): score for seed, score in results['runs'][name]['scores'].items()}
+
+
+def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
+    """Format a mean over seeds with the standard deviation, if there are several."""
+    found = summarize([each[key] for each in scores])
+    deviation = '' if found.deviation is None else f' ± {found.deviation:.{digits}f}'
+    return f'{found.mean:.{digits}f}{deviation}'
+
+
+def interval_text(summary: Summary, form: str) -> str:
+    """Format a mean and half its interval."""
+    half = '' if summary.half is None else f' ± {summary.half:.2f}'
+    return f'{summary.mean:{form}}{half}'
+
+
+def quartile(seconds: list[float]) -> float:
+    """Return the first quartile: what a shared machine disturbs least."""
+    return float(np.percentile(seconds, 25))
