@@ -12,7 +12,7 @@ from ..plotting.figure import ReportFigure
 from ..plotting.model_overlays import draw_matrix
 from ..plotting.panels import block_label
 from .draw_figures import draw_figures
-from .markdown import figure_section
+from .report_text import figure_section
 from .summary_table import column_notes, number_table, numbers_of
 from .write_report import save_both
 

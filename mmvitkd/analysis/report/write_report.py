@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...utils.plotting import save
 from .csv_tables import write_tables
 from .draw_figures import draw_figures
-from .markdown import report_text
+from .report_text import report_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from mmvitkd.analysis.measures.settings import Settings
 from mmvitkd.analysis.measures.shared_tables import MEANS_NOTE
 from mmvitkd.analysis.report.csv_tables import write_tables
 from mmvitkd.analysis.report.draw_figures import draw_figures
-from mmvitkd.analysis.report.markdown import report_text
+from mmvitkd.analysis.report.report_text import report_text
 from mmvitkd.analysis.report.summary_table import column_notes, numbers_of
 from mmvitkd.analysis.runner.evaluation import Evaluation
 from mmvitkd.registry import MEASURES

@@ -3,7 +3,7 @@
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.functional.width_floor import smallest_width
 from mmvitkd.analysis.measures.published import PUBLISHED
-from mmvitkd.analysis.report.markdown import report_text
+from mmvitkd.analysis.report.report_text import report_text
 from mmvitkd.analysis.report.summary_table import number_table, numbers_of
 
 import pytest
