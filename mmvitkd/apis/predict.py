@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from ..analysis.features.class_names import class_names
 from ..models.utils.label_rule import label_rule
 from ..utils.errors import listed
 from .image_like import ImageLike
@@ -138,7 +139,7 @@ def _result(model: nn.Module, sample: DataSample) -> dict[str, Any]:
             f'model: a {head} gives no scores of classes; wanted a head of one task.'
         )
     scores = sample.pred_score.float().cpu()
-    names = (getattr(model, '_dataset_meta', None) or {}).get('classes')
+    names = class_names(model)
     label = int(scores.argmax())
     result = dict(
         label=label,

@@ -226,6 +226,7 @@ def measure(
     args: argparse.Namespace, loaded: Any, batches: Any, images: Any, folder: Path
 ) -> dict[str, Any]:
     """Measure the model's features of the images; return the report."""
+    from mmvitkd.analysis.features.class_names import shared_classes
     from mmvitkd.analysis.features.extractor import FeatureExtractor
     from mmvitkd.analysis.report.build_report import build_report
     from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureWriter
@@ -239,7 +240,7 @@ def measure(
     settings = build_settings(args, len(source.names))
     loaded.model.to(settings.device)
     writer = FeatureWriter(folder / FOLDER, images.paths) if args.save_features else None
-    classes = None if images.classes is None else len(images.classes)
+    classes = shared_classes(loaded.model, images)
     with image_bars(len(images), Console(stderr=True)) as watch, writer or nullcontext():
         measured = MeasureRunner(
             source, batches, images.paths, settings, args.batch_size, classes, watch, writer

@@ -147,10 +147,11 @@ def check_classes(label: str, model: Any, images: Any) -> None:
     Raises:
         ValueError: If they do not.
     """
+    from mmvitkd.analysis.features.class_names import class_names
     from mmvitkd.utils.errors import KeyedValueError, listed
 
-    names = (getattr(model, '_dataset_meta', None) or {}).get('classes')
-    if names is not None and tuple(names) != images.classes:
+    names = class_names(model)
+    if names not in (None, images.classes):
         raise KeyedValueError(
             f'{{data_root}}={images.folder!r}: found the classes {listed(images.classes)}, '
             f'wanted those of {label}, {listed(names)}; or images without class folders.',

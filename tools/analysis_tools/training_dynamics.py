@@ -127,6 +127,7 @@ def follow(args: argparse.Namespace) -> None:
 
 def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: Any) -> Any:
     """Return the entries of all blocks of a checkpoint, by key."""
+    from mmvitkd.analysis.features.class_names import shared_classes
     from mmvitkd.analysis.features.extractor import FeatureExtractor
     from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.measure_runner import MeasureRunner
@@ -142,7 +143,7 @@ def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: A
     batches = ImageBatches(images, preprocess, args.batch_size, args.workers)
     console = Console(stderr=True)
     console.print(checkpoint.name)
-    classes = None if images.classes is None else len(images.classes)
+    classes = shared_classes(loaded.model, images)
     with image_bars(len(images), console) as watch:
         source = FeatureExtractor(loaded.model, ['all'])
         runner = MeasureRunner(

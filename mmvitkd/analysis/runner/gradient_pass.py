@@ -24,7 +24,8 @@ class GradientPass:
 
     Args:
         forward: The model and its blocks.
-        num_classes: Number of classes of the images' labels; None if they have none.
+        num_classes: Number of classes of the images' labels; None if they have none, or if
+            their names are not the model's.
         max_bytes: Bytes that a backward pass may take.
     """
 
