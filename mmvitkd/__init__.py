@@ -23,8 +23,10 @@ if not _only_help():
         ADAPTATIONS = compat.apply()
 
         from .config.env_values import patch_config
+        from .config.format_once import patch_formatting
 
         patch_config()
+        patch_formatting()
 
         from . import datasets, engine, metrics, models
     from .config.load_config import load_config
