@@ -16,6 +16,7 @@ import wheels
 
 # One thread for each process, and for those that tests start: there is one for each core.
 os.environ['OMP_NUM_THREADS'] = '1'
+os.environ['MLFLOW_DISABLE_TELEMETRY'] = 'true'
 torch.set_num_threads(1)
 
 TESTS = Path(__file__).parent
