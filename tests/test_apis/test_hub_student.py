@@ -13,14 +13,15 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from toy_students import NAMES, label_free, save_training, training
+from toy_students import student as toy_student
 
 
 @pytest.fixture
 def written(tmp_path):
     """Writes a student's folder; returns it and the student."""
 
-    def write(kind, labels=True):
-        cfg = (training if labels else label_free)(kind)
+    def write(kind, labels=True, **model):
+        cfg = (training if labels else label_free)(kind, **model)
         save_training(cfg, tmp_path / 'training.pth')
         student = read_student(cfg, str(tmp_path / 'training.pth'))
         write_hub(student, tmp_path / 'hub')
@@ -59,6 +60,16 @@ def test_without_a_head(kind, written):
         found, wanted = load_student(folder)(images), student.model(images)
     for one, two in zip(found, wanted, strict=True):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+
+
+def test_how_a_recipe_initializes_is_left_out(written):
+    model = toy_student('widelast')
+    model['head']['init_cfg'] = dict(type='TruncNormal', layer='Linear', std=0.02)
+    model['backbone']['base']['init_cfg'] = [dict(type='Constant', layer='Linear', val=1)]
+    folder, trained = written('widelast', architecture=model)
+    images = trained.images(1)
+    with torch.no_grad():
+        assert torch.equal(load_student(folder)(images), trained.model(images))
 
 
 def test_timm_opens_what_it_has(written):
