@@ -3,10 +3,11 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.apis import hub_student, load_student
+from mmvitkd.apis import embed, hub_student, load_student, predict
 from mmvitkd.export.hub_folder import front_matter, write_hub
 from mmvitkd.export.student import read_student
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -94,6 +95,14 @@ def test_it_is_downloaded_by_its_name(written, monkeypatch):
     images = student.images(1)
     with torch.no_grad():
         assert torch.equal(model(images), student.model(images))
+
+
+def test_its_folder_stands_for_the_model(written):
+    folder, _ = written('lift')
+    image = np.full((40, 40, 3), 99, np.uint8)
+    (found,), (wanted,) = predict(folder, image), predict(load_student(folder), image)
+    assert found['scores'].tolist() == wanted['scores'].tolist()
+    assert embed(folder, image).embeddings.shape == (1, 32)
 
 
 def test_what_cannot_be_downloaded_is_named(monkeypatch):
