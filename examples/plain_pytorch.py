@@ -4,8 +4,8 @@
     python plain_pytorch.py
 
 The teacher and two of the students are timm's ViTs, WideLast is a backbone of this package; a
-loss is an `nn.Module` that takes two maps of features. Here the models are tiny and see the 1,797
-digits (8 x 8 pixels) of scikit-learn, so that all of it takes half a minute on one CPU core.
+loss is an `nn.Module` that takes two maps of features. Here the models are tiny and see the
+1,797 digits (8 x 8 pixels) of scikit-learn: half a minute on one CPU core.
 """
 
 import argparse

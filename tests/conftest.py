@@ -24,6 +24,7 @@ TESTS = Path(__file__).parent
 # train. They run first, so that no process has a long one at the end.
 SLOW = (
     'test_tutorial.py',
+    'test_examples.py',
     'test_python_document.py',
     'test_tools',
     'test_packaging.py',
