@@ -22,7 +22,7 @@ help:
 	@echo 'make demo       distil a small ViT on 5,000 MNIST digits, from data to table'
 	@echo 'make bench      time a training step, the data pipeline and the measures (some minutes)'
 	@echo 'make docs       build the documentation in docs/_build/html'
-	@echo 'make lint       run ruff, mypy and import-linter'
+	@echo 'make lint       run ruff, mypy, import-linter and hadolint'
 	@echo 'make clean      remove caches and build output; keeps $(VENV), data, work_dirs'
 	@echo 'Another Python (3.11 or newer): make PYTHON=python3.12 test'
 
@@ -86,6 +86,8 @@ lint: env
 	@$(RUN) -m mypy
 	@echo '==> lint-imports'
 	@$(VENV)/bin/lint-imports
+	@echo '==> hadolint'
+	@$(VENV)/bin/hadolint Dockerfile
 
 clean:
 	@echo '==> removing caches and build output'

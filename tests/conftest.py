@@ -17,6 +17,7 @@ import wheels
 
 # One thread for each process, and for those that tests start: there is one for each core.
 os.environ['OMP_NUM_THREADS'] = '1'
+os.environ['MLFLOW_DISABLE_TELEMETRY'] = 'true'
 torch.set_num_threads(1)
 
 TESTS = Path(__file__).parent
@@ -24,6 +25,7 @@ TESTS = Path(__file__).parent
 # train. They run first, so that no process has a long one at the end.
 SLOW = (
     'test_tutorial.py',
+    'test_examples.py',
     'test_python_document.py',
     'test_tools',
     'test_packaging.py',

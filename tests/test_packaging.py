@@ -3,6 +3,7 @@
 import ast
 import os
 import sys
+import tarfile
 import zipfile
 from collections import Counter
 from importlib import metadata
@@ -17,7 +18,7 @@ from PIL import Image
 from wheels import ROOT, files_of, run, wheel_of
 
 DIST_INFO = f'mmvitkd-{mmvitkd.__version__}.dist-info'
-EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'onnx', 'saliency', 'tests'}
+EXTRAS = {'all', 'demo', 'docs', 'lite', 'mim', 'mlflow', 'onnx', 'saliency', 'tests'}
 SHIPPED = ('model-index.yml', 'configs', 'tools')
 # What is imported, by what is installed. OpenCV, which has four names, comes with mmcv.
 NAMES = {'PIL': 'pillow', 'yaml': 'pyyaml', 'mmcv': 'mmcv-lite', 'cv2': 'mmcv-lite'}
@@ -121,10 +122,21 @@ def test_scripts_stay_executable(source, site):
         assert os.access(installed, os.X_OK) == os.access(source / script, os.X_OK)
 
 
-def test_a_source_archive_gives_the_same_wheel(source, wheel, tmp_path):
-    (tmp_path / 'sdist').mkdir()
-    archive = hook('build_sdist', source, tmp_path / 'sdist')
+@pytest.fixture(scope='session')
+def archive(source, tmp_path_factory):
+    """The source archive."""
+    return hook('build_sdist', source, tmp_path_factory.mktemp('sdist'))
+
+
+def test_a_source_archive_gives_the_same_wheel(archive, wheel, tmp_path):
     assert names_in(wheel_of(archive, tmp_path)) == names_in(wheel)
+
+
+def test_a_source_archive_has_what_users_read_and_no_tests(archive):
+    with tarfile.open(archive) as content:
+        names = {name.partition('/')[2] for name in content.getnames()}
+    assert {'CHANGELOG.md', 'LICENSE', 'README.md', 'examples/read_a_report.ipynb'} <= names
+    assert not [name for name in names if name.startswith('tests/') or name.endswith('.pyc')]
 
 
 def test_an_editable_install_copies_nothing(source, tmp_path):

@@ -18,6 +18,7 @@ SOURCES = (
         'LICENSE',
         'CHANGELOG.md',
         'CITATION.cff',
+        'examples',
         'mmvitkd',
         'configs',
         'tools',
@@ -70,6 +71,8 @@ def copy_of_sources(folder):
         parent.mkdir(parents=True)
     (folder / 'tools' / '__pycache__' / 'train.cpython-311.pyc').touch()
     (old / 'removed_since.py').touch()
+    (folder / 'tests').mkdir()
+    (folder / 'tests' / 'test_left_out.py').touch()
     return folder
 
 

@@ -17,12 +17,12 @@ from ..checkpoint.read import read_checkpoint
 from ..config.load_config import load_config
 from ..config.provenance import provenance_of
 from ..export.eval_transform import PipelineTransform, TimmTransform
-from ..export.mmpretrain_files import CONFIG
 from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
 from ..models.teachers.config import TIMM, teacher_config
 from ..models.utils.normalization import normalization_by
 from ..utils.errors import KeyedError, KeyedValueError
+from .hub_student import HUB
 from .load_student import load_student
 
 RANDOM = 'random weights'
@@ -42,8 +42,9 @@ def load_model(
     """Load a model strictly: every weight must be present and fit.
 
     Args:
-        model: ``'timm:NAME'``; the folder of an exported student; or a config file, also
-            ``'mmvitkd::PATH'`` or ``'mmpretrain::PATH'``, of a distillation or a classifier.
+        model: ``'timm:NAME'``; the folder of an exported student, or ``'hf-hub:OWNER/NAME'``;
+            or a config file, also ``'mmvitkd::PATH'`` or ``'mmpretrain::PATH'``, of a
+            distillation or a classifier.
         checkpoint: A local file of weights. Without it timm's own are downloaded for
             ``timm:NAME``, and a teacher has those that its config names.
         teacher: Whether to take the teacher of a distillation's config, not the student.
@@ -59,7 +60,8 @@ def load_model(
             nothing would be loaded.
     """
     is_timm = model.startswith(TIMM)
-    is_config = not is_timm and not Path(model).expanduser().is_dir()
+    is_export = model.startswith(HUB) or Path(model).expanduser().is_dir()
+    is_config = not is_timm and not is_export
     for key, given, fits, wanted in (
         ('checkpoint', checkpoint, is_timm or is_config, 'timm:NAME or a config'),
         ('teacher', teacher, is_config, 'the config of a distillation'),
@@ -72,7 +74,7 @@ def load_model(
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         if is_timm:
             loaded = _timm_model(model, checkpoint, img_size, allow_random)
-        elif not is_config:
+        elif is_export:
             loaded = _export(model)
         elif teacher:
             loaded = _teacher(model, checkpoint, allow_random)
@@ -108,8 +110,8 @@ def _timm_model(
 
 def _export(folder: str) -> LoadedModel:
     model = load_student(folder)
-    cfg = Config.fromfile(Path(folder).expanduser() / CONFIG)
-    return LoadedModel(model, PipelineTransform(cfg, model), f'exported student {folder}')
+    transform = PipelineTransform(model._config, model)
+    return LoadedModel(model, transform, f'exported student {folder}')
 
 
 def _student(path: str, checkpoint: str | None, ema: bool, allow_random: bool) -> LoadedModel:

@@ -46,14 +46,23 @@ def write_hub(student: Student, folder: Path) -> None:
         weights = {k: v.detach().contiguous() for k, v in student.model.state_dict().items()}
         save_file(weights, folder / WEIGHTS, {'format': 'pt'})
         seal(folder / WEIGHTS)
-    parts = ('model', 'test_pipeline', 'test_dataloader')
+    pipelines = {part: student.config[part] for part in ('test_pipeline', 'test_dataloader')}
     content[KEY] = dict(
         version=VERSION,
         layout=layout,
         classes=student.classes,
-        config={part: student.config[part] for part in parts},
+        config=dict(model=_without_initialization(student.config['model']), **pipelines),
     )
     (folder / CONFIG).write_text(json.dumps(content, indent=2))
+
+
+def _without_initialization(value: Any) -> Any:
+    """Drop ``init_cfg`` at any depth: the folder has the weights, and readers refuse it."""
+    if isinstance(value, list | tuple):
+        return [_without_initialization(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: _without_initialization(v) for k, v in value.items() if k != 'init_cfg'}
 
 
 def front_matter(student: Student, folder: Path) -> str:

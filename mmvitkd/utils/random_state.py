@@ -83,6 +83,16 @@ def set_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(_bytes(state['cuda']))
 
 
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Restore the generators of this process at the end."""
+    state = get_state()
+    try:
+        yield
+    finally:
+        set_state(state)
+
+
 def _bytes(state: Tensor) -> Tensor:
     """Return a generator's state on the CPU: a loaded checkpoint may be on a GPU."""
     return state.cpu().to(torch.uint8)

@@ -3,24 +3,26 @@
 import json
 
 import mmvitkd  # noqa: F401
-from mmvitkd.apis import hub_student, load_student
+from mmvitkd.apis import embed, hub_student, load_student, predict
 from mmvitkd.export.hub_folder import front_matter, write_hub
 from mmvitkd.export.student import read_student
 
+import numpy as np
 import pytest
 import timm
 import torch
 import yaml
 from safetensors.torch import load_file
 from toy_students import NAMES, label_free, save_training, training
+from toy_students import student as toy_student
 
 
 @pytest.fixture
 def written(tmp_path):
     """Writes a student's folder; returns it and the student."""
 
-    def write(kind, labels=True):
-        cfg = (training if labels else label_free)(kind)
+    def write(kind, labels=True, **model):
+        cfg = (training if labels else label_free)(kind, **model)
         save_training(cfg, tmp_path / 'training.pth')
         student = read_student(cfg, str(tmp_path / 'training.pth'))
         write_hub(student, tmp_path / 'hub')
@@ -61,6 +63,16 @@ def test_without_a_head(kind, written):
         torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
 
 
+def test_how_a_recipe_initializes_is_left_out(written):
+    model = toy_student('widelast')
+    model['head']['init_cfg'] = dict(type='TruncNormal', layer='Linear', std=0.02)
+    model['backbone']['base']['init_cfg'] = [dict(type='Constant', layer='Linear', val=1)]
+    folder, trained = written('widelast', architecture=model)
+    images = trained.images(1)
+    with torch.no_grad():
+        assert torch.equal(load_student(folder)(images), trained.model(images))
+
+
 def test_timm_opens_what_it_has(written):
     folder, student = written('ours')
     model = timm.create_model(f'local-dir:{folder}', pretrained=True).eval()
@@ -83,6 +95,14 @@ def test_it_is_downloaded_by_its_name(written, monkeypatch):
     images = student.images(1)
     with torch.no_grad():
         assert torch.equal(model(images), student.model(images))
+
+
+def test_its_folder_stands_for_the_model(written):
+    folder, _ = written('lift')
+    image = np.full((40, 40, 3), 99, np.uint8)
+    (found,), (wanted,) = predict(folder, image), predict(load_student(folder), image)
+    assert found['scores'].tolist() == wanted['scores'].tolist()
+    assert embed(folder, image).embeddings.shape == (1, 32)
 
 
 def test_what_cannot_be_downloaded_is_named(monkeypatch):

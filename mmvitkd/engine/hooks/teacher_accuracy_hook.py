@@ -51,11 +51,8 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             return
         if isinstance(model.student, ImageEncoder):
             return
-        state = random_state.get_state()
-        try:
+        with random_state.preserved():
             self._log(runner, model, teacher)
-        finally:
-            random_state.set_state(state)
 
     def _log(self, runner: Runner, model: Any, teacher: BaseTeacher) -> None:
         classes = adapter_for(model.student).num_classes

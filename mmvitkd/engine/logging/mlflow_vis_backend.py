@@ -1,5 +1,6 @@
-"""Give MLflow pictures and metrics by names that it takes."""
+"""Let MLflow write files, and give it pictures and metrics by names that it takes."""
 
+import os
 import re
 from typing import Any
 
@@ -15,8 +16,13 @@ REFUSED = re.compile(r'[^\w./ -]')  # in the name of a metric
 class MLflowVisBackend(vis_backend.MLflowVisBackend):  # type: ignore[misc]  # MMEngine is untyped
     """MMEngine's backend, with the extension that MLflow needs, and its letters in metrics.
 
-    Without the step in its name, each picture would replace the one before.
+    Without the step in its name, each picture would replace the one before. A store of files,
+    which is MMEngine's default, is refused by MLflow 3 unless the environment allows it.
     """
+
+    def _init_env(self) -> None:
+        os.environ.setdefault('MLFLOW_ALLOW_FILE_STORE', 'true')
+        super()._init_env()
 
     def add_image(
         self, name: str, image: np.ndarray[Any, Any], step: int = 0, **_: Any

@@ -1,6 +1,7 @@
-"""Let a training go on when a backend of the visualizer fails."""
+"""Let a training go on, and as without it, when a backend of the visualizer fails or seeds."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from logging import WARNING
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 from mmengine.logging import print_log
 from mmengine.visualization import LocalVisBackend, Visualizer
 from torch import Tensor
+
+from ...utils.random_state import preserved
 
 WRITERS = ('add_config', 'add_graph', 'add_image', 'add_scalar', 'add_scalars', 'close')
 GOES_ON = 'The run goes on, and tries again.'
@@ -27,7 +30,8 @@ class TolerantBackend:
 
     A package that is not installed is an error, as it is found before the training. A backend
     that cannot start otherwise, such as without a network, is not tried again, as each try may
-    wait; one that cannot write is. Services get the metrics that are one number each.
+    wait; one that cannot write is. Services get the metrics that are one number each. One that
+    seeds the random generators when it starts, as ClearML does, leaves those of the run alone.
 
     Args:
         name: Its name in the warning.
@@ -50,7 +54,8 @@ class TolerantBackend:
             metrics, *rest = args
             args = ({k: v for k, v in metrics.items() if _is_number(v)}, *rest)
         try:
-            write(*args, **kwargs)
+            with preserved() if self._has_started is None else nullcontext():
+                write(*args, **kwargs)
             self._has_started = True
         except ImportError:
             raise

@@ -69,14 +69,11 @@ def _short(value: Any) -> str:
 
 def _failing_part(cfg: Config, keys: tuple[str, ...], error: Exception) -> tuple[str, Any]:
     """Return the innermost part under some keys that fails by itself with the same error."""
-    state = random_state.get_state()
-    try:
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-            for part in reversed(list(parts_of(cfg))):
-                if part.key.startswith(keys) and _error_of(part) in _texts(error):
-                    return part.key, part.settings
-    finally:
-        random_state.set_state(state)
+    scope = DefaultScope.overwrite_default_scope(cfg.get('default_scope'))
+    with random_state.preserved(), scope:
+        for part in reversed(list(parts_of(cfg))):
+            if part.key.startswith(keys) and _error_of(part) in _texts(error):
+                return part.key, part.settings
     return ' or '.join(keys), None
 
 

@@ -3,6 +3,9 @@
 import copy
 import json
 from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.runner.layer_monitor import LayerMonitor
@@ -10,9 +13,11 @@ from mmvitkd.engine.hooks import SEPHook
 from mmvitkd.models import BaseTeacher
 
 import cv2
+import mlflow
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -338,6 +343,30 @@ def test_tensorboards_own_files_have_scalars_and_images(make):
         saved = cv2.imread(f'{runner.log_dir}/vis_data/vis_image/sep_{image.step}.png')
         drawn = np.frombuffer(image.encoded_image_string, np.uint8)
         assert np.array_equal(cv2.imdecode(drawn, cv2.IMREAD_COLOR), saved)
+
+
+# MLflow -------------------------------------------------------------------------------
+
+
+def test_mlflows_own_store_has_scalars_and_images(make, tmp_path):
+    store = (tmp_path / 'mlruns').as_uri()
+    backend = dict(type='MLflowVisBackend', tracking_uri=store, exp_name='digits')
+    backends = [dict(type='LocalVisBackend'), backend]
+    visualizer = dict(type='UniversalVisualizer', vis_backends=backends)
+    runner = make(epochs=2, visualizer=visualizer)
+    # As Runner.from_cfg does. The backend uploads the logs of this folder at the end.
+    runner.visualizer.add_config(Config(dict(work_dir=runner.work_dir)))
+    runner.train()
+    client = mlflow.MlflowClient(store)
+    [run] = client.search_runs([client.get_experiment_by_name('digits').experiment_id])
+    for step, found in scalars(runner).items():
+        for key in set(found) - {'step'}:
+            history = client.get_metric_history(run.info.run_id, key)
+            assert {metric.step: metric.value for metric in history}[step] == found[key]
+    artifacts = Path(url2pathname(urlsplit(run.info.artifact_uri).path))
+    for step in (1, 2):
+        saved = cv2.imread(f'{runner.log_dir}/vis_data/vis_image/sep_{step}.png')
+        assert np.array_equal(cv2.imread(str(artifacts / f'sep_{step}.png')), saved)
 
 
 # What does not fit --------------------------------------------------------------------

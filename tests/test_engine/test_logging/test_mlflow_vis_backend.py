@@ -1,63 +1,54 @@
-"""MLflow gets pictures and metrics by names that it takes."""
-
-import re
-import sys
-from types import SimpleNamespace
+"""MLflow gets pictures and metrics by names that it takes, and keeps them in files."""
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine import MLflowVisBackend
 
+import cv2
+import mlflow
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
-PIXELS = np.zeros((4, 4, 3), np.uint8)
+PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 
 
 @pytest.fixture
-def service(monkeypatch):
-    """Stands for the package ``mlflow``, by the rules in its documentation."""
-    pictures, metrics = {}, {}
-
-    def log_image(image, artifact_file):
-        if '.' not in artifact_file:
-            raise TypeError(f'{artifact_file}: unknown extension')  # Pillow's rule
-        pictures[artifact_file] = image
-
-    def log_metric(name, value, step):
-        if not re.fullmatch(r'[/\w.\- ]+', name):
-            raise ValueError(f'Invalid metric name: {name}')
-        metrics[name, step] = float(value)
-
-    mlflow = SimpleNamespace(
-        log_image=log_image,
-        log_metric=log_metric,
-        log_metrics=lambda found, step: [log_metric(k, v, step) for k, v in found.items()],
-        set_tracking_uri=lambda uri: None,
-        get_experiment_by_name=lambda name: name,
-        set_experiment=lambda name: None,
-        pictures=pictures,
-        metrics=metrics,
-    )
+def backend(monkeypatch, tmp_path):
+    """A backend as a config names it, whose store of files is its own folder."""
+    monkeypatch.delenv('MLFLOW_ALLOW_FILE_STORE', raising=False)
     # MMEngine's backend opens the file of a handler anew, which one of a terminal has not.
     monkeypatch.setattr(MMLogger.get_current_instance(), 'handlers', [])
-    monkeypatch.setitem(sys.modules, 'mlflow', mlflow)
-    return mlflow
-
-
-def test_each_picture_has_its_step_and_an_extension(service, tmp_path):
     backend = MLflowVisBackend(str(tmp_path))
+    backend.add_config(Config(dict(work_dir=str(tmp_path), model=dict(pairs=[(11, 23)]))))
+    yield backend
+    backend.close()
+
+
+def run_in(folder):
+    """The only run in a folder."""
+    client = mlflow.MlflowClient(folder.as_uri())
+    (run,) = client.search_runs([client.get_experiment_by_name('Default').experiment_id])
+    return run
+
+
+def test_each_picture_has_its_step_and_an_extension(backend, tmp_path):
     backend.add_image('sep', PIXELS, step=10)
-    backend.add_image('sep', PIXELS, step=20)
-    assert sorted(service.pictures) == ['sep_10.png', 'sep_20.png']
+    backend.add_image('sep', PIXELS + 1, step=20)
+    for step, pixels in ((10, PIXELS), (20, PIXELS + 1)):
+        (file,) = tmp_path.rglob(f'artifacts/sep_{step}.png')
+        assert np.array_equal(cv2.imread(str(file))[..., ::-1], pixels)
 
 
-def test_letters_that_it_refuses_are_replaced(service, tmp_path):
-    backend = MLflowVisBackend(str(tmp_path))
+def test_letters_that_it_refuses_are_replaced(backend, tmp_path):
     backend.add_scalars({'sep/pair_0/full_b90': 0.5, 'loss[a:b]': 2}, 3)
     backend.add_scalar('acc@1', 40, step=3)
-    assert service.metrics == {
-        ('sep/pair_0/full_b90', 3): 0.5,
-        ('loss_a_b_', 3): 2.0,
-        ('acc_1', 3): 40.0,
+    assert run_in(tmp_path).data.metrics == {
+        'sep/pair_0/full_b90': 0.5,
+        'loss_a_b_': 2.0,
+        'acc_1': 40.0,
     }
+
+
+def test_settings_are_parameters(backend, tmp_path):
+    assert run_in(tmp_path).data.params['model.pairs'] == '[(11, 23)]'

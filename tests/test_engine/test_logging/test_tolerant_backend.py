@@ -4,9 +4,11 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.engine.logging.tolerant_backend import TolerantBackend
+from mmvitkd.utils.random_state import seed_everything
 
 import numpy as np
 import pytest
+import torch
 from mmengine.registry import VISBACKENDS
 from mmengine.visualization import BaseVisBackend
 from mmengine.visualization.vis_backend import force_init_env
@@ -16,9 +18,9 @@ from mmengine.visualization.vis_backend import force_init_env
 class ToyService(BaseVisBackend):
     """A service that fails where it is told to, and takes numbers only."""
 
-    def __init__(self, save_dir, fails=()):
+    def __init__(self, save_dir, fails=(), seed=None):
         super().__init__(save_dir)
-        self.fails, self.calls, self.metrics = fails, [], {}
+        self.fails, self.calls, self.metrics, self.seed = fails, [], {}, seed
 
     def _call(self, name):
         self.calls.append(name)
@@ -28,6 +30,8 @@ class ToyService(BaseVisBackend):
             )
 
     def _init_env(self):
+        if self.seed is not None:
+            seed_everything(self.seed)
         self._call('start')
 
     experiment = None
@@ -104,3 +108,14 @@ def test_a_service_gets_numbers_only(tmp_path):
     )
     TolerantBackend('ToyService', service).add_scalars(found, step=3)
     assert service.metrics == dict(top1=40.5, n=2.0, array=3.0)
+
+
+def test_one_that_seeds_when_it_starts_leaves_the_runs_seed(tmp_path):
+    seed_everything(7)
+    wanted = torch.rand(3), np.random.random(3)
+    seed_everything(7)
+    service = TolerantBackend('ToyService', ToyService(str(tmp_path), seed=1337))
+    service.add_config({})
+    assert service.calls == ['start', 'add_config']
+    found = torch.rand(3), np.random.random(3)
+    assert torch.equal(found[0], wanted[0]) and np.array_equal(found[1], wanted[1])
