@@ -39,7 +39,8 @@ def execute(site, tmp_path, monkeypatch):
 
 def test_a_folder_is_distilled(execute):
     printed, pictures, work = execute('distil_your_folder.ipynb')
-    assert all(float(r2) > 0.5 for r2 in re.findall(r'^\S*val_r2: (\S+)$', printed, re.M))
+    found = [float(r2) for r2 in re.findall(r'^\S*val_r2: (\S+)$', printed, re.M)]
+    assert found and min(found) > 0.5
     assert pictures == 1
     for name in ('student.onnx', 'timm/model.safetensors', 'README.md'):
         assert (work / 'student' / name).stat().st_size > 1000
