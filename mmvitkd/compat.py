@@ -38,7 +38,7 @@ class Supported(NamedTuple):
 SUPPORTED = (
     Supported(
         'torch',
-        '>=2.11,<3',
+        '>=2.6,<3',
         ('torch',),
         'pip install "torch==2.13.0" "torchvision==0.28.0"',
     ),
