@@ -52,6 +52,35 @@ SLOW = (
     'test_models/test_utils/test_compilation.py',
 )
 
+# What `make test-matrix` runs with other versions: what touches torch, timm, numpy or MMEngine.
+CORE = (
+    'test_compat.py',
+    'test_registry.py',
+    'test_recipes.py',
+    'test_analysis/test_features',
+    'test_analysis/test_functional/test_channel_spectrum.py',
+    'test_analysis/test_functional/test_spectral_energy.py',
+    'test_analysis/test_measures',
+    'test_apis/test_hub_student.py',
+    'test_apis/test_load_model.py',
+    'test_cache/test_codecs',
+    'test_cache/test_row_store.py',
+    'test_checkpoint',
+    'test_config',
+    'test_datasets/test_seeded_samples.py',
+    'test_datasets/test_transforms',
+    'test_engine/test_hooks/test_checkpoint_hook.py',
+    'test_engine/test_hooks/test_random_state_hook.py',
+    'test_engine/test_hooks/test_student_ema_hook.py',
+    'test_engine/test_optimizers',
+    'test_engine/test_runner',
+    'test_export',
+    'test_metrics',
+    'test_models',
+    'test_tools/test_train.py',
+    'test_utils',
+)
+
 
 def pytest_addoption(parser):
     """Add the long form of tests/faults."""
@@ -61,10 +90,11 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the slow tests, and run them first; those of projects say so themselves."""
+    """Mark the slow tests and the core; run the slow ones first. Projects mark their own."""
     for item in items:
-        if any(item.path.is_relative_to(TESTS / slow) for slow in SLOW):
-            item.add_marker(pytest.mark.slow)
+        for mark, paths in (('slow', SLOW), ('core', CORE)):
+            if any(item.path.is_relative_to(TESTS / path) for path in paths):
+                item.add_marker(mark)
     items.sort(key=lambda item: item.get_closest_marker('slow') is None)
 
 

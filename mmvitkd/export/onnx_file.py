@@ -20,7 +20,7 @@ from .student import FormatUnavailableError, Student
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 TOLERANCE = 1e-4
 BATCH_SIZES = (1, 3, 8)
-# Without a maximum, torch 2.6 asks for "any number but 2^63 - 1", and then exports one batch size.
+# Without a maximum, torch 2.6 refuses the batch size 2^63 - 1, and exports no other than ours.
 ANY_BATCH = ({0: torch.export.Dim('batch', max=2**31 - 1)},)
 
 
