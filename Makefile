@@ -64,7 +64,7 @@ test-fast: env
 test-matrix: test-oldest test-newest
 
 test-oldest test-newest: test-%:
-	@$(MAKE) --no-print-directory env VENV=.venv-$* REQUIREMENTS=requirements/$*.txt MINOR=10
+	@$(MAKE) --no-print-directory --silent env VENV=.venv-$* REQUIREMENTS=requirements/$*.txt MINOR=10
 	@echo '==> pytest -m core, with requirements/$*.txt'
 	@.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) -m core
 

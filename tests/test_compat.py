@@ -25,7 +25,6 @@ from mmengine.registry import MODELS
 from mmengine.utils import deprecated_api_warning, get_installed_path, is_installed
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 from safetensors.torch import save_file
 from timm.models import _builder, _hub
 
@@ -318,7 +317,13 @@ import mmvitkd
 from mmvitkd import compat
 import huggingface_hub
 from timm.models import _builder, _hub
-huggingface_hub.__dict__.pop('repo_type_and_id_from_hf_id', None)
+name, lazy = 'repo_type_and_id_from_hf_id', huggingface_hub.__getattr__
+def without(wanted):
+    if wanted == name:
+        raise AttributeError(wanted)
+    return lazy(wanted)
+huggingface_hub.__getattr__ = without
+huggingface_hub.__dict__.pop(name, None)
 _hub._has_hf_hub, _hub.hf_hub_download = False, None  # as after a failed import
 print(compat.patch_timm_hub(), _builder.has_hf_hub(), compat.patch_timm_hub())
 print(_hub.hf_hub_download is not None)

@@ -43,7 +43,8 @@ def test_the_same_tokens_in_timm(name):
     with torch.no_grad():
         wanted = theirs.trunk.double()(images)
         found = model.double().forward_features(images)
-        torch.testing.assert_close(found, wanted, atol=1e-9, rtol=1e-9)
+        # In double precision, but that timm resizes position embeddings in float32.
+        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-6)
 
 
 def test_the_same_logits_in_timm():
