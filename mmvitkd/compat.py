@@ -16,8 +16,9 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -300,7 +301,9 @@ def _get_installed_path(package: str) -> str:
     spec = importlib.util.find_spec(package)
     if spec is None:
         top_level = metadata.distribution(package).read_text('top_level.txt') or ''
-        spec = importlib.util.find_spec((top_level.split() or [package])[0])
+        # onedl-mmcv lists its documentation first.
+        specs = map(importlib.util.find_spec, top_level.split() or [package])
+        spec = next((found for found in specs if found and found.origin), None)
     if spec is None or spec.origin is None:
         raise RuntimeError(f'{package} is not an installed package with a folder of its own')
     return osp.dirname(spec.origin)
@@ -456,9 +459,10 @@ def apply() -> tuple[str, ...]:
     done = []
     if patch_unsafe_load_switch():
         done.append(UNSAFE_LOAD)
-    with warnings.catch_warnings(), _same_recursion_limit():
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), _same_recursion_limit():
         # The warnings are about other packages' code, and a user cannot fix them:
-        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
+        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes. What is
+        # printed is onedl-mmpretrain's, that a package of theirs is missing.
         warnings.simplefilter('ignore')
         if patch_torchvision():
             done.append('torchvision')

@@ -17,6 +17,9 @@ import wheels
 # One thread for each process, and for those that tests start: there is one for each core.
 os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
+# The first backward starts a thread for each device, and processes that are forked then cannot run
+# one. Without a GPU there is none, but in a CUDA build of torch 2.14 after an export to ONNX.
+torch.ones((), requires_grad=True).backward()
 
 TESTS = Path(__file__).parent
 # What `make test-fast` leaves out: these start processes, compile, export, build the wheel or

@@ -431,7 +431,10 @@ def test_with_a_newer_mmcv_and_without_pkg_resources(tmp_path):
     config = tmp_path / 'config.py'
     config.write_text("_base_ = 'mmpretrain::_base_/default_runtime.py'\n")
     found = json.loads(_run(OTHER_WORLD, config))
-    assert {'mmcv cap', 'pkg_resources'} <= set(found['adaptations'])
+    # onedl-mmengine does without that module itself.
+    is_fork = 'onedl-mmengine' in metadata.packages_distributions()['mmengine']
+    wanted = {'mmcv cap'} if is_fork else {'mmcv cap', 'pkg_resources'}
+    assert wanted <= set(found['adaptations'])
     assert found['mmcv'] == '2.3.6'
     assert found['scope'] == 'mmpretrain'
     assert found['path'] == os.path.dirname(mmpretrain.__file__)
@@ -746,6 +749,6 @@ def test_this_file_is_the_only_place_that_knows_versions():
 )
 def test_objects_of_a_user_stay_collectable(before, frozen):
     """Importing freezes objects only where no model of a user's can be among them."""
-    code = f'{before}\nimport mmvitkd, gc\nprint(gc.get_freeze_count() > 0, gc.isenabled())'
+    code = f'{before}\nimport mmvitkd, gc\nprint(gc.get_freeze_count() > 1e5, gc.isenabled())'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout.split() == [str(frozen), 'True']
