@@ -17,7 +17,7 @@ import wheels
 # One thread for each process, and for those that tests start: there is one for each core.
 os.environ['OMP_NUM_THREADS'] = '1'
 torch.set_num_threads(1)
-# The first backward starts a thread for each device, and processes that are forked then cannot run
+# The first backward starts a thread for each device; processes that are forked later cannot run
 # one. Without a GPU there is none, but in a CUDA build of torch 2.14 after an export to ONNX.
 torch.ones((), requires_grad=True).backward()
 
