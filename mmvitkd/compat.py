@@ -16,8 +16,10 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import metadata
+from io import StringIO
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
@@ -38,11 +40,12 @@ class Supported(NamedTuple):
 SUPPORTED = (
     Supported(
         'torch',
-        '>=2.11,<3',
+        '>=2.6,<3',
         ('torch',),
         'pip install "torch==2.13.0" "torchvision==0.28.0"',
     ),
-    Supported('timm', '>=1.0.15,<2', ('timm',), 'pip install "timm==1.0.31"'),
+    Supported('numpy', '>=1.26,<3', ('numpy',), 'pip install "numpy>=1.26,<3"'),
+    Supported('timm', '>=1.0.16,<2', ('timm',), 'pip install "timm==1.0.31"'),
     Supported(
         'mmengine',
         '>=0.10.5,<1',
@@ -214,6 +217,48 @@ def patch_timm_unpickling() -> bool:
     return bool(unsafe)
 
 
+def patch_timm_hub() -> bool:
+    """Let timm use a ``huggingface_hub`` that lacks a name which only its uploads need.
+
+    For timm < 1.0.22 on huggingface_hub 2, which it takes for not installed.
+    """
+    import huggingface_hub
+    from timm.models import _hub
+
+    name = 'repo_type_and_id_from_hf_id'
+    if _hub.has_hf_hub() or hasattr(huggingface_hub, name):
+        return False
+    setattr(huggingface_hub, name, _no_upload)
+    importlib.reload(_hub)  # into the same namespace: functions that were imported see it
+    return bool(_hub.has_hf_hub())
+
+
+def _no_upload(*args: Any, **kwargs: Any) -> None:
+    """Raise an ImportError when a model is uploaded."""
+    raise ImportError('This timm cannot upload with this huggingface_hub: update timm.')
+
+
+def patch_timm_local_dir() -> bool:
+    """Let timm read the safetensors of a ``local-dir:`` folder.
+
+    For timm < 1.0.26, which gives them to ``torch.load``; no upstream issue is known to us.
+    """
+    from safetensors.torch import load_file
+    from timm.models import _builder
+
+    read: Callable[..., Any] = _builder.load_state_dict_from_path
+    needed = SpecifierSet('<1.0.26').contains(metadata.version('timm'), prereleases=True)
+    if not needed or read.__module__ == __name__:
+        return False
+
+    def read_safetensors_first(path: Path, *args: Any, **kwargs: Any) -> Any:
+        file = Path(path) / 'model.safetensors'
+        return load_file(file) if file.exists() else read(path, *args, **kwargs)
+
+    _builder.load_state_dict_from_path = read_safetensors_first
+    return True
+
+
 def patch_pkg_resources() -> bool:
     """Let MMEngine find installed packages without ``pkg_resources``.
 
@@ -256,7 +301,9 @@ def _get_installed_path(package: str) -> str:
     spec = importlib.util.find_spec(package)
     if spec is None:
         top_level = metadata.distribution(package).read_text('top_level.txt') or ''
-        spec = importlib.util.find_spec((top_level.split() or [package])[0])
+        # onedl-mmcv lists its documentation first.
+        specs = map(importlib.util.find_spec, top_level.split() or [package])
+        spec = next((found for found in specs if found and found.origin), None)
     if spec is None or spec.origin is None:
         raise RuntimeError(f'{package} is not an installed package with a folder of its own')
     return osp.dirname(spec.origin)
@@ -287,6 +334,21 @@ def patch_config_prefix() -> bool:
         return path, scope
 
     Config._get_cfg_path = staticmethod(get_cfg_path_or_packaged)
+    return True
+
+
+def patch_ffn() -> bool:
+    """Let torch compile mmcv's FFN, whose decorator calls ``inspect.getfullargspec``.
+
+    For mmcv < 2.4 on torch < 2.11, which cannot trace that call: every block breaks the graph.
+    No upstream issue is known to us. The decorator only renames an argument of before mmcv 1.4.
+    """
+    from mmcv.cnn.bricks.transformer import FFN
+
+    needed = SpecifierSet('<2.11').contains(metadata.version('torch'), prereleases=True)
+    if not needed or not hasattr(FFN.forward, '__wrapped__'):
+        return False
+    FFN.forward = FFN.forward.__wrapped__
     return True
 
 
@@ -397,20 +459,27 @@ def apply() -> tuple[str, ...]:
     done = []
     if patch_unsafe_load_switch():
         done.append(UNSAFE_LOAD)
-    with warnings.catch_warnings(), _same_recursion_limit():
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), _same_recursion_limit():
         # The warnings are about other packages' code, and a user cannot fix them:
-        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
+        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes. What is
+        # printed is onedl-mmpretrain's, that a package of theirs is missing.
         warnings.simplefilter('ignore')
         if patch_torchvision():
             done.append('torchvision')
         for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
             importlib.import_module(f'mmpretrain.{name}')
+        if patch_timm_hub():  # before the next, which changes what this one reloads
+            done.append('timm hub')
+        if patch_timm_local_dir():
+            done.append('timm local-dir')
         if patch_timm_unpickling():
             done.append('timm unpickling')
         if patch_pkg_resources():
             done.append('pkg_resources')
         if patch_config_prefix():
             done.append('config prefix')
+        if patch_ffn():
+            done.append('FFN')
         with mmrazor_accepts_mmcv() as needed:
             importlib.import_module('mmrazor')
         if needed:

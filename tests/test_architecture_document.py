@@ -1,8 +1,12 @@
 """docs/architecture.md draws the layers that import-linter holds the code to."""
 
 import re
-import tomllib
 from pathlib import Path
+
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10, where pytest needs the package it came from
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
 

@@ -109,6 +109,6 @@ def test_mmengine_imports_it_by_its_scope(tmp_path):
     lines = done.stdout.splitlines()
     (wrong,) = (line for line in lines if line.startswith('mmvitkd needs'))
     built = lines[-1].split()
-    assert 'timm >=1.0.15,<2, found 0.1. Fix: pip install' in wrong
+    assert 'timm >=1.0.16,<2, found 0.1. Fix: pip install' in wrong
     assert built[0].endswith('WideLastViT')
     assert built[1:] == ['StudentEMAHook', 'BF16OptimWrapper']

@@ -43,7 +43,7 @@ class Block(nn.Module):
         self.attention = _named(attention=_named(**parts), output=_linear())
         norms = ('norm1', 'norm2') if dino else ('layernorm_before', 'layernorm_after')
         for name in norms:
-            self.add_module(name, nn.LayerNorm(WIDTH))
+            self.add_module(name, nn.LayerNorm(WIDTH, eps=1e-6))
         if dino:
             self.mlp = _named(fc1=nn.Linear(WIDTH, 64), fc2=nn.Linear(64, WIDTH))
             self.layer_scale1, self.layer_scale2 = LayerScale(), LayerScale()
@@ -129,7 +129,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.embeddings = Embeddings(dino, distilled, registers)
         self.encoder = Encoder(dino)
-        self.layernorm = nn.LayerNorm(WIDTH)
+        self.layernorm = nn.LayerNorm(WIDTH, eps=1e-6)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layernorm(self.encoder(self.embeddings(images)))

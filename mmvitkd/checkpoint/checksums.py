@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.logging import print_log
 
 SUMS = 'SHA256SUMS'
+CHUNK = 2**20  # bytes
 LINE = re.compile(r'([0-9a-f]{64}) [ *](.+)')
 
 
@@ -56,5 +57,8 @@ def log_if_changed(path: str | Path) -> None:
 
 def sha256_of(path: str | Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:  # hashlib.file_digest came with Python 3.11
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

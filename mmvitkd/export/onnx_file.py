@@ -20,6 +20,8 @@ from .student import FormatUnavailableError, Student
 PACKAGES = ('onnx', 'onnxscript', 'onnxruntime')
 TOLERANCE = 1e-4
 BATCH_SIZES = (1, 3, 8)
+# Without a maximum, torch 2.6 refuses the batch size 2^63 - 1, and exports no other than ours.
+ANY_BATCH = ({0: torch.export.Dim('batch', max=2**31 - 1)},)
 
 
 def require_onnx() -> None:
@@ -70,7 +72,7 @@ def _export(student: Student) -> Any:
             verbose=False,
             input_names=['images'],
             output_names=list(student.outputs),
-            dynamic_shapes=({0: torch.export.Dim('batch')},),
+            dynamic_shapes=ANY_BATCH,
         )
     except Exception as error:  # the exporter raises all kinds
         raise FormatUnavailableError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from .onnx_file import BATCH_SIZES, TOLERANCE
+from .onnx_file import ANY_BATCH, BATCH_SIZES, TOLERANCE
 from .parity import check_outputs
 from .student import FormatUnavailableError, Student
 
@@ -24,7 +24,8 @@ def write_pt2(student: Student, file: Path) -> None:
         program = torch.export.export(
             student.model,
             (student.images(2),),
-            dynamic_shapes=({0: torch.export.Dim('batch')},),
+            dynamic_shapes=ANY_BATCH,
+            strict=False,  # torch 2.6: True by default
         )
     except Exception as error:  # the exporter raises all kinds
         raise FormatUnavailableError(

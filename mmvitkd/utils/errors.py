@@ -67,6 +67,14 @@ class KeyedFileNotFoundError(KeyedError, FileNotFoundError):
     """A setting that names a file or folder which does not exist."""
 
 
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an error, which our tools print after its message.
+
+    As ``error.add_note`` of Python 3.11. On 3.10 a traceback does not show it.
+    """
+    error.__notes__ = [*getattr(error, '__notes__', ()), note]  # type: ignore[attr-defined]
+
+
 def listed(names: Sequence[str], limit: int = 5) -> str:
     """Return the first few names, and how many more there are."""
     more = f' and {len(names) - limit} more' if len(names) > limit else ''

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import mmvitkd  # noqa: F401
 from mmvitkd.datasets import TimmRandAugment
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmpretrain.registry import TRANSFORMS
+from packaging.version import Version
 from PIL import Image
 from smooth_image import smooth_image
 from timm.data import auto_augment
@@ -126,8 +128,10 @@ def test_colour_is_rounded_where_pillow_cuts_off(difference):
 
 def test_contrast_differs_by_rounding(difference):
     found = np.stack([difference(CONTRAST, m, n) for m in MAGNITUDES for n in (False, True)])
-    assert 0 < np.mean(found != 0) < 0.2
+    assert np.mean(found != 0) < 0.2
     assert np.abs(found).max() <= 1
+    # MMPretrain's is OpenCV's, which rounds as Pillow does up to 4.
+    assert found.any() == (Version(cv2.__version__) >= Version('5'))
 
 
 def test_sharpness_differs_at_the_border(difference):

@@ -79,7 +79,7 @@ def checksums(
             for batch in batches_from(loader, 0 if epoch else start):
                 for pixels, sample in zip(*batch.values(), strict=True):
                     view = getattr(sample, 'sample_view', (sample.sample_idx,))
-                    found[epoch, *view] = sha256(pixels.numpy().tobytes()).hexdigest()
+                    found[(epoch, *view)] = sha256(pixels.numpy().tobytes()).hexdigest()
         if persistent:
             loader._iterator._shutdown_workers()
     return found

@@ -2,7 +2,13 @@
 
 import pickle
 
-from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError, listed
+from mmvitkd.utils.cli import format_error
+from mmvitkd.utils.errors import (
+    KeyedFileNotFoundError,
+    KeyedValueError,
+    add_note,
+    listed,
+)
 
 import pytest
 
@@ -43,3 +49,10 @@ def test_it_passes_between_processes():
 )
 def test_listed(names, text):
     assert listed(names, limit=2) == text
+
+
+def test_notes_follow_the_message():
+    error = ValueError('found 3.')
+    add_note(error, '(block 2)')
+    add_note(error, '(measure sep)')
+    assert format_error(error, {}) == 'found 3. (block 2) (measure sep)'

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ...utils.errors import add_note
 from .base import Entry, Measure
 
 
@@ -14,7 +15,7 @@ def named_errors(where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        error.add_note(f'({where})')
+        add_note(error, f'({where})')
         raise
 
 

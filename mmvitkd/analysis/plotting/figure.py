@@ -66,4 +66,5 @@ def pixels(figure: Figure, dpi: int = 100) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
     rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return rgba[..., :3].copy()
+    rgb: np.ndarray = rgba[..., :3].copy()
+    return rgb

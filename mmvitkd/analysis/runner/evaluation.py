@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...utils.errors import add_note
 from ..features.extractor import Key
 from ..measures.base import (
     ALL_FEATURES,
@@ -126,7 +127,7 @@ def _named_result(measure: Measure, where: str) -> dict[Any, Any]:
     except ValueError as error:
         raise ValueError(f'{where}: {error}') from error
     except Exception as error:
-        error.add_note(f'({where}: result())')
+        add_note(error, f'({where}: result())')
         raise
 
 

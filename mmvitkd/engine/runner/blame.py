@@ -13,7 +13,7 @@ from mmengine.registry import DefaultScope
 from ...config.schema.parts import Part, parts_of
 from ...datasets.dataset_names import innermost
 from ...utils import random_state
-from ...utils.errors import KeyedError
+from ...utils.errors import KeyedError, add_note
 
 LONGEST = 150  # characters of a value in a message
 TRIALS = 50
@@ -52,7 +52,7 @@ def _note(error: Exception, key: str, settings: str) -> None:
     if not hasattr(error, 'config_key'):
         error.config_key = key  # type: ignore[attr-defined]
         if settings:
-            error.add_note(f'(given {settings})')
+            add_note(error, f'(given {settings})')
 
 
 def described(settings: Any) -> str:

@@ -13,7 +13,7 @@ from ...checkpoint.wrappers import fit_names
 from ...models.utils.adapters import adapter_for
 from ...models.utils.adapters.timm_adapter import TimmAdapter
 from ...models.utils.mmpretrain_names import mmpretrain_names
-from ...utils.errors import KeyedValueError
+from ...utils.errors import KeyedValueError, add_note
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 
@@ -50,7 +50,7 @@ def start_from(runner: Runner, path: str, new: Sequence[str] = ()) -> None:
     try:
         load_strict(target, used, KEY, path, kept)
     except KeyedValueError as error:
-        error.add_note(_advice(target.state_dict(), used, kept))
+        add_note(error, _advice(target.state_dict(), used, kept))
         raise
     around = [] if target is model else model.state_dict()
     others = kept | {name for name in around if not name.startswith(STUDENT_PREFIX)}

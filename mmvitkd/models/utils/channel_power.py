@@ -13,7 +13,7 @@ def half_power(tokens: Tensor) -> Tensor:
     Returns:
         (..., D // 2 + 1).
     """
-    spectrum = torch.fft.rfft(tokens)
+    spectrum = torch.fft.rfft(tokens.contiguous())
     return spectrum.real.square() + spectrum.imag.square()
 
 

@@ -11,6 +11,7 @@ import torch
 import toy_students
 from mmengine.registry import MODELS
 from mmpretrain.models import TimmClassifier
+from older_versions import skip_before
 from timm.layers import LayerNorm2d
 from torch import nn
 from toy import ARCH, timm_vit, vit
@@ -36,6 +37,8 @@ TIMM = {
 
 
 def timm_model(name, **kwargs):
+    if 'dinov3' in name:
+        skip_before('timm', '1.0.20', 'DINOv3')
     return TimmClassifier(model_name=name, **kwargs)
 
 

@@ -66,6 +66,7 @@ def test_float32_is_logged_once(no_cuda):
     )
     with warnings.catch_warnings(), logged() as messages:
         warnings.simplefilter('error')
+        warnings.filterwarnings('ignore', "'pkgutil.find_loader'")  # MMEngine, Python 3.12
         wrapper = build_optim_wrapper(model, cfg)
         _train(wrapper, model)
     assert type(wrapper) is BF16OptimWrapper

@@ -12,6 +12,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from mmpretrain.registry import MODELS
 from mmpretrain.structures import DataSample
+from older_versions import skip_before
 from test_models.test_students.test_image_encoder import encoder
 from toy import PREPROCESSOR, WIDE_ARCH, vit
 
@@ -39,6 +40,8 @@ TEACHERS = {
 
 def label_free(teacher='CLIP', student='vit', pairs=PAIRS, **kwargs):
     """The config of a distillation without labels."""
+    if teacher == 'DINOv3':
+        skip_before('timm', '1.0.20', 'DINOv3')
     projector = dict(in_channels=16, out_channels=32, norm='LN', norm_first=True, bias=True)
     defaults = dict(
         type='mmvitkd.FeatureDistill',

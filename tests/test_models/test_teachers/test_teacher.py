@@ -90,7 +90,7 @@ def test_timm_loads_pretrained_weights_itself(monkeypatch, tmp_path):
     source = MODELS.build(dict(config, pretrained=False)).model
     path = str(tmp_path / 'hub.pth')
     torch.save(source.state_dict(), path)
-    overlay = dict(file=path, num_classes=5, input_size=(3, 32, 32))
+    overlay = dict(file=path, num_classes=5, input_size=(3, 32, 32), custom_load=False)
     config['pretrained_cfg_overlay'] = overlay
     loaded = teacher(config).model.model
     assert torch.equal(loaded.blocks[0].attn.qkv.weight, source.blocks[0].attn.qkv.weight)

@@ -4,6 +4,7 @@ import sys
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models import Teacher
+from mmvitkd.models.utils.compilation import ISOLATED
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_recorders_within_blocks_are_called(graphs, stop_early):
     eager, compiled = pair(timm_vit(), *sources, stop_early=stop_early)
     for batch in (4, 4, 4, 3):
         same(eager, compiled, batch)
-    assert graphs.count == 3 * 2
+    assert graphs.count == (3 if ISOLATED else 1) * 2  # see the test below
     assert graphs.breaks == {}
 
 
@@ -92,7 +93,8 @@ def test_it_stops_behind_the_block_that_has_what_is_recorded(graphs):
         block.register_forward_hook(lambda *_, i=i: names.append(i))
     for _ in range(2):
         compiled(images)
-    assert names == [0, 1, 0, 1]
+    # In a block that is compiled it stops behind the block, otherwise within.
+    assert names == ([0, 1, 0, 1] if ISOLATED else [0, 0])
     assert graphs.breaks == {}
 
 
