@@ -449,6 +449,16 @@ def fast_import() -> Iterator[None]:
             gc.enable()
 
 
+def _import_mmpretrain() -> None:
+    """Import MMPretrain's types, without what the fork prints of a package that is missing."""
+    from mmengine.logging import MMLogger
+
+    MMLogger.get_current_instance()  # keeps the screen for itself
+    with redirect_stdout(StringIO()):
+        for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
+            importlib.import_module(f'mmpretrain.{name}')
+
+
 def apply() -> tuple[str, ...]:
     """Check the versions, apply every patch, import the stack without its warnings.
 
@@ -459,15 +469,13 @@ def apply() -> tuple[str, ...]:
     done = []
     if patch_unsafe_load_switch():
         done.append(UNSAFE_LOAD)
-    with warnings.catch_warnings(), redirect_stdout(StringIO()), _same_recursion_limit():
+    with warnings.catch_warnings(), _same_recursion_limit():
         # The warnings are about other packages' code, and a user cannot fix them:
-        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes. What is
-        # printed is onedl-mmpretrain's, that a package of theirs is missing.
+        # mmcv-lite's missing compiled ops, deprecated torch names, invalid escapes.
         warnings.simplefilter('ignore')
         if patch_torchvision():
             done.append('torchvision')
-        for name in ('models', 'datasets', 'engine', 'evaluation', 'visualization'):
-            importlib.import_module(f'mmpretrain.{name}')
+        _import_mmpretrain()
         if patch_timm_hub():  # before the next, which changes what this one reloads
             done.append('timm hub')
         if patch_timm_local_dir():

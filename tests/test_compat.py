@@ -59,6 +59,11 @@ def _run(code, *args) -> str:
     return done.stdout
 
 
+def test_the_screen_is_that_of_the_process():
+    code = "import mmvitkd; from mmengine.logging import print_log; print_log('hi', 'current')"
+    assert 'hi' in _run(code)
+
+
 # Versions -----------------------------------------------------------------------------
 
 
