@@ -340,7 +340,7 @@ def patch_config_prefix() -> bool:
 def patch_ffn() -> bool:
     """Let torch compile mmcv's FFN, whose decorator calls ``inspect.getfullargspec``.
 
-    For mmcv < 2.4 on torch < 2.11, which cannot trace that call: every block breaks the graph.
+    For mmcv < 2.4 on torch < 2.11: 2.6 cannot trace that call, and each block breaks the graph.
     No upstream issue is known to us. The decorator only renames an argument of before mmcv 1.4.
     """
     from mmcv.cnn.bricks.transformer import FFN

@@ -182,7 +182,7 @@ def _payloads(made):
         'builtins.eval': Payload(eval, f"open({str(made)!r}, 'w')"),
         'builtins.exec': Payload(exec, f"open({str(made)!r}, 'w')"),
         'commands.Popen': Payload(subprocess.Popen, ['touch', str(made)]),  # subprocess's
-        'pathlib.Path': Payload(pathlib.Path.touch, made),
+        f'{pathlib.Path.__module__}.Path': Payload(pathlib.Path.touch, made),  # 3.13: _local
         'numpy.save': Payload(np.save, str(made), 1),
     }
 

@@ -4,6 +4,7 @@ import copy
 
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis.features.extractor import FeatureExtractor
+from mmvitkd.engine.runner.launch import cleanup
 from mmvitkd.export.student import read_student
 from mmvitkd.models import BaseTeacher, FeatureDistill
 from mmvitkd.utils.isolated_eval import isolated_eval
@@ -176,7 +177,7 @@ def one_process(tmp_path):
         'gloo', init_method=f'file://{tmp_path}/meet', rank=0, world_size=1
     )
     yield
-    torch.distributed.destroy_process_group()
+    cleanup()
 
 
 def test_ddp_trains_it(one_process, graphs, plain):

@@ -4,6 +4,7 @@ import copy
 from itertools import count
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner.launch import cleanup
 from mmvitkd.export.student import read_student
 
 import pytest
@@ -153,7 +154,7 @@ def one_process(tmp_path):
         'gloo', init_method=f'file://{tmp_path}/meet', rank=0, world_size=1
     )
     yield
-    torch.distributed.destroy_process_group()
+    cleanup()
 
 
 @pytest.mark.parametrize('frozen', [False, True])

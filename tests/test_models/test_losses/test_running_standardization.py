@@ -1,6 +1,7 @@
 """RunningStandardization: the statistics of all batches, in one process or two."""
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner.launch import cleanup
 from mmvitkd.models.losses.running_standardization import RunningStandardization
 
 import pytest
@@ -36,7 +37,7 @@ def _half(rank, folder):
     module = RunningStandardization()
     module(TOKENS[2 * rank : 2 * rank + 2])
     torch.save(module.state_dict(), f'{folder}/{rank}.pth')
-    torch.distributed.destroy_process_group()
+    cleanup()
 
 
 def test_two_processes_have_the_statistics_of_both(tmp_path):
