@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmvitkd.experiments.statistics import Summary, summarize
+from mmvitkd.experiments.statistics import Summary, paired_difference, summarize
 
 import numpy as np
 
@@ -20,6 +20,18 @@ def read(name: str) -> Any:
 def scores_of(results: Mapping[str, Any], name: str) -> dict[int, float]:
     """Return the scores of a run by seed."""
     return {int(seed): score for seed, score in results['runs'][name]['scores'].items()}
+
+
+def score_cells(results: Mapping[str, Any], name: str) -> list[str]:
+    """Return every score of a run, their mean, and the difference to the reference."""
+    values = scores_of(results, name)
+    difference = paired_difference(values, scores_of(results, results['reference']))
+    is_reference = name == results['reference'] or difference is None
+    return [
+        ' '.join(f'{score:.1f}' for score in values.values()),
+        interval_text(summarize(list(values.values())), '.2f'),
+        '' if is_reference else interval_text(difference, '+.2f'),
+    ]
 
 
 def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 
-from .cells import DOCS, interval_text, read, scores_of
+from .cells import DOCS, interval_text, read, score_cells, scores_of
 
 # Names of the runs of controls/results.json in the document.
 STUDENTS = {
@@ -33,23 +33,12 @@ STUDENTS = {
 def controls_table() -> str:
     """Return a row per run: every score, mean, deviation, and difference to the reference."""
     results = read('controls/results.json')
-    scores = {name: scores_of(results, name) for name in results['runs']}
     rows = []
-    for name, values in scores.items():
-        summary = summarize(list(values.values()))
-        difference = paired_difference(values, scores[results['reference']])
-        is_reference = name == results['reference'] or difference is None
-        rows.append(
-            [
-                STUDENTS[name],
-                f'`{name}`',
-                f'{_num_parameters(name):,}',
-                ' '.join(f'{score:.1f}' for score in values.values()),
-                interval_text(summary, '.2f'),
-                f'{summary.deviation:.2f}',
-                '' if is_reference else interval_text(difference, '+.2f'),
-            ]
-        )
+    for name in results['runs']:
+        every, mean, difference = score_cells(results, name)
+        deviation = summarize(list(scores_of(results, name).values())).deviation
+        about = [STUDENTS[name], f'`{name}`', f'{_num_parameters(name):,}']
+        rows.append([*about, every, mean, f'{deviation:.2f}', difference])
     header = ['student', 'config', 'parameters', 'top-1 % of seeds 0 to 4', 'mean, 95 %']
     return markdown_table([*header, 's.d.', 'minus plain, 95 %'], rows, text_columns=2)
 

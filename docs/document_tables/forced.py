@@ -1,11 +1,10 @@
 """Tables of docs/forced.md: projectors that are forced into directions or a SEP."""
 
-from mmvitkd.experiments.statistics import paired_difference, summarize
 from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
 
-from .cells import interval_text, mean_text, read, scores_of
+from .cells import mean_text, read, score_cells, scores_of
 
 # Names of the runs of forced/results.json. One compares pooled channels: it has another target.
 POOLED = 'plain'
@@ -24,7 +23,6 @@ FORCED = {
 def forced_scores_table() -> str:
     """Return the accuracies of forced projectors, and their differences to a free one."""
     results = read('forced/results.json')
-    reference = scores_of(results, results['reference'])
     rows = []
     for name in results['runs']:
         values = scores_of(results, name)
@@ -34,17 +32,8 @@ def forced_scores_table() -> str:
             results['trainings'][f'{name}, seed {seed}']['metrics']['feature/val_r2']
             for seed in values
         ]
-        difference = paired_difference(values, reference)
-        is_reference = name == results['reference'] or difference is None
-        rows.append(
-            [
-                FORCED[name],
-                ' '.join(f'{score:.1f}' for score in values.values()),
-                interval_text(summarize(list(values.values())), '.2f'),
-                '' if is_reference else interval_text(difference, '+.2f'),
-                '' if name == POOLED else f'{np.mean(r2):.3f}',
-            ]
-        )
+        cells = score_cells(results, name)
+        rows.append([FORCED[name], *cells, '' if name == POOLED else f'{np.mean(r2):.3f}'])
     header = ['student', 'top-1 % of each seed', 'mean, 95 %', 'minus the free projector, 95 %']
     return markdown_table([*header, 'R2 of the target'], rows)
 
