@@ -23,7 +23,7 @@ UNFINISHED := $(VENV)/.unfinished
 help:
 	@echo 'make env        set up $(VENV) (every target below does that if needed)'
 	@echo 'make test       lint, then run all tests in two processes (WORKERS=4: in four)'
-	@echo 'make test-fast  run all tests but the slow ones: about two minutes'
+	@echo 'make test-fast  run all tests but the slow ones: two to three minutes'
 	@echo 'make test-matrix  run the core of the tests with the oldest and the newest versions of all'
 	@echo '                packages, in two more environments of 6 GB each (test-oldest, test-newest)'
 	@echo 'make demo       distil a small ViT on 5,000 MNIST digits, from data to table'
