@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mmpretrain.structures import DataSample
 from torch import nn
 
-from ..analysis.features.class_names import class_names
+from ..analysis.features.shared_classes import class_names
 from ..models.utils.label_rule import label_rule
 from ..utils.errors import listed
 from .image_like import ImageLike

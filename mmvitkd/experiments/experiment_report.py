@@ -10,7 +10,7 @@ from .suite import Suite
 
 Scores = Mapping[str, Mapping[int, float]]
 Features = Mapping[str, Mapping[int, dict[str, Any]]]  # results of `feature_scores`
-KEPT = ('compared', 'classified', 'training')
+KEPT = ('compared', 'classified', 'training')  # of these, in results.json
 FEATURE_COLUMNS = {
     'train_rel_error': 'relative error in training',
     'rel_error': 'held out',

@@ -226,8 +226,8 @@ def measure(
     args: argparse.Namespace, loaded: Any, batches: Any, images: Any, folder: Path
 ) -> dict[str, Any]:
     """Measure the model's features of the images; return the report."""
-    from mmvitkd.analysis.features.class_names import shared_classes
     from mmvitkd.analysis.features.extractor import FeatureExtractor
+    from mmvitkd.analysis.features.shared_classes import shared_classes
     from mmvitkd.analysis.report.build_report import build_report
     from mmvitkd.analysis.runner.feature_writer import FOLDER, FeatureWriter
     from mmvitkd.analysis.runner.image_bars import image_bars

@@ -147,7 +147,7 @@ def check_classes(label: str, model: Any, images: Any) -> None:
     Raises:
         ValueError: If they do not.
     """
-    from mmvitkd.analysis.features.class_names import class_names
+    from mmvitkd.analysis.features.shared_classes import class_names
     from mmvitkd.utils.errors import KeyedValueError, listed
 
     names = class_names(model)

@@ -127,8 +127,8 @@ def follow(args: argparse.Namespace) -> None:
 
 def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: Any) -> Any:
     """Return the entries of all blocks of a checkpoint, by key."""
-    from mmvitkd.analysis.features.class_names import shared_classes
     from mmvitkd.analysis.features.extractor import FeatureExtractor
+    from mmvitkd.analysis.features.shared_classes import shared_classes
     from mmvitkd.analysis.runner.image_bars import image_bars
     from mmvitkd.analysis.runner.measure_runner import MeasureRunner
     from mmvitkd.apis.dd_images import DDTransform

@@ -1,7 +1,7 @@
 """Labels of images are a model's own only if the classes have the same names."""
 
 import mmvitkd  # noqa: F401
-from mmvitkd.analysis.features.class_names import class_names, shared_classes
+from mmvitkd.analysis.features.shared_classes import class_names, shared_classes
 from mmvitkd.datasets.image_list import ImageList
 
 import pytest

@@ -1,4 +1,4 @@
-"""Tell whether labels of images mean the same to a model."""
+"""Compare the classes of a model with those of images."""
 
 from torch import nn
 
