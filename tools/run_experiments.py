@@ -1,7 +1,8 @@
 """Train a suite of configs over seeds: `run_experiments.py SUITE --seeds 0 1 2 3 4`.
 
 Each run is a run of tools/train.py. A finished run is not repeated unless its config has
-changed. Writes table.md, results.json and scores.png to the experiment's folder.
+changed; one that was cut short is resumed. Writes table.md, results.json and scores.png to the
+experiment's folder.
 """
 
 import argparse

@@ -25,7 +25,7 @@ class Result:
         metrics: The last validation metrics by name; those of the average with ``_ema``.
         source: The validation that they are from.
         checkpoint: The name of the checkpoint in the same folder.
-        seconds: Wall-clock time of the training.
+        seconds: Wall-clock time of the training; of its last part, if it was cut short.
         command: The command, relative to the folder in which it was run.
         commit: The commit of the code, or None if it is unknown.
     """
@@ -65,6 +65,11 @@ class Run:
         return self.entry.name + ('' if self.seed is None else f', seed {self.seed}')
 
     @property
+    def start_note(self) -> Path:
+        """The file that says what is trained in the folder, until that has ended."""
+        return self.folder / 'started.json'
+
+    @property
     def log(self) -> Path:
         """The file with the output of the training."""
         return self.folder / 'output.log'
@@ -102,6 +107,23 @@ class Run:
         if result is None:
             raise ValueError(f'{self.name}: not finished, so there is no checkpoint.')
         return self.folder / result.checkpoint
+
+    def note_start(self, commit: str | None) -> None:
+        """Write what is trained here, so that a training cut short can be continued.
+
+        Args:
+            commit: The commit of the code.
+        """
+        self.start_note.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(self.start_note) as temporary:
+            temporary.write_text(json.dumps(self._start(commit)) + '\n')
+
+    def was_cut_short(self, commit: str | None) -> bool:
+        """Whether a training with these settings and this code began and did not end."""
+        try:
+            return bool(json.loads(self.start_note.read_text()) == self._start(commit))
+        except (OSError, ValueError):
+            return False
 
     def result(self) -> Result | None:
         """Return its result; None if there is none, or if it is from another config."""
@@ -146,6 +168,9 @@ class Run:
         text = json.dumps(asdict(result), indent=1) + '\n'
         with atomic_file(self.folder / 'result.json') as temporary:
             temporary.write_text(text)
+
+    def _start(self, commit: str | None) -> dict[str, str | None]:
+        return dict(fingerprint=self.fingerprint, commit=commit)
 
     @property
     def _seed(self) -> list[str]:

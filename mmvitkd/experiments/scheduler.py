@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
+from ..engine.runner.launch import PREEMPTED
 from ..utils.folder_lock import FolderInUseError, folder_lock
 from ..utils.subprocesses import Subprocesses, tail_log
 from .run import Run
@@ -24,6 +25,8 @@ def run_all(
     commit: str | None = None,
 ) -> dict[str, str]:
     """Train the unfinished runs; a failed run stops only those that need it.
+
+    A run that was cut short with the same settings and code is resumed.
 
     Args:
         runs: The runs, each after those that it needs.
@@ -49,7 +52,7 @@ def run_all(
                     continue
                 else:
                     try:
-                        running[run] = _Training(run, script, scripts, progress)
+                        running[run] = _Training(run, script, scripts, progress, commit)
                     except FolderInUseError as error:
                         failed[run] = f'not run: {error}'
                 waiting.remove(run)
@@ -57,7 +60,7 @@ def run_all(
             for run, training in list(running.items()):
                 if not training.has_ended():
                     continue
-                reason = training.finish(commit)
+                reason = training.finish()
                 del running[run]
                 if reason is None:
                     done.add(run)
@@ -69,12 +72,23 @@ def run_all(
 class _Training:
     """The process of a run, and its progress bar."""
 
-    def __init__(self, run: Run, script: Path, scripts: Subprocesses, bars: Progress) -> None:
-        self.run, self.script, self.bars = run, script, bars
+    def __init__(
+        self,
+        run: Run,
+        script: Path,
+        scripts: Subprocesses,
+        bars: Progress,
+        commit: str | None,
+    ) -> None:
+        self.run, self.script, self.bars, self.commit = run, script, bars, commit
+        resume = run.was_cut_short(commit)
         with folder_lock(run.folder, 'run_experiments'):
-            shutil.rmtree(run.folder)
+            if not resume:
+                shutil.rmtree(run.folder)
+        run.note_start(commit)
         self.begin = time.perf_counter()
-        self.process: subprocess.Popen[bytes] = scripts.start(run.command(script), run.log)
+        command = [*run.command(script), *(['--resume'] if resume else [])]
+        self.process: subprocess.Popen[bytes] = scripts.start(command, run.log, append=resume)
         epochs = (run.config.get('train_cfg') or {}).get('max_epochs')
         self.bar: TaskID = bars.add_task(run.name, total=epochs)
 
@@ -83,16 +97,18 @@ class _Training:
         self.bars.update(self.bar, completed=last_epoch(self.run.log))
         return self.process.poll() is not None
 
-    def finish(self, commit: str | None) -> str | None:
+    def finish(self) -> str | None:
         """Record the result, or return why the run failed."""
         seconds = time.perf_counter() - self.begin
-        reason = None
-        if self.process.returncode:
+        status, reason = self.process.returncode, None
+        if status >= 0 and status != PREEMPTED:  # otherwise it can be continued
+            self.run.start_note.unlink()
+        if status:
             lines = tail_log(self.run.log).strip()
-            reason = f'exit status {self.process.returncode}, see {self.run.log}\n{lines}'
+            reason = f'exit status {status}, see {self.run.log}\n{lines}'
         else:
             try:
-                self.run.record(self.script, seconds, commit)
+                self.run.record(self.script, seconds, self.commit)
             except (OSError, ValueError) as error:
                 reason = str(error)
         self.bars.remove_task(self.bar)

@@ -28,18 +28,24 @@ class Subprocesses:
         self.stop()
 
     def start(
-        self, command: Sequence[str | Path], log: Path, **environment: str
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        append: bool = False,
+        **environment: str,
     ) -> subprocess.Popen[bytes]:
         """Start a script on one thread.
 
         Args:
             command: The script and its arguments.
             log: The file for its output; missing parent folders are created.
+            append: Whether to keep what is in that file.
             environment: Variables to set in addition to those of this process.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         wrapper = [sys.executable, '-IS', WRAPPER, os.getpid(), int(signal.SIGKILL)]
-        with open(log, 'w') as output:
+        with open(log, 'a' if append else 'w') as output:
             process = subprocess.Popen(
                 [*map(str, wrapper), *map(str, command)],
                 stdout=output,

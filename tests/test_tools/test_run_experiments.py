@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.runner.launch import PREEMPTED
 from mmvitkd.experiments import feature_scores, scheduler
 from mmvitkd.experiments.statistics import summarize
+from mmvitkd.utils import collect_env
 from mmvitkd.utils.folder_lock import folder_lock
 
 import pytest
@@ -26,17 +28,22 @@ runs:
   plain: plain.py
   taught: {config: taught.py, needs: {teacher_ckpt: teacher}}
 """
-# Notes that it ran, then leaves a checkpoint that was made before, or fails.
+# Notes that it ran, then leaves a checkpoint that was made before, or ends otherwise.
 TRAINING = """
-import pathlib, shutil, sys
+import os, pathlib, shutil, sys
 config, _, folder = sys.argv[1:4]
 here = pathlib.Path(__file__).parent
-given = dict(option.split('=') for option in sys.argv[5:])
+resumed = '--resume' in sys.argv
+given = dict(option.split('=') for option in sys.argv[5:] if '=' in option)
 name = pathlib.Path(config).stem + given.get('randomness.seed', '')
 with open(here / 'ran.txt', 'a') as file:
-    file.write(name + '\\n')
+    file.write(name + '+' * resumed + '\\n')
 if 'teacher_ckpt' in given:
     assert pathlib.Path(given['teacher_ckpt']).is_file()
+if (here / (name + '.end')).exists():
+    print('cut short', flush=True)
+    status = int((here / (name + '.end')).read_text())
+    os.kill(os.getpid(), -status) if status < 0 else sys.exit(status)
 if not (here / (name + '.pth')).exists():
     sys.exit('no luck with ' + name)
 print('Epoch(train) [2][1/1]')
@@ -167,6 +174,36 @@ def test_nothing_half_written_counts(experiment, tmp_path, left):
     assert experiment(seeds=[0]) == (['plain0'], '')
     Path('out/runs/plain/seed_0/epoch_2.pth').unlink()
     assert experiment(seeds=[0]) == (['plain0'], '')
+
+
+@pytest.mark.parametrize('status', [-signal.SIGKILL, PREEMPTED])
+def test_a_run_that_was_cut_short_is_resumed(experiment, tmp_path, status):
+    end = tmp_path / 'plain0.end'
+    end.write_text(str(int(status)))
+    assert f'plain, seed 0: exit status {int(status)}' in experiment(seeds=[0])[1]
+    end.unlink()
+    assert experiment(seeds=[0]) == (['plain0+'], '')
+    assert Path('out/runs/plain/seed_0/output.log').read_text().startswith('cut short\nEpoch')
+    assert results()['trainings']['plain, seed 0']['command'][-1] == 'randomness.seed=0'
+    assert experiment(seeds=[0]) == ([], '')
+
+
+@pytest.mark.parametrize('change', ['config', 'commit', 'failed', 'note'])
+def test_a_run_that_cannot_go_on_starts_anew(experiment, tmp_path, monkeypatch, change):
+    end = tmp_path / 'plain0.end'
+    end.write_text('1' if change == 'failed' else str(PREEMPTED))
+    experiment(seeds=[0])
+    end.unlink()
+    old = Path('out/runs/plain/seed_0/epoch_1.pth')
+    old.touch()
+    if change == 'config':
+        (tmp_path / 'plain.py').write_text('train_cfg = dict(max_epochs=3)\n')
+    elif change == 'commit':
+        monkeypatch.setattr(collect_env, 'commit_of', lambda folder: 'another')
+    elif change == 'note':
+        old.with_name('started.json').write_text('{"fing')
+    assert experiment(seeds=[0]) == (['plain0'], '')
+    assert not old.exists()
 
 
 def test_what_needs_a_failed_run_is_not_run(experiment, tmp_path):
