@@ -32,7 +32,7 @@ SLOW = (
     'test_python_document.py',
     'test_tools',
     'test_packaging.py',
-    'test_compat.py',
+    'test_compat',
     'test_registry.py',
     'test_configs.py',
     'test_metafile.py',
@@ -66,7 +66,7 @@ FORMATTED = {'test_config', 'test_export_student.py'}
 
 # What `make test-matrix` runs with other versions: what touches torch, timm, numpy or MMEngine.
 CORE = (
-    'test_compat.py',
+    'test_compat',
     'test_analysis/test_features/test_extractor.py',
     'test_analysis/test_functional/test_channel_spectrum.py',
     'test_apis/test_hub_student.py',

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import mmvitkd  # noqa: F401
-from mmvitkd import compat, registry
+from mmvitkd import registry
+from mmvitkd.compat import torch_patches
 
 import pytest
 from mmengine import registry as root
@@ -69,10 +70,10 @@ optim_wrapper = dict(
 BY_SCOPE_ALONE = """
 import importlib.util, sys, warnings
 warnings.simplefilter('ignore')
-spec = importlib.util.spec_from_file_location('compat', sys.argv[2])
-compat = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(compat)
-compat.patch_torchvision()
+spec = importlib.util.spec_from_file_location('patches', sys.argv[2])
+patches = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(patches)
+patches.patch_torchvision()
 
 from importlib import metadata
 from mmengine.config import Config
@@ -100,7 +101,10 @@ def test_mmengine_imports_it_by_its_scope(tmp_path):
     """A config needs no custom_imports, and an error about a version is not hidden."""
     (tmp_path / 'config.py').write_text(CONFIG)
     done = subprocess.run(
-        [sys.executable, '-c', BY_SCOPE_ALONE, str(tmp_path / 'config.py'), compat.__file__],
+        [
+            *(sys.executable, '-c', BY_SCOPE_ALONE),
+            *(tmp_path / 'config.py', torch_patches.__file__),
+        ],
         capture_output=True,
         text=True,
         env=os.environ | dict(OMP_NUM_THREADS='1'),
