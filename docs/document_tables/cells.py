@@ -35,15 +35,18 @@ def score_cells(results: Mapping[str, Any], name: str) -> list[str]:
 
 
 def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
-    """Format a mean over seeds with the standard deviation, if there are several."""
-    found = summarize([each[key] for each in scores])
+    """Format a mean over seeds with the standard deviation; nothing if it was not measured."""
+    values = [each[key] for each in scores if key in each]
+    if not values:
+        return ''
+    found = summarize(values)
     deviation = '' if found.deviation is None else f' ± {found.deviation:.{digits}f}'
     return f'{found.mean:.{digits}f}{deviation}'
 
 
-def interval_text(summary: Summary, form: str) -> str:
-    """Format a mean and half its interval."""
-    half = '' if summary.half is None else f' ± {summary.half:.2f}'
+def interval_text(summary: Summary, form: str, digits: int = 2) -> str:
+    """Format a mean, and half its interval with a number of digits."""
+    half = '' if summary.half is None else f' ± {summary.half:.{digits}f}'
     return f'{summary.mean:{form}}{half}'
 
 

@@ -1,17 +1,26 @@
 """Tables of docs/foundation.md: a study on real images."""
 
+from collections.abc import Mapping
+
 from mmvitkd.experiments.feature_scores import token_scores
 from mmvitkd.experiments.statistics import summarize
 from mmvitkd.utils.tables import markdown_table
 
-from .cells import interval_text, mean_text, read
+from .cells import interval_text, mean_text, read, score_cells
 
-# Names of the runs of foundation/targets.json.
+# Names of the runs of foundation/targets.json, remedies.json and label_free.json.
 TARGETS = {
     'projector_standardised': 'standardised',
     'projector_raw': 'raw',
     'projector_centred': 'centred',
     'projector_final_norm': 'final norm',
+}
+REMEDIES = {
+    'labels_only': 'labels only',
+    'feature_kd': 'plain, pooled',
+    'projector': 'projector',
+    'lift': 'Lift',
+    'widelast': 'WideLast',
 }
 # What is shown of the patch tokens, and its digits.
 COLUMNS = {
@@ -29,11 +38,37 @@ COLUMNS = {
 
 def study_targets_table() -> str:
     """Return the features and the accuracy of a projector with each target."""
+    return _students_table('foundation/targets.json', TARGETS, 'target', 'balanced accuracy %')
+
+
+def remedies_table() -> str:
+    """Return the features of each remedy's students."""
+    return _students_table('foundation/remedies.json', REMEDIES, 'student')
+
+
+def study_label_free_table() -> str:
+    """Return the features of the students that saw no label."""
+    return _students_table('foundation/label_free.json', REMEDIES, 'student')
+
+
+def _students_table(
+    file: str, names: Mapping[str, str], first: str, metric: str | None = None
+) -> str:
+    """Return a row per run: means over seeds of errors and similarities, and the metric."""
     rows = []
-    for name, run in read('foundation/targets.json')['runs'].items():
+    for name, run in read(file)['runs'].items():
         scores = [token_scores(found) for found in run['features'].values()]
         cells = [mean_text(scores, key, digits) for key, (_, digits) in COLUMNS.items()]
-        metric = interval_text(summarize(list(run['scores'].values())), '.1f')
-        rows.append([TARGETS[name], *cells, metric])
-    names = [column for column, _ in COLUMNS.values()]
-    return markdown_table(['target', *names, 'balanced accuracy %'], rows)
+        if metric is not None:
+            cells.append(interval_text(summarize(list(run['scores'].values())), '.1f'))
+        rows.append([names[name], *cells])
+    header = [first, *(column for column, _ in COLUMNS.values())]
+    return markdown_table([*header, *([metric] if metric else [])], rows)
+
+
+def remedy_accuracies_table() -> str:
+    """Return every balanced accuracy, and the differences to plain distillation."""
+    results = read('foundation/remedies.json')
+    rows = [[REMEDIES[name], *score_cells(results, name)] for name in results['runs']]
+    header = ['student', 'balanced accuracy % of each seed', 'mean, 95 %']
+    return markdown_table([*header, 'minus plain, 95 %'], rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from measure_help import measure_meanings
+from shared_options import add_folder_options, add_loading_options
 
 if TYPE_CHECKING:
     from mmvitkd.analysis.measures.settings import Settings
@@ -92,17 +93,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--held-out', action='store_true', help='fit PCA to every other image, test on the rest'
     )
-    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
     parser.add_argument('--amp', action='store_true', help='run the model in bfloat16')
     parser.add_argument('--seed', type=int, default=2026, help='default: 2026')
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=2,
-        metavar='N',
-        help='processes that read images; default: 2',
-    )
+    add_loading_options(parser)
     parser.add_argument(
         '--memory-limit',
         default='2GiB',
@@ -118,8 +111,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--save-features', action='store_true', help='keep the features in features/ in --out'
     )
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
-    parser.add_argument('--overwrite', action='store_true', help='replace a report')
+    add_folder_options(parser, 'a report')
     return parser.parse_args()
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared_options import add_folder_options, add_loading_options
+
 if TYPE_CHECKING:
     from mmvitkd.analysis.features.loaded_model import LoadedModel
     from mmvitkd.analysis.report.comparison import Compared
@@ -49,17 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--allow-random', action='store_true', help='models may have random weights (seed 0)'
     )
-    parser.add_argument(
-        '--device', help='for --models; default: cuda if there is a GPU, else cpu'
-    )
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=2,
-        metavar='N',
-        help='processes that read images; default: 2',
-    )
+    add_loading_options(parser)
     parser.add_argument(
         '--block',
         default='last',
@@ -79,8 +71,7 @@ def parse_args() -> argparse.Namespace:
         metavar='MODULE',
         help='modules that register measures of your own',
     )
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
-    parser.add_argument('--overwrite', action='store_true', help='replace a comparison')
+    add_folder_options(parser, 'a comparison')
     return parser.parse_args()
 
 

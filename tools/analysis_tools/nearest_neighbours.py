@@ -9,6 +9,8 @@ import os.path as osp
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared_options import add_loading_options
+
 if TYPE_CHECKING:
     from mmvitkd.analysis.plotting.image_rows import Captioned
     from mmvitkd.apis.nearest_neighbours import Neighbours
@@ -48,15 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--num', type=int, default=8, metavar='K', help='neighbours of each; default: 8'
     )
-    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=2,
-        metavar='N',
-        help='processes that read images; default: 2',
-    )
+    add_loading_options(parser)
     parser.add_argument(
         '--out',
         type=Path,

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared_options import add_folder_options, add_loading_options
+
 if TYPE_CHECKING:
     from mmvitkd.datasets.image_list import ImageList
 
@@ -72,18 +74,9 @@ def parse_args() -> argparse.Namespace:
         metavar='N',
         help='at most this many, spread over the folder; default: 256',
     )
-    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
     parser.add_argument('--seed', type=int, default=2026, help='default: 2026')
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=2,
-        metavar='N',
-        help='processes that read images; default: 2',
-    )
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
-    parser.add_argument('--overwrite', action='store_true', help='replace a recommendation')
+    add_loading_options(parser)
+    add_folder_options(parser, 'a recommendation')
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare_representations import by_label, load, model_label
+from shared_options import add_folder_options
 
 if TYPE_CHECKING:
     from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
@@ -56,8 +57,7 @@ def parse_args() -> argparse.Namespace:
         '--labels', nargs='+', metavar='LABEL', help='labels of the models (default: names)'
     )
     parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
-    parser.add_argument('--overwrite', action='store_true', help='replace a report')
+    add_folder_options(parser, 'a report')
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from measure_help import measure_meanings
+from shared_options import add_folder_options, add_loading_options
 
 # The options of the settings that errors name.
 OPTIONS = {
@@ -50,18 +51,9 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME',
         help=f'default: {" ".join(MEASURES)}; analyze_representation.py --help lists them',
     )
-    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
     parser.add_argument('--seed', type=int, default=2026, help='default: 2026')
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=2,
-        metavar='N',
-        help='processes that read images; default: 2',
-    )
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='new folder')
-    parser.add_argument('--overwrite', action='store_true', help='replace a report')
+    add_loading_options(parser)
+    add_folder_options(parser, 'a report')
     return parser.parse_args()
 
 
