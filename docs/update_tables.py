@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import mmvitkd  # noqa: F401  (first: it patches what the tables import)
 
-from document_tables import controls, features, forced, performance, published, study
+from document_tables import advice, controls, features, forced, performance, published, study
 from document_tables.cells import DOCS
 
 DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
@@ -20,6 +20,12 @@ DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'targets.md': {'targets': features.targets_table},
     'foundation_models.md': {'losses': features.label_free_table},
     'foundation.md': {'targets': study.study_targets_table},
+    'recommend.md': {
+        'advice': advice.advice_table,
+        'order': advice.order_table,
+        'cells': advice.cells_widths_table,
+        'digits': advice.digits_widths_table,
+    },
     'forced.md': {
         'scores': forced.forced_scores_table,
         'match': forced.forced_match_table,

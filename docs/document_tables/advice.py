@@ -1,21 +1,30 @@
 """Tables of docs/recommend.md: does the floor order the errors, and is the advice the best?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
+from mmvitkd.config.student_config import student_config
+from mmvitkd.experiments import read_suite, runs_of
 from mmvitkd.experiments.feature_scores import token_scores
 from mmvitkd.experiments.statistics import paired_difference
+from mmvitkd.models.utils.cost import num_parameters
 from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import MODELS
 from scipy import stats
 
-from .cells import interval_text, mean_text, read, scores_of
+from .cells import DOCS, interval_text, mean_text, read, scores_of
 from .study import COLUMNS, REMEDIES
 
-# Recorded runs, named REMEDY_WIDTH, by what is on their images.
+# Recorded runs, named REMEDY_WIDTH, and their suites, by what is on their images.
 FILES = {'solar cells': 'recommend/cells.json', 'digits': 'recommend/digits.json'}
+SUITES = {'solar cells': 'elpv_widths.yml', 'digits': 'mnist5k_widths.yml'}
+SUITE_DIR = DOCS.parent / 'configs' / 'suites'
 # What was advised at each width before the runs.
 ADVICE = {
     'solar cells': {16: 'widelast', 32: 'widelast', 96: 'projector', 192: 'projector'},
@@ -23,6 +32,7 @@ ADVICE = {
 }
 SHOWN = ('train_rel_error', 'rel_error', 'floor', 'mean_token', 'readout_r2', 'cka', 'knn')
 COMPARED = ('train_rel_error', 'rel_error', 'readout_r2', 'knn')
+ORDERED = ('projector', 'lift', 'widelast')
 ACCURACY = 'accuracy %'
 
 
@@ -32,12 +42,13 @@ class Students:
     Attributes:
         remedy: A name of ``REMEDIES``.
         width: Of the student, in channels.
+        parameters: Of one student.
         scores: By seed: the scores of its tokens, and its accuracy.
     """
 
-    def __init__(self, results: Mapping[str, Any], name: str) -> None:
+    def __init__(self, results: Mapping[str, Any], name: str, parameters: int) -> None:
         self.remedy, width = name.rsplit('_', 1)
-        self.width = int(width)
+        self.width, self.parameters = int(width), parameters
         features = results['runs'][name]['features']
         self.scores = {
             seed: {**token_scores(features[str(seed)]), ACCURACY: accuracy}
@@ -65,32 +76,49 @@ def _widths_table(images: str) -> str:
         scores = list(students.scores.values())
         cells = [mean_text(scores, key, COLUMNS[key][1]) for key in SHOWN]
         accuracy = mean_text(scores, ACCURACY, 1)
-        rows.append([str(students.width), REMEDIES[students.remedy], *cells, accuracy])
-    names = [COLUMNS[key][0] for key in SHOWN]
+        parameters = f'{students.parameters:,}'
+        rows.append(
+            [str(students.width), REMEDIES[students.remedy], parameters, *cells, accuracy]
+        )
+    names = ['parameters', *(COLUMNS[key][0] for key in SHOWN)]
     return markdown_table(['width', 'remedy', *names, ACCURACY], rows, text_columns=2)
 
 
 def order_table() -> str:
-    """Return how well the floor orders the errors: rank correlations, and what it misses."""
+    """Return how well the floor orders errors and gains, next to the number of parameters."""
     rows = []
     for images in FILES:
-        found = list(_students(images))
-        floors = {s.width: s.mean('floor') for s in found if s.remedy == 'projector'}
-        for remedy in ('projector', 'lift', 'widelast'):
-            for key in ('train_rel_error', 'rel_error'):
-                errors = {s.width: s.mean(key) for s in found if s.remedy == remedy}
-                cells = _order(floors, errors)
-                rows.append([images, REMEDIES[remedy], COLUMNS[key][0], *cells])
-    header = ['images', 'remedy', 'error', 'rank correlation', 'misses']
-    return markdown_table(header, rows, text_columns=3)
+        found = {(s.remedy, s.width): s for s in _students(images)}
+        widths = list(ADVICE[images])
+        floors = [found['projector', width].mean('floor') for width in widths]
+        for key in ('train_rel_error', 'rel_error'):
+            errors = {r: [found[r, w].mean(key) for w in widths] for r in ORDERED}
+            both = [*errors['projector'], *errors['widelast']]
+            sizes = [found[r, w].parameters for r in ('projector', 'widelast') for w in widths]
+            pairs = zip(errors['projector'], errors['widelast'], strict=True)
+            gains = [projector - widelast for projector, widelast in pairs]
+            start = [images, COLUMNS[key][0]]
+            for remedy, values in errors.items():
+                cells = [_correlation(floors, values), '', _misses(widths, values)]
+                rows.append([*start, f'error of {REMEDIES[remedy]}', *cells])
+            joint = [_correlation(floors * 2, both), _correlation(sizes, both), '']
+            rows.append([*start, 'error of projector and WideLast', *joint])
+            cells = [_correlation(floors, gains), '', _misses(widths, gains)]
+            rows.append([*start, 'gain of WideLast over projector', *cells])
+    header = ['images', 'measured', 'what is ordered', 'with the floor', 'with the parameters']
+    return markdown_table([*header, 'misses of the floor'], rows, text_columns=3)
 
 
-def _order(floors: Mapping[int, float], errors: Mapping[int, float]) -> tuple[str, str]:
-    """Return Spearman's correlation over widths, and the pairs in another order."""
-    widths = sorted(errors)
-    found = stats.spearmanr([floors[w] for w in widths], [errors[w] for w in widths])
-    misses = [f'{a} below {b}' for a, b in combinations(widths, 2) if errors[a] < errors[b]]
-    return f'{found.statistic:.2f}', ', '.join(misses) or 'none'
+def _correlation(first: Sequence[float], second: Sequence[float]) -> str:
+    """Format Spearman's rank correlation."""
+    return f'{stats.spearmanr(first, second).statistic:+.2f}'
+
+
+def _misses(widths: Sequence[int], values: Sequence[float]) -> str:
+    """Return the pairs of widths of which the narrower one, with more of a floor, has less."""
+    by_width = dict(zip(widths, values, strict=True))
+    pairs = combinations(widths, 2)
+    return ', '.join(f'{a} below {b}' for a, b in pairs if by_width[a] < by_width[b]) or 'none'
 
 
 def advice_table() -> str:
@@ -114,8 +142,12 @@ def _difference(students: Students, others: Students, key: str, digits: int) -> 
     return '' if difference is None else interval_text(difference, f'+.{digits}f', digits)
 
 
-def _students(images: str) -> Iterator[Students]:
-    """Yield the recorded students, from narrow to wide."""
-    results = read(FILES[images])
-    for name in results['runs']:
-        yield Students(results, name)
+@cache
+def _students(images: str) -> Sequence[Students]:
+    """Return the recorded students, from narrow to wide."""
+    results, parameters = read(FILES[images]), {}
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        for run in runs_of(read_suite(SUITE_DIR / SUITES[images]), [0], Path()):
+            student = MODELS.build(student_config(run.config.to_dict()['model']))
+            parameters[run.entry.name] = num_parameters(student)
+    return [Students(results, name, parameters[name]) for name in results['runs']]

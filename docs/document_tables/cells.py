@@ -35,12 +35,16 @@ def score_cells(results: Mapping[str, Any], name: str) -> list[str]:
 
 
 def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
-    """Format a mean over seeds with the standard deviation; nothing if it was not measured."""
+    """Format a mean over seeds with the standard deviation, unless that is 0.
+
+    Returns:
+        Nothing if it was not measured.
+    """
     values = [each[key] for each in scores if key in each]
     if not values:
         return ''
     found = summarize(values)
-    deviation = '' if found.deviation is None else f' ± {found.deviation:.{digits}f}'
+    deviation = f' ± {found.deviation:.{digits}f}' if found.deviation else ''
     return f'{found.mean:.{digits}f}{deviation}'
 
 

@@ -17,7 +17,9 @@ MAX_NORM_RATIO = 1.5  # between the tokens' norm and a new LayerNorm's, either w
 PROJECTOR, LIFT, WIDELAST = 'projector', 'lift', 'widelast'
 
 # What supports a decision, by its part and value: a document with measurements.
-EVIDENCE: Mapping[tuple[str, str], str] = {}
+EVIDENCE: Mapping[tuple[str, str], str] = {
+    ('remedy', WIDELAST): 'docs/recommend.md, on digits and on solar cells',
+}
 UNSUPPORTED = 'not supported by measurements yet'
 
 

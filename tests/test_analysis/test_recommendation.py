@@ -1,5 +1,8 @@
 """The decisions, each by its threshold, and the sentences with their numbers."""
 
+import json
+from pathlib import Path
+
 import mmvitkd  # noqa: F401
 from mmvitkd.analysis import recommendation
 from mmvitkd.analysis.layer_selection import LayerChoice
@@ -12,6 +15,7 @@ from mmvitkd.analysis.recommendation import (
 
 import pytest
 
+DOCS = Path(__file__).parents[2] / 'docs'
 WIDTH = 256
 SPECTRAL = LayerChoice(2, 6, [(i, i) for i in range(8)], 0.91)
 
@@ -113,6 +117,25 @@ def test_a_decision_says_what_supports_it(monkeypatch):
     assert found == dict(
         target=UNSUPPORTED, layers=UNSUPPORTED, remedy='a study', width=UNSUPPORTED
     )
+
+
+@pytest.mark.parametrize('images', ['cells', 'digits'])
+def test_where_the_floor_is_high_widelast_was_better(images):
+    """What the tool names as its evidence, in the recorded runs: in every seed."""
+    assert recommendation.EVIDENCE.keys() == {('remedy', 'widelast')}
+    runs = json.loads((DOCS / f'recommend/{images}.json').read_text())['runs']
+    supported = 0
+    for name, run in runs.items():
+        remedy, width = name.split('_')
+        for seed, features in run['features'].items():
+            projector = runs[f'projector_{width}']['features'][seed]['compared']['pair_0']
+            share = projector['floor'] / projector['mean_token']  # of the variance
+            if remedy == 'widelast' and share > recommendation.MAX_FLOOR:
+                found = features['compared']['pair_0']
+                assert found['rel_error'] < projector['rel_error'] - 0.02
+                assert found['readout_r2'] > projector['readout_r2']
+                supported += 1
+    assert supported == {'cells': 2, 'digits': 6}[images]  # two widths, by seeds
 
 
 def test_a_student_as_wide_as_the_teacher_needs_no_remedy():

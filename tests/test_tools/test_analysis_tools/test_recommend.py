@@ -105,7 +105,9 @@ def test_what_it_writes(recommend, images, tmp_path):
     text = (tmp_path / 'out/recommend.md').read_text()
     assert 'weights are random' in text and report['config'] in text
     for decision in report['decisions']:
-        assert decision['supported_by'] == recommendation.UNSUPPORTED in text
+        support = recommendation.EVIDENCE.get((decision['part'], decision['value']))
+        assert decision['supported_by'] == (support or recommendation.UNSUPPORTED)
+        assert decision['supported_by'] in text
         assert decision['reason'] in printed
     with Image.open(tmp_path / 'out/figures/floors.png') as figure:
         assert figure.size[0] > 600
