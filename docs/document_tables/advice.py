@@ -34,13 +34,14 @@ SHOWN = ('train_rel_error', 'rel_error', 'floor', 'mean_token', 'readout_r2', 'c
 COMPARED = ('train_rel_error', 'rel_error', 'readout_r2', 'knn')
 ORDERED = ('projector', 'lift', 'widelast')
 ACCURACY = 'accuracy %'
+NAMES = REMEDIES | {'advised': 'projector as printed'}
 
 
 class Students:
     """The recorded students of one remedy and width.
 
     Attributes:
-        remedy: A name of ``REMEDIES``.
+        remedy: A name of ``NAMES``.
         width: Of the student, in channels.
         parameters: Of one student.
         scores: By seed: the scores of its tokens, and its accuracy.
@@ -77,9 +78,7 @@ def _widths_table(images: str) -> str:
         cells = [mean_text(scores, key, COLUMNS[key][1]) for key in SHOWN]
         accuracy = mean_text(scores, ACCURACY, 1)
         parameters = f'{students.parameters:,}'
-        rows.append(
-            [str(students.width), REMEDIES[students.remedy], parameters, *cells, accuracy]
-        )
+        rows.append([str(students.width), NAMES[students.remedy], parameters, *cells, accuracy])
     names = ['parameters', *(COLUMNS[key][0] for key in SHOWN)]
     return markdown_table(['width', 'remedy', *names, ACCURACY], rows, text_columns=2)
 
@@ -127,12 +126,15 @@ def advice_table() -> str:
     for images, advice in ADVICE.items():
         found = {(s.remedy, s.width): s for s in _students(images)}
         for width, remedy in advice.items():
-            pair = found['widelast', width], found['projector', width]
-            cells = [_difference(*pair, key, COLUMNS[key][1]) for key in COMPARED]
-            cells.append(_difference(*pair, ACCURACY, 1))
-            rows.append([images, str(width), REMEDIES[remedy], *cells])
+            for other in ('projector', 'advised'):
+                if (other, width) in found:
+                    pair = found['widelast', width], found[other, width]
+                    cells = [_difference(*pair, key, COLUMNS[key][1]) for key in COMPARED]
+                    cells.append(_difference(*pair, ACCURACY, 1))
+                    rows.append([images, str(width), REMEDIES[remedy], NAMES[other], *cells])
     names = [COLUMNS[key][0] for key in COMPARED]
-    return markdown_table(['images', 'width', 'advice', *names, ACCURACY], rows, text_columns=3)
+    header = ['images', 'width', 'advice', 'WideLast minus', *names, ACCURACY]
+    return markdown_table(header, rows, text_columns=4)
 
 
 def _difference(students: Students, others: Students, key: str, digits: int) -> str:
