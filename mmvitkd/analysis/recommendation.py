@@ -11,13 +11,14 @@ from .layer_selection import LayerChoice
 # The thresholds; docs/recommend.md says why.
 MAX_MEAN_SHARE = 0.5  # of the energy in the mean token
 MAX_LARGEST_SHARE = 0.5  # of the variance in the largest hundredth of the channels
-MAX_FLOOR = 0.05  # of the variance that the width may cost
+MAX_FLOOR = 0.02  # of the variance that the width may cost
 MAX_NORM_RATIO = 1.5  # between the tokens' norm and a new LayerNorm's, either way
 
 PROJECTOR, LIFT, WIDELAST = 'projector', 'lift', 'widelast'
 
 # What supports a decision, by its part and value: a document with measurements.
 EVIDENCE: Mapping[tuple[str, str], str] = {
+    ('remedy', PROJECTOR): 'docs/recommend.md, on digits and on solar cells',
     ('remedy', WIDELAST): 'docs/recommend.md, on digits and on solar cells',
 }
 UNSUPPORTED = 'not supported by measurements yet'

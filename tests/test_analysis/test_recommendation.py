@@ -20,7 +20,7 @@ WIDTH = 256
 SPECTRAL = LayerChoice(2, 6, [(i, i) for i in range(8)], 0.91)
 
 
-def layer(decay=0.95, mean_share=0.2, largest=0.05, norm=16.0, standardised=None):
+def layer(decay=0.93, mean_share=0.2, largest=0.05, norm=16.0, standardised=None):
     """The numbers of a layer, whose floor falls by a factor with each channel."""
 
     def floors(factor):
@@ -60,24 +60,24 @@ def test_the_target(last, normed, target, numbers):
 
 
 def test_a_projector_alone_where_the_width_costs_little():
-    found = decided(layer(decay=0.95))  # 1.1 * 0.95 ** 63 = 4.3 %
+    found = decided(layer(decay=0.93))  # 1.1 * 0.93 ** 63 = 1.1 %
     assert (found.remedy.value, found.width.value) == ('projector', '64')
-    assert '4.3 %' in found.remedy.reason and 'discards 50 %' in found.remedy.reason
+    assert '1.1 %' in found.remedy.reason and 'discards 50 %' in found.remedy.reason
 
 
 def test_a_projector_behind_a_layer_norm_has_one_channel_less():
     last = layer()
-    curve = [0.04] * (WIDTH + 1)
-    curve[63] = 0.06
+    curve = [0.015] * (WIDTH + 1)
+    curve[63] = 0.03
     last['centred']['held_out'] = curve
     assert decided(last).remedy.value == 'widelast'
     assert decided(last, wide_output=True).remedy.value == 'lift'
 
 
 def test_a_wider_last_block_where_the_width_limits_the_student():
-    found = decided(layer(decay=0.98), head_size=32)  # 1.1 * 0.98 ** 153 = 5 %
+    found = decided(layer(decay=0.975), head_size=32)  # 1.1 * 0.975 ** 159 = 2 %
     assert found.remedy.value == 'widelast'
-    assert '31 %' in found.remedy.reason and 'Lift' in found.remedy.reason
+    assert '22 %' in found.remedy.reason and 'Lift' in found.remedy.reason
     assert found.width.value == '160'  # of 96, 128, 160, 192 and 224
     assert decided(layer(decay=0.98), wide_output=True).width.value == str(WIDTH)
     assert decided(layer(decay=0.9999)).width.value == str(WIDTH)
@@ -119,23 +119,30 @@ def test_a_decision_says_what_supports_it(monkeypatch):
     )
 
 
-@pytest.mark.parametrize('images', ['cells', 'digits'])
-def test_where_the_floor_is_high_widelast_was_better(images):
-    """What the tool names as its evidence, in the recorded runs: in every seed."""
-    assert recommendation.EVIDENCE.keys() == {('remedy', 'widelast')}
+@pytest.mark.parametrize(('images', 'num_high'), [('cells', 3), ('digits', 3)])
+def test_the_evidence_that_it_names(images, num_high):
+    """The recorded runs: WideLast errs less where the floor is high, and only there."""
+    assert recommendation.EVIDENCE.keys() == {('remedy', 'projector'), ('remedy', 'widelast')}
     runs = json.loads((DOCS / f'recommend/{images}.json').read_text())['runs']
-    supported = 0
-    for name, run in runs.items():
-        remedy, width = name.split('_')
-        for seed, features in run['features'].items():
-            projector = runs[f'projector_{width}']['features'][seed]['compared']['pair_0']
-            share = projector['floor'] / projector['mean_token']  # of the variance
-            if remedy == 'widelast' and share > recommendation.MAX_FLOOR:
-                found = features['compared']['pair_0']
-                assert found['rel_error'] < projector['rel_error'] - 0.02
-                assert found['readout_r2'] > projector['readout_r2']
-                supported += 1
-    assert supported == {'cells': 2, 'digits': 6}[images]  # two widths, by seeds
+    high = []
+    for width in sorted({name.split('_')[1] for name in runs}):
+        best = 'advised' if f'advised_{width}' in runs else 'projector'
+        projectors, widelasts = (
+            [
+                seed['compared']['pair_0']
+                for seed in runs[f'{name}_{width}']['features'].values()
+            ]
+            for name in (best, 'widelast')
+        )
+        pairs = zip(projectors, widelasts, strict=True)
+        gains = [projector['rel_error'] - other['rel_error'] for projector, other in pairs]
+        floor = projectors[0]['floor'] / projectors[0]['mean_token']  # of the variance
+        if floor > recommendation.MAX_FLOOR:
+            high.append(width)
+            assert min(gains) > 0.02  # in every seed
+        else:
+            assert sum(gains) / len(gains) < 0.01
+    assert len(high) == num_high
 
 
 def test_a_student_as_wide_as_the_teacher_needs_no_remedy():
