@@ -108,6 +108,24 @@ def test_the_text_names_commit_and_versions():
         assert STEP['versions'][package] in PERFORMANCE
 
 
+@pytest.mark.parametrize(
+    ('suite', 'record'),
+    [
+        ('elpv_targets', 'foundation/targets'),
+        ('elpv', 'foundation/remedies'),
+        ('elpv_label_free', 'foundation/label_free'),
+        ('elpv_widths', 'recommend/cells'),
+        ('mnist5k_widths', 'recommend/digits'),
+    ],
+)
+def test_the_records_are_the_runs_of_their_suites(suite, record):
+    wanted = read_suite(ROOT / 'configs' / 'suites' / f'{suite}.yml')
+    found = json.loads((DOCS / f'{record}.json').read_text())
+    assert wanted.compared == list(found['runs'])
+    assert (found['reference'], found['failed']) == (wanted.reference, {})
+    assert all(run['scores'].keys() == run['features'].keys() for run in found['runs'].values())
+
+
 def test_the_forced_projectors_are_runs_of_their_suite(tables):
     suite = read_suite(ROOT / 'configs' / 'suites' / 'mnist5k_forced.yml')
     results, match = (
