@@ -19,7 +19,10 @@ DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'published.md': {'models': published.published_table},
     'targets.md': {'targets': features.targets_table},
     'foundation_models.md': {'losses': features.label_free_table},
-    'foundation.md': {'targets': study.study_targets_table},
+    'foundation.md': {
+        'targets': study.study_targets_table,
+        'label_free': study.study_label_free_table,
+    },
     'recommend.md': {
         'advice': advice.advice_table,
         'order': advice.order_table,
