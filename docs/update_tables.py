@@ -21,6 +21,8 @@ DOCUMENTS: dict[str, dict[str, Callable[[], str]]] = {
     'foundation_models.md': {'losses': features.label_free_table},
     'foundation.md': {
         'targets': study.study_targets_table,
+        'accuracies': study.remedy_accuracies_table,
+        'remedies': study.remedies_table,
         'label_free': study.study_label_free_table,
     },
     'recommend.md': {
