@@ -73,7 +73,7 @@ def digits_widths_table() -> str:
 
 def _widths_table(images: str) -> str:
     rows = []
-    for students in _students(images):
+    for students in students_of(images):
         scores = list(students.scores.values())
         cells = [mean_text(scores, key, COLUMNS[key][1]) for key in SHOWN]
         accuracy = mean_text(scores, ACCURACY, 1)
@@ -87,7 +87,7 @@ def order_table() -> str:
     """Return how well the floor orders errors and gains, next to the number of parameters."""
     rows = []
     for images in FILES:
-        found = {(s.remedy, s.width): s for s in _students(images)}
+        found = {(s.remedy, s.width): s for s in students_of(images)}
         widths = list(ADVICE[images])
         floors = [found['projector', width].mean('floor') for width in widths]
         for key in ('train_rel_error', 'rel_error'):
@@ -124,7 +124,7 @@ def advice_table() -> str:
     """Return, for each width, the advice and what WideLast gained over a projector."""
     rows = []
     for images, advice in ADVICE.items():
-        found = {(s.remedy, s.width): s for s in _students(images)}
+        found = {(s.remedy, s.width): s for s in students_of(images)}
         for width, remedy in advice.items():
             for other in ('projector', 'advised'):
                 if (other, width) in found:
@@ -145,7 +145,7 @@ def _difference(students: Students, others: Students, key: str, digits: int) -> 
 
 
 @cache
-def _students(images: str) -> Sequence[Students]:
+def students_of(images: str) -> Sequence[Students]:
     """Return the recorded students, from narrow to wide."""
     results, parameters = read(FILES[images]), {}
     with DefaultScope.overwrite_default_scope('mmpretrain'):
