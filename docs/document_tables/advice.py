@@ -6,19 +6,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments import read_suite, runs_of
 from mmvitkd.experiments.feature_scores import token_scores
 from mmvitkd.experiments.statistics import paired_difference
-from mmvitkd.models.utils.cost import num_parameters
 from mmvitkd.utils.tables import markdown_table
 
 import numpy as np
-from mmengine.registry import DefaultScope
-from mmpretrain.registry import MODELS
 from scipy import stats
 
-from .cells import DOCS, interval_text, mean_text, read, scores_of
+from .cells import DOCS, interval_text, mean_text, read, scores_of, student_parameters
 from .study import COLUMNS, REMEDIES
 
 # Recorded runs, named REMEDY_WIDTH, and their suites, by what is on their images.
@@ -147,9 +143,7 @@ def _difference(students: Students, others: Students, key: str, digits: int) -> 
 @cache
 def students_of(images: str) -> Sequence[Students]:
     """Return the recorded students, from narrow to wide."""
-    results, parameters = read(FILES[images]), {}
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        for run in runs_of(read_suite(SUITE_DIR / SUITES[images]), [0], Path()):
-            student = MODELS.build(student_config(run.config.to_dict()['model']))
-            parameters[run.entry.name] = num_parameters(student)
-    return [Students(results, name, parameters[name]) for name in results['runs']]
+    results = read(FILES[images])
+    runs = runs_of(read_suite(SUITE_DIR / SUITES[images]), [0], Path())
+    sizes = {run.entry.name: student_parameters(run.config) for run in runs}
+    return [Students(results, name, sizes[name]) for name in results['runs']]

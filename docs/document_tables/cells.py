@@ -5,9 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments.statistics import Summary, paired_difference, summarize
+from mmvitkd.models.utils.cost import num_parameters
 
 import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmpretrain.registry import MODELS
 
 DOCS = Path(__file__).resolve().parents[1]
 
@@ -26,11 +31,12 @@ def score_cells(results: Mapping[str, Any], name: str) -> list[str]:
     """Return every score of a run, their mean, and the difference to the reference."""
     values = scores_of(results, name)
     difference = paired_difference(values, scores_of(results, results['reference']))
-    is_reference = name == results['reference'] or difference is None
     return [
         ' '.join(f'{score:.1f}' for score in values.values()),
         interval_text(summarize(list(values.values())), '.2f'),
-        '' if is_reference else interval_text(difference, '+.2f'),
+        ''
+        if difference is None or name == results['reference']
+        else interval_text(difference, '+.2f'),
     ]
 
 
@@ -52,6 +58,12 @@ def interval_text(summary: Summary, form: str, digits: int = 2) -> str:
     """Format a mean, and half its interval with a number of digits."""
     half = '' if summary.half is None else f' ± {summary.half:.{digits}f}'
     return f'{summary.mean:{form}}{half}'
+
+
+def student_parameters(config: Config) -> int:
+    """Count the parameters of a config's student."""
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        return num_parameters(MODELS.build(student_config(config.to_dict()['model'])))
 
 
 def quartile(seconds: list[float]) -> float:

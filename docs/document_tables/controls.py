@@ -1,14 +1,11 @@
 """Tables of accuracies over seeds: docs/controls.md and docs/teacher_cache.md."""
 
-from mmvitkd.config.student_config import student_config
 from mmvitkd.experiments.statistics import paired_difference, summarize
 from mmvitkd.utils.tables import markdown_table
 
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmpretrain.registry import MODELS
 
-from .cells import DOCS, interval_text, read, score_cells, scores_of
+from .cells import DOCS, interval_text, read, score_cells, scores_of, student_parameters
 
 # Names of the runs of controls/results.json in the document.
 STUDENTS = {
@@ -44,10 +41,8 @@ def controls_table() -> str:
 
 
 def _num_parameters(name: str) -> int:
-    model = Config.fromfile(DOCS.parent / 'configs' / 'mnist5k' / f'{name}.py').model
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        student = MODELS.build(student_config(model))
-    return sum(parameter.numel() for parameter in student.parameters())
+    file = DOCS.parent / 'configs' / 'mnist5k' / f'{name}.py'
+    return student_parameters(Config.fromfile(file))
 
 
 def cached_students_table() -> str:
