@@ -13,7 +13,6 @@ from .plain_student import PlainStudent
 # What the packaged configs of foundation/ are called after: their teacher, by its width.
 PACKAGED_TEACHERS = {('deit_tiny', 384): 'dinov2_small'}
 OTHER_TEACHER, OTHER_WIDTH = 'dinov2_base', 768
-BOTH = [('embedding', 'embedding'), ('tokens', 'tokens')]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def config_text(
             _own_student(student, teacher_width, data, chosen),
         )
     if chosen.remedy == LIFT or student.config is not None or chosen.target != FINAL_NORM:
-        own['pairs'] = repr(_pairs(chosen, teacher_depth))
+        own['pairs'] = repr(_pairs(chosen, student.depth, teacher_depth))
     if chosen.target != FINAL_NORM:
         own['pair_target'] = repr(chosen.target)
     if chosen.norm_from_target:
@@ -183,11 +182,17 @@ def _architecture(parts: str, head: str, data: GivenData) -> str:
     return f'dict(_base_.model, {parts}{labelled})'
 
 
-def _pairs(chosen: Remedied, teacher_depth: int) -> list[tuple[Any, Any]]:
-    """Return the pairs of layers; the mean of Lift's tokens is the embedding."""
-    layer = 'tokens' if chosen.target == FINAL_NORM else teacher_depth - 1
-    pairs = [*BOTH[:1], ('tokens', layer)]
-    return pairs[1:] if chosen.remedy == LIFT else pairs
+def _pairs(chosen: Remedied, depth: int, teacher_depth: int) -> list[tuple[Any, Any]]:
+    """Return the pairs of layers; the mean of Lift's tokens is the embedding.
+
+    A target of the last block is for the student's last block: its final norm gives all tokens
+    nearly the same norm, at first one that suits the teacher's final norm alone.
+    """
+    normed = chosen.target == FINAL_NORM
+    layer = 'tokens' if normed else teacher_depth - 1
+    if chosen.remedy == LIFT:
+        return [('tokens', layer)]
+    return [('embedding', 'embedding'), ('tokens' if normed else depth - 1, layer)]
 
 
 def _projector(width: int, teacher_width: int) -> str:
