@@ -30,14 +30,19 @@ def scores_of(results: Mapping[str, Any], name: str) -> dict[int, float]:
 def score_cells(results: Mapping[str, Any], name: str) -> list[str]:
     """Return every score of a run, their mean, and the difference to the reference."""
     values = scores_of(results, name)
-    difference = paired_difference(values, scores_of(results, results['reference']))
     return [
         ' '.join(f'{score:.1f}' for score in values.values()),
         interval_text(summarize(list(values.values())), '.2f'),
-        ''
-        if difference is None or name == results['reference']
-        else interval_text(difference, '+.2f'),
+        difference_cell(results, name, results['reference']),
     ]
+
+
+def difference_cell(results: Mapping[str, Any], name: str, reference: str) -> str:
+    """Return the difference to another run, seed by seed; nothing if there is none."""
+    difference = paired_difference(scores_of(results, name), scores_of(results, reference))
+    if difference is None or name == reference:
+        return ''
+    return interval_text(difference, '+.2f')
 
 
 def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
