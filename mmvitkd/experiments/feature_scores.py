@@ -27,7 +27,7 @@ def feature_scores(run: Run) -> dict[str, Any]:
 
     The images are those of its ``train_dataloader``, and what is held out there. With them,
     'training' has the relative errors that the training logged last, by the names of the
-    pairs. A result in the run's folder, which is emptied before a training, is read instead.
+    pairs. A result in the run's folder is read instead: a new training empties it.
 
     Args:
         run: A finished run.

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
 from ..checkpoint.find import last_checkpoint
 from ..utils.atomic_file import atomic_file
+from ..utils.collect_env import LOCAL_CHANGES, versions
 from ..utils.config_options import read_options
 from .metrics import read_metrics
 from .suite import Entry, Suite
@@ -119,7 +121,12 @@ class Run:
             temporary.write_text(json.dumps(self._start(commit)) + '\n')
 
     def was_cut_short(self, commit: str | None) -> bool:
-        """Whether a training with these settings and this code began and did not end."""
+        """Whether a training with these settings and this code began and did not end.
+
+        Code with local changes may have been changed since, so it is never the same.
+        """
+        if (commit or '').endswith(LOCAL_CHANGES) or (self.folder / 'result.json').exists():
+            return False
         try:
             return bool(json.loads(self.start_note.read_text()) == self._start(commit))
         except (OSError, ValueError):
@@ -169,8 +176,8 @@ class Run:
         with atomic_file(self.folder / 'result.json') as temporary:
             temporary.write_text(text)
 
-    def _start(self, commit: str | None) -> dict[str, str | None]:
-        return dict(fingerprint=self.fingerprint, commit=commit)
+    def _start(self, commit: str | None) -> dict[str, Any]:
+        return dict(fingerprint=self.fingerprint, commit=commit, versions=versions())
 
     @property
     def _seed(self) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from ..engine.runner.launch import PREEMPTED
+from ..engine.runner.launch import INTERRUPTED, PREEMPTED
 from ..utils.folder_lock import FolderInUseError, folder_lock
 from ..utils.subprocesses import Subprocesses, tail_log
 from .run import Run
@@ -26,7 +26,7 @@ def run_all(
 ) -> dict[str, str]:
     """Train the unfinished runs; a failed run stops only those that need it.
 
-    A run that was cut short with the same settings and code is resumed.
+    A run that was cut short with the same settings, code and packages is resumed.
 
     Args:
         runs: The runs, each after those that it needs.
@@ -100,18 +100,26 @@ class _Training:
     def finish(self) -> str | None:
         """Record the result, or return why the run failed."""
         seconds = time.perf_counter() - self.begin
-        status, reason = self.process.returncode, None
-        if status >= 0 and status != PREEMPTED:  # otherwise it can be continued
-            self.run.start_note.unlink()
+        status = self.process.returncode
         if status:
             lines = tail_log(self.run.log).strip()
-            reason = f'exit status {status}, see {self.run.log}\n{lines}'
+            reason: str | None = f'exit status {status}, see {self.run.log}\n{lines}'
+            has_ended = status > 0 and status not in (PREEMPTED, INTERRUPTED)
         else:
-            try:
-                self.run.record(self.script, seconds, self.commit)
-            except (OSError, ValueError) as error:
-                reason = str(error)
+            reason, has_ended = self._record(seconds)
+        if has_ended:  # otherwise it can be continued
+            self.run.start_note.unlink()
         self.bars.remove_task(self.bar)
         ended = f'{seconds:.0f} s' if reason is None else 'failed'
         self.bars.console.print(f'{self.run.name}: {ended}', highlight=False)
         return reason
+
+    def _record(self, seconds: float) -> tuple[str | None, bool]:
+        """Record the result; return why that failed, and whether the training is over."""
+        try:
+            self.run.record(self.script, seconds, self.commit)
+        except (FileNotFoundError, ValueError) as error:
+            return str(error), True
+        except OSError as error:  # such as a full disk: what was trained is whole
+            return str(error), False
+        return None, True

@@ -17,6 +17,8 @@ import torch
 from ..compat import SUPPORTED, installed_version
 from ..version import __version__
 
+LOCAL_CHANGES = ' with local changes'
+
 
 def commit_of(folder: Path) -> str | None:
     """Return the commit of a clone, with a note if tracked files were changed.
@@ -32,7 +34,7 @@ def commit_of(folder: Path) -> str | None:
         return None
     commit = _git(folder, 'rev-parse', 'HEAD')
     changed = _git(folder, 'status', '--porcelain', '--untracked-files=no')
-    return f'{commit} with local changes' if commit and changed else commit
+    return f'{commit}{LOCAL_CHANGES}' if commit and changed else commit
 
 
 def versions() -> dict[str, str | None]:

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
-from mmvitkd.engine.runner.launch import PREEMPTED
+from mmvitkd.engine.runner.launch import INTERRUPTED, PREEMPTED
 from mmvitkd.experiments import feature_scores, scheduler
+from mmvitkd.experiments.run import Run
 from mmvitkd.experiments.statistics import summarize
 from mmvitkd.utils import collect_env
 from mmvitkd.utils.folder_lock import folder_lock
@@ -20,6 +21,7 @@ from image_folders import write_folder
 from tool_modules import load_tool
 
 ROOT = Path(__file__).parents[2]
+TOP1 = 'val/accuracy/top1'
 SUITE = """
 metric: accuracy/top1
 reference: plain
@@ -72,6 +74,7 @@ def experiment(tmp_path, monkeypatch):
     tool = load_tool('run_experiments')
     monkeypatch.setattr(tool, 'TRAIN', tmp_path / 'training.py')
     monkeypatch.setattr(scheduler, 'POLL_INTERVAL', 0.02)
+    monkeypatch.setattr(collect_env, 'commit_of', lambda folder: 'one')  # without changes
     handler = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments, suite='suite.yml', seeds=(0, 1)):
@@ -176,7 +179,7 @@ def test_nothing_half_written_counts(experiment, tmp_path, left):
     assert experiment(seeds=[0]) == (['plain0'], '')
 
 
-@pytest.mark.parametrize('status', [-signal.SIGKILL, PREEMPTED])
+@pytest.mark.parametrize('status', [-signal.SIGKILL, PREEMPTED, INTERRUPTED])
 def test_a_run_that_was_cut_short_is_resumed(experiment, tmp_path, status):
     end = tmp_path / 'plain0.end'
     end.write_text(str(int(status)))
@@ -188,8 +191,20 @@ def test_a_run_that_was_cut_short_is_resumed(experiment, tmp_path, status):
     assert experiment(seeds=[0]) == ([], '')
 
 
-@pytest.mark.parametrize('change', ['config', 'commit', 'failed', 'note'])
+def test_a_training_goes_on_where_its_result_could_not_be_written(experiment, monkeypatch):
+    def full_disk(path):
+        raise OSError(f'{path.name}: no space left')
+
+    with monkeypatch.context() as full:
+        full.setattr(Run, 'record', lambda self, *_: full_disk(self.folder / 'result.json'))
+        assert 'plain, seed 0: result.json: no space left' in experiment(seeds=[0])[1]
+    assert experiment(seeds=[0]) == (['big+', 'plain0+', 'taught0'], '')
+
+
+@pytest.mark.parametrize('change', ['config', 'commit', 'local', 'packages', 'failed', 'note'])
 def test_a_run_that_cannot_go_on_starts_anew(experiment, tmp_path, monkeypatch, change):
+    if change == 'local':
+        monkeypatch.setattr(collect_env, 'commit_of', lambda folder: 'one with local changes')
     end = tmp_path / 'plain0.end'
     end.write_text('1' if change == 'failed' else str(PREEMPTED))
     experiment(seeds=[0])
@@ -200,6 +215,8 @@ def test_a_run_that_cannot_go_on_starts_anew(experiment, tmp_path, monkeypatch, 
         (tmp_path / 'plain.py').write_text('train_cfg = dict(max_epochs=3)\n')
     elif change == 'commit':
         monkeypatch.setattr(collect_env, 'commit_of', lambda folder: 'another')
+    elif change == 'packages':
+        monkeypatch.setattr('mmvitkd.experiments.run.versions', dict)
     elif change == 'note':
         old.with_name('started.json').write_text('{"fing')
     assert experiment(seeds=[0]) == (['plain0'], '')
@@ -310,22 +327,39 @@ def test_the_trainings_end_with_the_tool(experiment, tmp_path, monkeypatch, numb
         os.kill(int(pid.read_text()), 0)
 
 
-def test_a_recorded_command_gives_its_number_again(tmp_path, monkeypatch, run_tool):
+@pytest.fixture
+def digits_suite(tmp_path, monkeypatch):
+    """Run the tool with the real training: a student for an epoch on a few digits."""
     digits = write_folder(tmp_path / 'digits', 10, 4, 20, (28, 28), 'png')
-    config = ROOT / 'configs/mnist5k/vit_32.py'
-    (tmp_path / 'suite.yml').write_text(
-        f'metric: accuracy/top1\nreference: plain\nruns: {{plain: {config}}}\n'
-    )
     options = [f'{s}_dataloader.dataset.data_root={digits}' for s in ('train', 'val', 'test')]
     options += ['train_cfg.max_epochs=1', 'param_scheduler.0.end=1']
     options += ['param_scheduler.1.begin=0', 'default_hooks.logger.interval=1']
     monkeypatch.chdir(tmp_path)
     handler = signal.getsignal(signal.SIGTERM)
-    given = ['run', 'suite.yml', '--out', 'out', '--seeds', '4', '--cfg-options', *options]
-    monkeypatch.setattr(sys, 'argv', given)
-    load_tool('run_experiments').main()
+
+    def run(config, *more):
+        (tmp_path / 'suite.yml').write_text(
+            f'metric: accuracy/top1\nreference: plain\nruns: {{plain: {config}}}\n'
+        )
+        given = [*options, *more]
+        command = ['run', 'suite.yml', '--out', 'out', '--seeds', '4', '--cfg-options', *given]
+        monkeypatch.setattr(sys, 'argv', command)
+        load_tool('run_experiments').main()
+        return given
+
+    yield run
     signal.signal(signal.SIGTERM, handler)
 
+
+def logged(folder):
+    """The losses and the score of a training."""
+    content = torch.load(f'{folder}/epoch_1.pth', weights_only=True)
+    scalars = content['message_hub']['log_scalars']
+    return [scalars[name]['log_history'].tolist() for name in ('train/loss', TOP1)]
+
+
+def test_a_recorded_command_gives_its_number_again(digits_suite, run_tool):
+    options = digits_suite(ROOT / 'configs/mnist5k/vit_32.py')
     found = results()
     _, script, *arguments = found['trainings']['plain, seed 4']['command']
     assert script == str(ROOT / 'tools/train.py')
@@ -337,11 +371,33 @@ def test_a_recorded_command_gives_its_number_again(tmp_path, monkeypatch, run_to
     for folder, given in histories.items():
         if given is not None:
             run_tool('train', arguments[0], '--work-dir', folder, options=given)
-        content = torch.load(f'{folder}/epoch_1.pth', weights_only=True)
-        scalars = content['message_hub']['log_scalars']
-        names = 'train/loss', 'val/accuracy/top1'
-        histories[folder] = [scalars[name]['log_history'].tolist() for name in names]
+        histories[folder] = logged(folder)
     first, again, other = histories.values()
     assert first == again
     assert first[0] != other[0]
     assert found['runs']['plain']['scores']['4'] == first[1][-1]
+
+
+def test_a_training_that_was_cut_short_ends_as_if_it_had_not_been(
+    digits_suite, tmp_path, monkeypatch
+):
+    here = Path(__file__).parent
+    monkeypatch.setenv('PYTHONPATH', f'{ROOT}:{here}')
+    monkeypatch.setattr(collect_env, 'commit_of', lambda folder: 'one')
+    hook = "dict(type='mmengine.SignalHook', iteration=2, number={})"
+    ends = []
+    for number in (0, signal.SIGTERM):  # 0: no signal
+        config = tmp_path / f'signal_{int(number)}.py'
+        config.write_text(
+            f"_base_ = '{ROOT / 'configs/mnist5k/vit_32.py'}'\n"
+            "custom_imports = dict(imports=['signal_hook'])\n"
+            f'custom_hooks = [{hook.format(int(number))}]\n'
+        )
+        more = 'train_dataloader.batch_size=8', 'train_dataloader.num_workers=0'
+        if number:
+            with pytest.raises(SystemExit, match=f'exit status {PREEMPTED}'):
+                digits_suite(config, *more)
+            assert Path('out/runs/plain/seed_4/iter_2.pth').exists()
+        digits_suite(config, *more)
+        ends.append(logged('out/runs/plain/seed_4'))
+    assert len(ends[0][0]) == 5 and ends[0] == ends[1]

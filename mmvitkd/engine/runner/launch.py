@@ -22,6 +22,7 @@ from ...utils.folder_lock import folder_lock
 # Defaults of a data loader.
 DATALOADER = dict(pin_memory=True, collate_fn=dict(type='default_collate'))
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
+INTERRUPTED = 130  # a shell's after Ctrl-C: tools/train.py leaves with it before training
 # Where launchers put the rank of a process.
 RANKS = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
