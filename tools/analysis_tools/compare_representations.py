@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--allow-random', action='store_true', help='models may have random weights (seed 0)'
     )
-    add_loading_options(parser)
+    add_loading_options(parser, 'for --models; ')
     parser.add_argument(
         '--block',
         default='last',

@@ -4,16 +4,18 @@ import argparse
 from pathlib import Path
 
 
-def add_loading_options(parser: argparse.ArgumentParser) -> None:
-    """Add --device, --batch-size and --workers."""
-    parser.add_argument('--device', help='default: cuda if there is a GPU, else cpu')
-    parser.add_argument('--batch-size', type=int, default=32, metavar='N', help='default: 32')
+def add_loading_options(parser: argparse.ArgumentParser, prefix: str = '') -> None:
+    """Add --device, --batch-size and --workers, with a text before the help of each."""
+    parser.add_argument('--device', help=f'{prefix}default: cuda if there is a GPU, else cpu')
+    parser.add_argument(
+        '--batch-size', type=int, default=32, metavar='N', help=f'{prefix}default: 32'
+    )
     parser.add_argument(
         '--workers',
         type=int,
         default=2,
         metavar='N',
-        help='processes that read images; default: 2',
+        help=f'{prefix}processes that read images; default: 2',
     )
 
 
