@@ -54,6 +54,21 @@ class MeasuredTeacher:
         return len(next(iter(self.layers.values()))['raw']['in_sample']) - 1
 
 
+@dataclass
+class MeasuredStudent:
+    """What was measured of a trained student.
+
+    Attributes:
+        layers: The results of ``ErrorAndFloor`` by the names of the losses, without embeddings.
+        num_images: How many images were read.
+        unreadable: The reason for each image that cannot be read, by its path.
+    """
+
+    layers: dict[str, dict[str, float | int | bool]]
+    num_images: int
+    unreadable: dict[str, str]
+
+
 def teacher_width(model: nn.Module) -> int:
     """Return the width of a ViT.
 
@@ -133,11 +148,16 @@ def measure_trained(
     batch_size: int = 32,
     num_workers: int = 0,
     watch: Watch = lambda batches, name: batches,
-) -> dict[str, dict[str, float | int | bool]]:
+) -> MeasuredStudent:
     """Compare a trained student with the floor of what its losses compare, on the same images.
 
-    Returns:
-        The results of ``ErrorAndFloor`` by the names of the losses, without embeddings.
+    Args:
+        loaded: The distillation.
+        images: The images.
+        device: Where it runs.
+        batch_size: Images per batch.
+        num_workers: Processes that read images.
+        watch: Wraps the batches, with a name for them.
 
     Raises:
         ValueError: If no image can be read, or the checkpoint lacks the connectors.
@@ -153,15 +173,18 @@ def measure_trained(
     embeddings = embedding_pairs(model.distiller)
     widths = adapter_for(model.student).widths
     found: dict[str, ErrorAndFloor] = {}
+    num_images = 0
     for batch in watch(batches, 'student'):
         for name, rows in compared_features(model, batch.images.to(device)).items():
             if name not in embeddings:
                 found.setdefault(name, ErrorAndFloor(widths)).update(*rows)
+        num_images += len(batch.indices)
     if not found:
         raise ValueError(
             f'{images.folder!r}: no image can be read, or no loss compares tokens.'
         )
-    return {name: each.result() for name, each in found.items()}
+    layers = {name: each.result() for name, each in found.items()}
+    return MeasuredStudent(layers, num_images, dict(batches.unreadable))
 
 
 def _source(model: nn.Module) -> FeatureExtractor:

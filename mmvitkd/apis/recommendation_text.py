@@ -79,13 +79,13 @@ def _warnings(report: Mapping[str, Any]) -> list[str]:
         found.append(
             "**The teacher's weights are random**: nothing here is about its training."
         )
-    unreadable = report['images']['unreadable']
-    if unreadable:
-        names = ', '.join(map(code_span, unreadable))
-        found.append(
-            f'**{len(unreadable)} images could not be read** and are left out: {names}.'
-        )
-    return found
+    return [*found, *_left_out(report['images'])]
+
+
+def _left_out(images: Mapping[str, Any]) -> list[str]:
+    names = ', '.join(map(code_span, images['unreadable']))
+    count = len(images['unreadable'])
+    return [f'**{count} images could not be read** and are left out: {names}.'] if count else []
 
 
 def _cost_table(costs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -115,6 +115,7 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
     return [
         f'{code_span(trained["checkpoint"])} on {trained["num_images"]:,} held-out images; all '
         'in % of the energy of what its losses compare, on the same images.',
+        *_left_out(trained),
         markdown_table(header, rows),
     ]
 

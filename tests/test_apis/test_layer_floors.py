@@ -47,7 +47,7 @@ def loaded(tmp_path):
 )
 def test_the_floor_is_of_what_the_losses_compare(remedy, is_bound, loaded, images):
     distillation = loaded(remedy)
-    [found] = measure_trained(distillation, images, batch_size=5).values()
+    [found] = measure_trained(distillation, images, batch_size=5).layers.values()
     inputs = [distillation.student.preprocess(images.file(i)) for i in range(12)]
     [(student, teacher)] = compared_features(distillation.model, torch.stack(inputs)).values()
     floor = WidthFloor()
@@ -59,7 +59,7 @@ def test_the_floor_is_of_what_the_losses_compare(remedy, is_bound, loaded, image
 
 
 def test_a_pooled_target_has_no_floor_at_the_students_width(loaded, images):
-    [found] = measure_trained(loaded('feature_kd'), images).values()
+    [found] = measure_trained(loaded('feature_kd'), images).layers.values()
     assert found['floor'] == 0
 
 

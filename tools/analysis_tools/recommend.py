@@ -192,8 +192,14 @@ def trained(
         cfg, checkpoint, allow_random=args.allow_random, teacher_checkpoint=args.checkpoint
     )
     with image_bars(len(images), Console(stderr=True)) as watch:
-        layers = measure_trained(loaded, images, **how, watch=watch)
-    return dict(config=config, checkpoint=checkpoint, num_images=len(images), layers=layers)
+        measured = measure_trained(loaded, images, **how, watch=watch)
+    return dict(
+        config=config,
+        checkpoint=checkpoint,
+        num_images=measured.num_images,
+        unreadable=sorted(measured.unreadable),
+        layers=measured.layers,
+    )
 
 
 def write(args: argparse.Namespace, report: dict[str, Any]) -> None:
@@ -223,8 +229,9 @@ def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
         support = decision['supported_by']
         print(f'  {support if support == UNSUPPORTED else f"supported by {support}"}')
     print(f'\n{report["config"]}')
-    for path in report['images']['unreadable']:
-        print(f'left out, as it cannot be read: {path}')
+    for images in filter(None, (report['images'], report['trained'])):
+        for path in images['unreadable']:
+            print(f'left out, as it cannot be read: {path}')
     print(
         f'{args.out}: wrote recommend.md (read it first), recommended.py, report.json, 1 figure'
     )

@@ -105,10 +105,14 @@ def test_what_it_writes(recommend, images, tmp_path):
     text = (tmp_path / 'out/recommend.md').read_text()
     assert 'weights are random' in text and report['config'] in text
     for decision in report['decisions']:
-        support = recommendation.EVIDENCE.get((decision['part'], decision['value']))
-        assert decision['supported_by'] == (support or recommendation.UNSUPPORTED)
-        assert decision['supported_by'] in text
-        assert decision['reason'] in printed
+        support = decision['supported_by']
+        if decision['part'] == 'remedy':
+            assert support.startswith('docs/recommend.md, on digits')
+            assert f'  supported by {support}' in printed
+        else:
+            assert support == 'not supported by measurements yet'
+            assert f'  {support}' in printed
+        assert support in text and decision['reason'] in printed
     with Image.open(tmp_path / 'out/figures/floors.png') as figure:
         assert figure.size[0] > 600
 
@@ -137,8 +141,8 @@ def test_the_floors_are_those_of_the_teachers_tokens(recommend, images):
         assert layer['token_norm'] == pytest.approx(wanted['token_norm'])
 
 
-@pytest.mark.parametrize(('remedy', 'bound'), [('lift', True), ('widelast', False)])
-def test_a_trained_student_next_to_its_floor(remedy, bound, recommend, tmp_path):
+def distilled(tmp_path, remedy):
+    """The config and the checkpoint of a distillation of the digits' teacher."""
     config, checkpoint = tmp_path / 'distilled.py', tmp_path / 'trained.pth'
     config.write_text(
         f"_base_ = 'mmvitkd::mnist5k/vit_32_{remedy}.py'\n"
@@ -146,7 +150,13 @@ def test_a_trained_student_next_to_its_floor(remedy, bound, recommend, tmp_path)
     )
     model = load_config(str(config)).to_dict()['model']
     torch.save(dict(state_dict=MODELS.build(model).state_dict()), checkpoint)
-    report, _, error = recommend(*DIGITS, RANDOM, '--trained', config, checkpoint)
+    return config, checkpoint
+
+
+@pytest.mark.parametrize(('remedy', 'bound'), [('lift', True), ('widelast', False)])
+def test_a_trained_student_next_to_its_floor(remedy, bound, recommend, tmp_path):
+    trained = distilled(tmp_path, remedy)
+    report, _, error = recommend(*DIGITS, RANDOM, '--trained', *trained)
     assert error is None
     [layer] = report['trained']['layers'].values()
     assert layer['is_bound'] is bound and layer['width'] == 32
@@ -156,11 +166,17 @@ def test_a_trained_student_next_to_its_floor(remedy, bound, recommend, tmp_path)
 
 
 def test_an_unreadable_image_is_left_out(recommend, images, tmp_path):
+    trained = distilled(tmp_path, 'lift')
     (images / 'train/a/0.png').write_bytes(b'no image')
-    report, printed, _ = recommend(*DIGITS, RANDOM)
+    (images / 'val/b/1.png').write_bytes(b'no image')
+    report, printed, _ = recommend(*DIGITS, RANDOM, '--trained', *trained)
     assert report['images']['unreadable'] == ['a/0.png']
-    assert report['images']['num_images'] == 51
-    assert 'a/0.png' in printed and 'a/0.png' in (tmp_path / 'out/recommend.md').read_text()
+    assert report['trained']['unreadable'] == ['b/1.png']
+    assert (report['images']['num_images'], report['trained']['num_images']) == (51, 3)
+    text = (tmp_path / 'out/recommend.md').read_text()
+    for path in ('a/0.png', 'b/1.png'):
+        assert f'left out, as it cannot be read: {path}' in printed and path in text
+    assert 'on 3 held-out images' in text
 
 
 def constant(tmp_path):
