@@ -113,6 +113,23 @@ def test_the_config_of_the_teachers_own_width_is_inherited(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ('remedy', 'share', 'pairs'),
+    [
+        ('projector', None, [('embedding', 'embedding'), (5, 4)]),
+        ('widelast', 1, [('embedding', 'embedding'), (5, 4)]),
+        ('lift', None, [('tokens', 4)]),
+    ],
+)
+def test_a_target_of_the_last_block_is_for_the_last_block(remedy, share, pairs, tmp_path):
+    """And not for tokens behind the student's final norm; Lift's are made for it."""
+    student = 'mmvitkd::mnist5k/vit_32.py'  # of six blocks
+    _, path = written(
+        tmp_path, DIGITS, (64, 5), student, None, remedy, share, target='standardised'
+    )
+    assert load_config(path, measure=False).model.pairs == pairs
+
+
 def test_heads_where_the_head_size_does_not_divide_the_width(tmp_path):
     arch = dict(embed_dims=200, num_layers=2, num_heads=4, feedforward_channels=64)
     config = tmp_path / 'teacher.py'

@@ -62,21 +62,24 @@ def recommend(images, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ('teacher', 'remedy', 'limit', 'options'),
+    ('teacher', 'remedy', 'target', 'options'),
     [
-        (TIMM, 'projector', 1.0, ['--no-with-label']),
-        (TIMM, 'lift', 1.0, ['--wide-output']),
-        (DIGITS, 'projector', 1.0, []),
-        (DIGITS, 'widelast', 0.0, ['--no-with-label']),
+        (TIMM, 'projector', 'centred', ['--no-with-label']),
+        (TIMM, 'lift', 'final_norm', ['--wide-output']),
+        (DIGITS, 'projector', 'final_norm', []),
+        (DIGITS, 'widelast', 'final_norm', ['--no-with-label']),
+        (DIGITS, 'widelast', 'centred', ['--no-with-label']),
     ],
 )
 def test_the_printed_config_trains_a_step(
-    teacher, remedy, limit, options, recommend, run_tool, tmp_path, monkeypatch
+    teacher, remedy, target, options, recommend, run_tool, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(recommendation, 'MAX_FLOOR', limit)
+    monkeypatch.setattr(recommendation, 'MAX_FLOOR', 0.0 if remedy == 'widelast' else 1.0)
+    for limit, of_centred in (('MAX_MEAN_SHARE', 0.0), ('MAX_LARGEST_SHARE', 1.0)):
+        monkeypatch.setattr(recommendation, limit, of_centred if target == 'centred' else 1.0)
     report, printed, _ = recommend(*teacher, RANDOM, *options)
     decisions = {d['part']: d['value'] for d in report['decisions']}
-    assert decisions['remedy'] == remedy
+    assert (decisions['remedy'], decisions['target']) == (remedy, target)
     config = tmp_path / 'printed.py'
     start, end = printed.index('_base_ = '), printed.index('\n)\n') + 3
     config.write_text(printed[start:end])
