@@ -1,7 +1,7 @@
 """Distil with Lift and WideLast in a PyTorch loop of your own, without configs and runner.
 
-    pip install "mmvitkd[lite,demo]"
-    python plain_pytorch.py
+    pip install -e ".[lite,demo]"  # in a clone
+    python examples/plain_pytorch.py
 
 The teacher and two of the students are timm's ViTs, WideLast is a backbone of this package; a
 loss is an `nn.Module` that takes two maps of features. Here the models are tiny and see the

@@ -28,6 +28,7 @@ the published recipe.
 | `mnist5k/` | the demo's digits: minutes on a CPU |
 | `image_folder/` | a folder of your own images |
 | `foundation/` | students of DINOv2, DINOv3, CLIP and SigLIP, with and without labels |
+| `elpv/` | a study on pictures of solar cells ([docs/foundation.md](../docs/foundation.md)) |
 | `suites/` | configs to compare over seeds |
 | `_base_/` | what configs share: students, distillation, data, schedules, runtime |
 
