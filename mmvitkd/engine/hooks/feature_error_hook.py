@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.hooks import CheckpointHook, Hook, LoggerHook, RuntimeInfoHook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -95,7 +95,9 @@ class FeatureErrorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             self.interval = _logging_interval(runner)
         device = next(model.parameters()).device
         self._seen = {name: seen.to(device) for name, seen in self._seen.items()}
-        reason = self._refusal_reason(runner, model) if self._losses else ''
+        # One that fails alone, as without the teacher's file, would leave the others waiting.
+        reasons = all_gather_object(self._refusal_reason(runner, model) if self._losses else '')
+        reason = next(filter(None, reasons), '')
         if reason and self.validate:
             runner.logger.info(
                 OnScreen(f'Relative errors of the features in validation: none, {reason}.')

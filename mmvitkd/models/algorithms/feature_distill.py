@@ -228,11 +228,26 @@ class FeatureDistill(BaseAlgorithm):  # type: ignore[misc]  # MMRazor is untyped
             raise RuntimeError('This model was built with teacher=None: it cannot train.')
         losses: dict[str, Tensor]
         if self.distillation_stopped:
-            losses = add_prefix(self.student(inputs, data_samples, mode='loss'), 'student')
-            return losses
+            return self._own_losses(inputs, data_samples)
         with self.records(inputs, data_samples) as student_losses:
             losses = add_prefix(student_losses, 'student')
             losses.update(add_prefix(self.distiller.compute_distill_losses(), 'distill'))
+        return losses
+
+    def _own_losses(
+        self, inputs: Tensor, data_samples: list[DataSample] | None
+    ) -> dict[str, Tensor]:
+        """Return the student's losses alone, once distillation has been stopped."""
+        losses: dict[str, Tensor] = self.student(inputs, data_samples, mode='loss')
+        if not losses:
+            raise ValueError(
+                'StopDistillHook: the student has no loss of its own, so nothing would be '
+                'trained after the stop. Leave the hook out.'
+            )
+        losses = add_prefix(losses, 'student')
+        trained = [p.sum() for p in self.distiller.parameters() if p.requires_grad]
+        if trained:  # DDP waits for the gradients of projectors, too
+            losses['distill.loss_stopped'] = 0 * torch.stack(trained).sum()
         return losses
 
     @contextmanager

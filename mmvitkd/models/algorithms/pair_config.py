@@ -243,10 +243,12 @@ def _check_target(target: Any, measured: bool, projector: Any) -> None:
         )
     is_batch_norm = isinstance(projector, Mapping) and projector.get('norm', 'BN') == 'BN'
     if is_batch_norm and (target in KINDS[1:] or measured):
+        stated = ('pair_target', target) if target in KINDS[1:] else ('norm_from_target', True)
+        key, value = stated
         raise KeyedValueError(
-            f'{{pair_target}}={target!r}: a pair_projector with BatchNorm standardises the '
+            f'{{{key}}}={value!r}: a pair_projector with BatchNorm standardises the '
             "target itself, batch by batch; wanted pair_projector.norm='LN' or None.",
-            'pair_target',
+            key,
         )
 
 

@@ -46,7 +46,9 @@ def target_norms(distiller: Any, student: nn.Module) -> list[TargetNorm]:
     modules = dict(student.named_modules())
     for name, mapping in distiller.loss_forward_mappings.items():
         pair = name.removeprefix(f'loss_{PAIR}')
-        target = distiller.connectors[mapping['preds_T']['connector']] if pair != name else None
+        if not pair.isdigit():  # a further loss of a pair, or one of something else
+            continue
+        target = distiller.connectors[mapping['preds_T']['connector']]
         if not isinstance(target, TargetTokens):
             continue
         connector = distiller.connectors[mapping['preds_S']['connector']]

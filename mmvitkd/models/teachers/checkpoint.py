@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import nn
 
+from ...checkpoint.download import download
 from ...checkpoint.read import student_weights
 from ...utils.errors import KeyedValueError
 from ..utils.adapters import adapter_for
@@ -19,18 +20,22 @@ def load_teacher(
     """Load the weights of a teacher from the first source that is given.
 
     The sources are ``checkpoint``, a local file; a ``Pretrained`` ``init_cfg`` (or
-    ``pretrained='file'``) of the whole model; and ``pretrained=True`` of a
+    ``pretrained='file'``) of the whole model, also a URL that
+    :func:`~mmvitkd.checkpoint.download.download` takes; and ``pretrained=True`` of a
     ``TimmClassifier``, whose weights timm has loaded when it built the model.
 
     Raises:
         FileNotFoundError: If the file does not exist.
+        OSError: If a download fails.
         ValueError: If it cannot be read, if a key is missing, unknown or of another shape,
             or if there is nothing to load and ``allow_random`` is not set.
     """
-    checkpoint = checkpoint or _pretrained_file(model)
-    if checkpoint:
-        load_file(model, checkpoint)
-        print_log(f'Teacher loaded from {checkpoint}', logger='current')
+    file, key = checkpoint, 'teacher_ckpt'
+    if not file:
+        file, key = _pretrained_file(model), 'teacher.init_cfg.checkpoint'
+    if file:
+        load_file(model, file, key)
+        print_log(f'Teacher loaded from {file}', logger='current')
     elif adapter_for(model).loads_pretrained and config.get('pretrained'):
         print_log(f'Teacher {config["model_name"]} loaded by timm', logger='current')
     elif not allow_random:
@@ -45,20 +50,20 @@ def load_teacher(
 
 
 def _pretrained_file(model: nn.Module) -> str | None:
-    """Return the file that a ``Pretrained`` init_cfg of the whole model names."""
+    """Return the file that a ``Pretrained`` init_cfg of the whole model names, downloaded."""
     init_cfg = getattr(model, 'init_cfg', None)
     for cfg in init_cfg if isinstance(init_cfg, list) else [init_cfg or {}]:
         if cfg.get('type') == 'Pretrained':
-            return str(cfg['checkpoint'])
+            file = str(cfg['checkpoint'])
+            return download(file) if file.startswith(('http://', 'https://')) else file
     return None
 
 
-def load_file(model: nn.Module, checkpoint: str) -> None:
+def load_file(model: nn.Module, checkpoint: str, key: str = 'teacher_ckpt') -> None:
     """Load a file of weights into a model; see :func:`load_teacher` for what it raises.
 
     From a distillation's checkpoint, the student is loaded. A timm model also accepts files
     that timm converts to its own names, such as the original ones of DINOv2 and CLIP.
     """
-    key = 'teacher_ckpt'
     weights = student_weights(checkpoint, key=key)
     adapter_for(model).load_weights(weights, key, checkpoint)

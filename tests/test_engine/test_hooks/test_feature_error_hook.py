@@ -4,6 +4,7 @@ import copy
 from itertools import count
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.hooks import feature_error_hook
 from mmvitkd.engine.runner import Runner
 from mmvitkd.models import BaseTeacher
 from mmvitkd.models.losses.error_sums import error_sums, relative_errors
@@ -202,6 +203,17 @@ def test_why_validation_has_none(tmp_path, said, kwargs, reason):
     )
     assert not [name for name in logged(run) if 'val_' in name]
     assert 'feature/pair_0/r2' in logged(run)
+
+
+def test_no_rank_validates_if_one_cannot(tmp_path, said, monkeypatch):
+    """Such as one on a machine without the teacher's file."""
+    reason = 'the teacher cannot be built: another machine lacks it'
+    monkeypatch.setattr(feature_error_hook, 'all_gather_object', lambda own: [own, reason])
+    listen, lines = said
+    run = listen(runner(tmp_path))
+    run.train()
+    assert [text for _, text in lines if reason in text]
+    assert not [name for name in logged(run) if 'val_' in name]
 
 
 def test_losses_without_features_are_named_once(tmp_path, said):

@@ -250,7 +250,7 @@ def test_when_distillation_is_stopped_the_teacher_does_not_run():
     model.distillation_stopped = True
     model.teacher.start = None
     losses = model(**model.data_preprocessor(batch(), True), mode='loss')
-    assert set(losses) == {'student.loss'}
+    assert set(losses) == {'student.loss', 'distill.loss_stopped'}
 
 
 DELIVERY = dict(

@@ -169,6 +169,16 @@ def test_distillation_can_be_stopped():
     assert set(losses) == {'student.loss'}
 
 
+def test_all_that_is_trained_has_a_gradient_after_the_stop():
+    """Otherwise DDP waits for that of a projector."""
+    model = distill(pair_projector=dict(in_channels=16, out_channels=32))
+    model.distillation_stopped = True
+    losses = model(**model.data_preprocessor(batch(), True), mode='loss')
+    assert losses['distill.loss_stopped'] == 0
+    sum(losses.values()).backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
 def test_layer_depth_under_the_algorithm():
     model = distill()
     assert model.get_layer_depth('architecture.backbone.pos_embed') == (0, 5)

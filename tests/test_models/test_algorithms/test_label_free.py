@@ -143,6 +143,13 @@ def test_a_teacher_with_classes_has_an_embedding_too():
     torch.testing.assert_close(found, wanted)
 
 
+def test_distillation_is_not_stopped_where_nothing_else_is_learned():
+    model = MODELS.build(label_free())
+    model.distillation_stopped = True
+    with pytest.raises(ValueError, match='StopDistillHook: the student has no loss'):
+        step(model)
+
+
 def test_with_labels_the_same_pairs_are_added_to_the_label_loss():
     model = MODELS.build(label_free(architecture=vit()))
     data = images()

@@ -102,6 +102,10 @@ def test_a_teacher_without_a_final_norm_is_refused_by_name(kind):
             'pair_target.*BatchNorm',
         ),
         (dict(norm_from_target=True), r'norm_from_target.*pairs\[0\].*no LayerNorm of 32'),
+        (
+            dict(norm_from_target=True, pair_projector=dict(in_channels=16, out_channels=32)),
+            'norm_from_target=True.*BatchNorm',
+        ),
         (dict(norm_from_target='yes'), 'norm_from_target'),
     ],
 )
@@ -116,6 +120,7 @@ def test_refusals(kwargs, message):
         LIFT,
         dict(LIFT, pairs=[('tokens', 3)]),
         dict(pair_projector=dict(in_channels=16, out_channels=32, norm='LN')),
+        dict(LIFT, pair_extra_losses=dict(sep=dict(type='mmvitkd.SEPLoss'))),
     ],
 )
 def test_a_layernorm_starts_at_the_targets_statistics(kwargs):

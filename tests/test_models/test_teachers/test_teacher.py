@@ -122,6 +122,23 @@ def test_a_missing_file_is_named():
         teacher(vit(), 'none.pth')
 
 
+def test_a_missing_file_of_init_cfg_is_named():
+    config = dict(vit(), init_cfg=dict(type='Pretrained', checkpoint='none.pth'))
+    message = r"teacher\.init_cfg\.checkpoint='none\.pth'.*no such file"
+    with pytest.raises(FileNotFoundError, match=message):
+        teacher(config)
+
+
+def test_a_url_that_names_its_sha256_is_downloaded(monkeypatch, tmp_path):
+    path, url = tmp_path / 'found.pth', 'https://localhost/a.pth#sha256=00112233'
+    weights = MODELS.build(vit()).state_dict()
+    torch.save(weights, path)
+    found = {url: str(path)}
+    monkeypatch.setattr('mmvitkd.models.teachers.checkpoint.download', found.__getitem__)
+    loaded = teacher(dict(vit(), init_cfg=dict(type='Pretrained', checkpoint=url))).model
+    assert torch.equal(loaded.head.layers.head.weight, weights['head.layers.head.weight'])
+
+
 def test_a_truncated_file_is_named(tmp_path):
     path = tmp_path / 'cut.pth'
     torch.save(MODELS.build(vit()).state_dict(), path)
