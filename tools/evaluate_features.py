@@ -225,8 +225,8 @@ def show(found: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(soft_wrap=True)
-    weights = ' (RANDOM WEIGHTS)' if found['random_weights'] else ''
-    print(f'student: {found["student"]}{weights}\nteacher: {found["teacher"] or "none"}')
+    for model, key in (('student', 'random_weights'), ('teacher', 'random_teacher')):
+        print(f'{model}: {found[model] or "none"}{" (RANDOM WEIGHTS)" if found[key] else ""}')
     print(f'{found["num_train"]} training images, {found["num_images"]} held out')
     for entries, names in ((found['compared'], ROWS), (found['classified'], CLASSIFIED)):
         rows = [

@@ -54,6 +54,7 @@ class FeatureModels:
     Attributes:
         student: The student, with its preprocessing.
         teacher: What the teacher is, in words; None without one.
+        random_teacher: Whether no weights were loaded into the teacher.
         layers: The names of the modules of student and teacher, by the names of the layers.
         left_out: Why a layer is not compared, by its name.
 
@@ -78,6 +79,7 @@ class FeatureModels:
     ) -> None:
         self.left_out: dict[str, str] = {}
         self.teacher: str | None = None
+        self.random_teacher = False
         self._live: Teacher | None = None
         self._compare: Compare | None = None
         cfg = _distillation(model) if teacher is None else None
@@ -118,6 +120,7 @@ class FeatureModels:
         distiller, teacher = loaded.model.distiller, loaded.model.teacher
         assert teacher is not None
         self.teacher = f'teacher of {path}, {loaded.teacher}'
+        self.random_teacher = loaded.random_teacher
         if not isinstance(teacher, Teacher):
             raise KeyedValueError(
                 f'{{teacher}}: {teacher.name} is not a model, so it has no features of other '
@@ -137,7 +140,7 @@ class FeatureModels:
         self._check_layers()
 
     def _take_teacher(self, loaded: LoadedModel) -> None:
-        self.teacher = loaded.provenance
+        self.teacher, self.random_teacher = loaded.provenance, loaded.is_random
         live = Teacher(loaded.model)
         source = adapter_for(self.student.model).normalization
         live.renormalize = Renormalize.between(source, live.normalization)
@@ -192,8 +195,9 @@ def evaluate_features(
 
     Returns:
         The fields of :class:`~mmvitkd.analysis.runner.feature_evaluation.FeatureScores`;
-        'student', 'teacher' and 'layers', what was evaluated; 'random_weights'; 'classes', how
-        many; 'unreadable', the reasons why images were left out, by path.
+        'student', 'teacher' and 'layers', what was evaluated; 'random_weights', whether
+        none were loaded into the student; 'random_teacher', the same of the teacher; 'classes',
+        how many; 'unreadable', the reasons why images were left out, by path.
 
     Raises:
         ValueError: If there is neither a teacher nor a class, no held-out image can be read,
@@ -218,6 +222,7 @@ def evaluate_features(
         'student': models.student.provenance,
         'teacher': models.teacher,
         'random_weights': models.student.is_random,
+        'random_teacher': models.random_teacher,
         'layers': models.layers,
         'classes': None if held_out.classes is None else len(held_out.classes),
         **asdict(scores),

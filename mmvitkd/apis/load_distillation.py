@@ -1,9 +1,11 @@
 """Load a distillation with its teacher and its connectors, as its losses compare features."""
 
 from collections.abc import Mapping
+from logging import WARNING
 from typing import Any, NamedTuple
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import MODELS
 from torch import Tensor
@@ -16,6 +18,8 @@ from ..config.provenance import provenance_of
 from ..export.eval_transform import PipelineTransform
 from ..export.plain_config import bare_student
 from ..models.algorithms import FeatureDistill
+from ..models.teachers import Teacher
+from ..models.teachers.config import is_random_teacher
 from .load_model import RANDOM
 
 DISTILLER = 'distiller.'
@@ -27,6 +31,7 @@ class LoadedDistillation(NamedTuple):
     Attributes:
         model: The ``FeatureDistill``.
         teacher: What its teacher is, in words.
+        random_teacher: Whether no weights were loaded into its teacher.
         student: Its student, with the preprocessing of its evaluation.
         has_connectors: Whether the weights of its connectors, such as projectors, were loaded,
             or it has none.
@@ -34,6 +39,7 @@ class LoadedDistillation(NamedTuple):
 
     model: FeatureDistill
     teacher: str
+    random_teacher: bool
     student: LoadedModel
     has_connectors: bool
 
@@ -80,9 +86,14 @@ def load_distillation(
     transform = PipelineTransform(cfg, model.student)
     provenance = f'{cfg.filename}, {weights}'
     student = LoadedModel(model.student, transform, provenance, checkpoint is None)
-    source = config.get('teacher_ckpt') or 'its config'
-    teacher = f'{provenance_of(config).teacher}, weights of {source}'
-    return LoadedDistillation(model, teacher, student, has_connectors)
+    given = (config['teacher'], config.get('teacher_ckpt'), config['allow_random_teacher'])
+    is_random = isinstance(model.teacher, Teacher) and is_random_teacher(*given)
+    weights = RANDOM if is_random else f'weights of {given[1] or "its config"}'
+    teacher = f'{provenance_of(config).teacher}, {weights}'
+    if is_random:
+        message = f'RANDOM WEIGHTS: nothing was loaded into the teacher of {cfg.filename}.'
+        print_log(message, 'current', WARNING)
+    return LoadedDistillation(model, teacher, is_random, student, has_connectors)
 
 
 def _load_connectors(model: Any, path: str) -> bool:

@@ -19,7 +19,7 @@ from ..config.provenance import provenance_of
 from ..export.eval_transform import PipelineTransform, TimmTransform
 from ..export.plain_config import bare_student
 from ..models.teachers import build_teacher
-from ..models.teachers.config import TIMM, teacher_config
+from ..models.teachers.config import TIMM, is_random_teacher
 from ..models.utils.normalization import normalization_by
 from ..utils.errors import KeyedError, KeyedValueError
 from .hub_student import HUB
@@ -144,13 +144,11 @@ def _teacher(path: str, checkpoint: str | None, allow_random: bool) -> LoadedMod
         )
     names = ARGUMENTS if checkpoint else {}  # otherwise the config names the file
     checkpoint = checkpoint or distillation.get('teacher_ckpt')
-    config = teacher_config(given, allow_random)
     try:
-        model = build_teacher(config, checkpoint, allow_random)
+        model = build_teacher(given, checkpoint, allow_random)
     except KeyedError as error:
         raise error.renamed(names) from error
-    own = config.get('pretrained') or 'Pretrained' in str(config.get('init_cfg'))
-    is_random = not checkpoint and not own
+    is_random = is_random_teacher(given, checkpoint, allow_random)
     weights = RANDOM if is_random else f'weights of {checkpoint or "its config"}'
     name = provenance_of(distillation).teacher
     transform = _transform_of_teacher(given, model, cfg)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..analysis.report.report_text import unreadable_note
 from ..models.connectors.target_tokens_connector import KINDS
 from ..utils.markdown import code_span, escape
 from ..utils.tables import markdown_table
@@ -79,13 +80,7 @@ def _warnings(report: Mapping[str, Any]) -> list[str]:
         found.append(
             "**The teacher's weights are random**: nothing here is about its training."
         )
-    return [*found, *_left_out(report['images'])]
-
-
-def _left_out(images: Mapping[str, Any]) -> list[str]:
-    names = ', '.join(map(code_span, images['unreadable']))
-    count = len(images['unreadable'])
-    return [f'**{count} images could not be read** and are left out: {names}.'] if count else []
+    return [*found, *unreadable_note(report['images']['unreadable'])]
 
 
 def _cost_table(costs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -115,7 +110,7 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
     return [
         f'{code_span(trained["checkpoint"])} on {trained["num_images"]:,} held-out images; all '
         'in % of the energy of what its losses compare, on the same images.',
-        *_left_out(trained),
+        *unreadable_note(trained['unreadable']),
         markdown_table(header, rows),
     ]
 

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DefaultScope
 from mmpretrain.registry import DATASETS
 
+from ..utils.errors import listed
 from .annotation_file import check_annotation_file
 from .dataset_names import innermost
 from .transforms.load_image import MAX_PIXELS, UnreadableImageError, read_image
@@ -25,13 +26,13 @@ class MeanStd(NamedTuple):
         mean: Of R, G and B, over all pixels, to three decimals.
         std: Likewise.
         num_images: How many images were measured.
-        num_unreadable: How many others could not be read.
+        unreadable: The reason for each of the others, by its path.
     """
 
     mean: list[float]
     std: list[float]
     num_images: int
-    num_unreadable: int
+    unreadable: dict[str, str]
 
 
 def measure_mean_std(
@@ -54,17 +55,21 @@ def measure_mean_std(
     if len(paths) > num_images:
         paths = random.Random(seed).sample(paths, num_images)
     counts = np.zeros((3, 256), np.int64)
-    readable = 0
+    readable, unreadable = 0, dict[str, str]()
     for path in paths:
         try:
             pixels = read_image(path, max_pixels=max_pixels)
-        except UnreadableImageError:
+        except UnreadableImageError as error:
+            unreadable[path] = error.reason
             continue
         readable += 1
         for channel, values in enumerate(pixels.reshape(-1, 3).T[::-1]):  # BGR -> RGB
             counts[channel] += np.bincount(values, minlength=256)
     if not readable:
-        raise ValueError(f'none of {len(paths)} images can be read: there is no mean and std.')
+        raise ValueError(
+            f'none of {len(paths)} images can be read: there is no mean and std. '
+            f'{_listed(unreadable)}'.rstrip()
+        )
     shares = counts / counts.sum(1, keepdims=True)
     levels = np.arange(256)
     mean = shares @ levels
@@ -74,7 +79,7 @@ def measure_mean_std(
             f'mean={mean.tolist()}, std={std.tolist()}: cannot divide by a std of 0.'
         )
     mean, std = mean.round(3).tolist(), std.round(3).tolist()
-    return MeanStd(mean, std, readable, len(paths) - readable)
+    return MeanStd(mean, std, readable, unreadable)
 
 
 def fill_measured(cfg: Config) -> None:
@@ -119,11 +124,20 @@ def fill_measured(cfg: Config) -> None:
 
 def describe(measured: MeanStd) -> str:
     """Return the lines for a config, with a comment about the images."""
-    unreadable = f', {measured.num_unreadable} unreadable' if measured.num_unreadable else ''
+    unreadable = ''
+    if measured.unreadable:
+        count = len(measured.unreadable)
+        unreadable = f'# Left out {count}, unreadable: {_listed(measured.unreadable)}\n'
     return (
-        f'# Measured on {measured.num_images} images of the training split{unreadable}.\n'
+        f'# Measured on {measured.num_images} images of the training split.\n{unreadable}'
         f'data_preprocessor = dict(mean={measured.mean}, std={measured.std}, to_rgb=True)'
     )
+
+
+def _listed(unreadable: dict[str, str]) -> str:
+    """Return the first few paths with their reasons, in a line."""
+    reasons = {path: ' '.join(reason.split()) for path, reason in sorted(unreadable.items())}
+    return listed([f'{path!r}: {reason}' for path, reason in reasons.items()], 3)
 
 
 def _dicts(node: Any) -> Iterator[dict[str, Any]]:

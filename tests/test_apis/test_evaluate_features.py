@@ -105,6 +105,18 @@ def test_a_student_without_its_projector_has_no_error(trained, data):
     assert 'readout_r2' in found['compared']['pair_0']
 
 
+@pytest.mark.parametrize('teacher', ['timm:test_vit', vit(WIDE_ARCH)], ids=['timm', 'config'])
+def test_a_random_teacher_of_a_distillation_is_said_to_be_random(trained, data, teacher):
+    width = 64 if teacher == 'timm:test_vit' else 32
+    model = distilled(teacher=teacher, pair_projector=PROJECTOR | dict(out_channels=width))
+    config, checkpoint, file, _ = trained(model)
+    found = evaluate_features(FeatureModels(config, checkpoint, allow_random=True), *data)
+    assert found['teacher'].endswith(', random weights')
+    assert found['random_teacher'] and not found['random_weights']
+    loaded = FeatureModels(config, checkpoint, teacher_checkpoint=file)
+    assert loaded.teacher.endswith(f'weights of {file}') and not loaded.random_teacher
+
+
 def test_another_teacher_and_none(trained, data):
     config, checkpoint, *_ = trained(distilled())
     torch.manual_seed(0)

@@ -31,7 +31,12 @@ def report():
         costs={'recommended': dict(parameters=1234, macs=5e6, added_share=None)},
         layers={'0': LAYER, '1': LAYER, 'final norm': LAYER},
         spectral=[(0, 0)],
-        trained=dict(checkpoint='epoch.pth', num_images=7, layers={'pair_1': error}),
+        trained=dict(
+            checkpoint='epoch.pth',
+            num_images=7,
+            unreadable=['held_out.png'],
+            layers={'pair_1': error},
+        ),
     )
 
 
@@ -45,6 +50,11 @@ def test_the_numbers_are_in_the_tables(report):
     assert '| 1 | 25 / 37.5' in text and '1,200 images' in text and 'without labels' in text
     assert '```python\n_base_ = 1\n```' in text
     assert 'random' not in text
+
+
+def test_images_that_cannot_be_read_are_named(report):
+    first, second = recommendation_text(report).split('`epoch.pth` on 7 held-out images')
+    assert '`x|y.png`' in first and '`held_out.png`' in second
 
 
 def test_names_are_shown_as_they_are(report):

@@ -33,7 +33,7 @@ def by_numpy(paths):
 def assert_measured(found, paths):
     for one, other in zip(found[:2], by_numpy(paths), strict=True):
         assert one == pytest.approx(other, abs=6e-4)
-    assert found[2:] == (len(paths), 0)
+    assert found[2:] == (len(paths), {})
 
 
 def test_over_all_pixels(tmp_path):
@@ -65,11 +65,13 @@ def test_a_sample(root):
     assert_measured(measure_mean_std(paths, num_images=10), paths)
 
 
-def test_unreadable_images_are_skipped_and_counted(root):
+def test_unreadable_images_are_skipped_and_kept_with_the_reason(root):
     broken = touch(root, 'cat/2.png', 'dog/0.png')
     rest = [path for path in paths_of(broken) if not path.endswith(('cat/2.png', 'dog/0.png'))]
     found = measure_mean_std(paths_of(root))
-    assert found[2:] == (8, 2)
+    assert found.num_images == 8
+    wanted = [str(root / name) for name in ('cat/2.png', 'dog/0.png')]
+    assert found.unreadable == dict.fromkeys(wanted, 'the file is empty')
     assert found[:2] == measure_mean_std(rest)[:2]
 
 
@@ -77,7 +79,7 @@ def test_images_that_cannot_be_measured(root):
     with pytest.raises(ValueError, match='none of 0 images can be read'):
         measure_mean_std([])
     paths = paths_of(touch(root, *NAMES))
-    with pytest.raises(ValueError, match='none of 10 images can be read'):
+    with pytest.raises(ValueError, match=r"none of 10 images can be read.*cat/0\.png': the f"):
         measure_mean_std(paths)
     Image.new('RGB', (4, 4), (9, 9, 9)).save(paths[0])
     with pytest.raises(ValueError, match='cannot divide by a std of 0'):
@@ -130,6 +132,13 @@ def test_the_limit_of_the_training_images_holds(root, capsys):
     fill_measured(cfg)
 
 
+def test_images_that_cannot_be_read_are_named(root):
+    touch(root, *(f'{kind}/3.png' for kind in ('cat', 'dog')))
+    with logged() as lines:
+        fill_measured(config(root))
+    assert f'{str(root / "cat/3.png")!r}: the file is empty' in '\n'.join(lines)
+
+
 def test_given_numbers_stay(root):
     cfg = config(root, mean=[1, 2, 3])
     fill_measured(cfg)
@@ -169,9 +178,13 @@ def test_nothing_to_measure(tmp_path):
 
 
 def test_the_lines_can_be_pasted():
-    measured = MeanStd([1.5, 2.0, 3.25], [4.0, 5.0, 6.0], 8, 2)
+    reasons = {f'/data/{i}\n.png': 'the file\nis empty' for i in range(4)}
+    measured = MeanStd([1.5, 2.0, 3.25], [4.0, 5.0, 6.0], 8, reasons)
     lines = describe(measured)
     assert Config.fromstring(lines, '.py').data_preprocessor == dict(
         mean=[1.5, 2.0, 3.25], std=[4.0, 5.0, 6.0], to_rgb=True
     )
-    assert lines.startswith('# Measured on 8 images of the training split, 2 unreadable.\n')
+    first, second, *_ = lines.splitlines()
+    assert first == '# Measured on 8 images of the training split.'
+    assert second.startswith(r"# Left out 4, unreadable: '/data/0\n.png': the file is empty, ")
+    assert second.endswith('and 1 more') and '/data/3' not in second

@@ -47,7 +47,8 @@ def test_two_models_and_classes(evaluate, tmp_path):
     assert {*found['classified']['teacher']} == {'knn', 'probe', 'probe_penalty', 'majority'}
     for row in ('relative error', 'R2 of a ridge readout', 'weighted k-NN, top-1 %'):
         assert row in screen
-    assert 'RANDOM WEIGHTS' in screen
+    assert found['random_weights'] and found['random_teacher']
+    assert screen.count(', random weights (RANDOM WEIGHTS)') == 2
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['result.json']
 
 
@@ -67,6 +68,7 @@ def test_the_share_of_the_most_frequent_class_is_next_to_the_accuracies(evaluate
     write_noise(tmp_path / 'classes', *(f'b/{i}.png' for i in range(10, 30)))
     found, screen = evaluate('classes')
     assert found['classified']['student']['majority'] == 75
+    assert found['teacher'] is None and not found['random_teacher']
     assert 'of the most frequent class' in screen
 
 

@@ -224,7 +224,7 @@ def compare(args: argparse.Namespace) -> None:
 
 
 def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:
-    """Print which images were not compared."""
+    """Print which images were left out, and why."""
     for path, reason in sorted(unreadable):
         print(f'left out, as it cannot be read: {path}: {reason}')
 

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare_representations import by_label, load, model_label
+from compare_representations import by_label, load, model_label, print_left_out
 from shared_options import add_folder_options
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def draw(args: argparse.Namespace) -> None:
     """Compute the maps, and write a figure per image.
 
     Raises:
-        ValueError: If labels and models differ in number.
+        ValueError: If labels and models differ in number, or no image can be read.
     """
     from mmvitkd.analysis.plotting.saliency_maps import draw_saliency
     from mmvitkd.analysis.report.report_dir import (
@@ -76,6 +76,7 @@ def draw(args: argparse.Namespace) -> None:
     )
     from mmvitkd.analysis.report.write_report import save_both
     from mmvitkd.datasets.image_list import find_images
+    from mmvitkd.datasets.transforms.load_image import UnreadableImageError
     from mmvitkd.utils.devices import device_of
 
     args.out = args.out.expanduser().absolute()
@@ -88,40 +89,46 @@ def draw(args: argparse.Namespace) -> None:
     models = {label: load(word, args) for label, word in words.items()}
     device = device_of(args.device)
     with new_folder(args.out, args.overwrite) as folder:
-        shown = {}
-        for index in range(len(images)):
-            rows = rows_of(models, images, index, args.methods, device)
-            if rows:
-                name = f'saliency_{index}'
-                save_both(draw_saliency(rows), folder / 'figures', name)
-                shown[name] = images.paths[index]
-        write_text(shown, folder)
-        about = {label: model.provenance for label, model in models.items()}
-        write_report_file(dict(models=about, methods=args.methods, images=shown), folder)
+        shown, unreadable = {}, {}
+        for index, path in enumerate(images.paths):
+            try:
+                rows = rows_of(models, images, index, args.methods, device)
+            except UnreadableImageError as error:
+                unreadable[path] = error.reason
+                continue
+            shown[f'saliency_{index}'] = path
+            save_both(draw_saliency(rows), folder / 'figures', f'saliency_{index}')
+        if not shown:
+            raise ValueError(f'none of the {len(images)} images can be read.')
+        write_text(shown, unreadable, folder)
+        report = dict(
+            models={label: model.provenance for label, model in models.items()},
+            methods=args.methods,
+            images=shown,
+            unreadable=unreadable,
+        )
+        write_report_file(report, folder)
+    print_left_out(unreadable.items())
     print(f'{args.out}: wrote {files_text(args.out)}')
 
 
 def rows_of(
     models: dict[str, Any], images: Any, index: int, methods: list[str], device: str
 ) -> 'list[SaliencyRow]':
-    """Return a row per model for an image; none if it cannot be read.
+    """Return a row per model for an image.
 
     Raises:
+        UnreadableImageError: If it cannot be read.
         ValueError: If the images have as many classes as a model, and others.
     """
     from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
     from mmvitkd.apis.saliency import pixels_of, saliency
-    from mmvitkd.datasets.transforms.load_image import UnreadableImageError
 
     import torch
 
     rows = []
     for label, loaded in models.items():
-        try:
-            image = loaded.preprocess(images.file(index))
-        except UnreadableImageError as error:
-            print(f'left out, as it cannot be read: {images.paths[index]}: {error.reason}')
-            return []
+        image = loaded.preprocess(images.file(index))
         model = loaded.model.to(device)
         with torch.no_grad():
             logits = model(image[None].to(device))[0]
@@ -159,8 +166,9 @@ def check_classes(label: str, model: Any, images: Any) -> None:
         )
 
 
-def write_text(shown: dict[str, str], folder: Path) -> None:
+def write_text(shown: dict[str, str], unreadable: dict[str, str], folder: Path) -> None:
     """Write report.md."""
+    from mmvitkd.analysis.report.report_text import unreadable_note
     from mmvitkd.utils.markdown import code_span
 
     sections = [
@@ -169,6 +177,7 @@ def write_text(shown: dict[str, str], folder: Path) -> None:
         '50 noisy inputs (noise of 0.15 of the range of the input), and Integrated Gradients '
         'from an input of zeros in 50 steps, as in arXiv 2511.06848. Of the three channels the '
         'largest value; each map is relative to its own largest, so heights do not compare.',
+        *unreadable_note(unreadable),
         *(
             f'## {code_span(path)}\n\n![Saliency](figures/{name}.png)'
             for name, path in shown.items()

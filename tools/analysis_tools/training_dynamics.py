@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from compare_representations import print_left_out
 from measure_help import measure_meanings
 from shared_options import add_folder_options, add_loading_options
 
@@ -100,13 +101,16 @@ def follow(args: argparse.Namespace) -> None:
         images = find_images(args.data_root, num_images=args.num_images)
     measures, device = select_measures(args.measures, 1), device_of(args.device)
     settings = Settings(measures=measures, seed=args.seed, device=device)
-    checkpoints = {
-        epoch: measure(args, path, images, settings) for epoch, path in files.items()
-    }
+    checkpoints: dict[int, Any] = {}
+    unreadable: dict[str, str] = {}
+    for epoch, path in files.items():
+        checkpoints[epoch], reasons = measure(args, path, images, settings)
+        unreadable |= reasons
     about = dict(
         model=Path(args.config).stem,
         images=images.folder,
-        num_images=len(images),
+        num_images=len(images) - len(unreadable),
+        unreadable=unreadable,
         ema=args.ema,
         seed=args.seed,
         measures=[*measures],
@@ -114,11 +118,14 @@ def follow(args: argparse.Namespace) -> None:
     )
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_dynamics(about, checkpoints, folder), folder)
+    print_left_out(unreadable.items())
     print(f'{args.out}: wrote {files_text(args.out)}')
 
 
-def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: Any) -> Any:
-    """Return the entries of all blocks of a checkpoint, by key."""
+def measure(
+    args: argparse.Namespace, checkpoint: Path, images: Any, settings: Any
+) -> tuple[Any, dict[str, str]]:
+    """Return the entries of a checkpoint's blocks, and why images were left out, by path."""
     from mmvitkd.analysis.features.extractor import FeatureExtractor
     from mmvitkd.analysis.features.shared_classes import shared_classes
     from mmvitkd.analysis.runner.image_bars import image_bars
@@ -141,7 +148,7 @@ def measure(args: argparse.Namespace, checkpoint: Path, images: Any, settings: A
         runner = MeasureRunner(
             source, batches, images.paths, settings, args.batch_size, classes, watch
         )
-        return runner.run().blocks
+        return runner.run().blocks, batches.unreadable
 
 
 def main() -> None:

@@ -138,5 +138,7 @@ MODELS = (
         sep=(511, 616, 713, 821, 922),
     ),
 )
-# By what `analyze_representation.py` calls them. DINOv2 was run at 224 px.
+# By what `analyze_representation.py` calls them.
 PUBLISHED = {f'timm:{each.name}': each for each in MODELS}
+# (H, W) in pixels of the images, also of DINOv2, whose own are larger.
+IMAGE_SIZE = [224, 224]

@@ -6,7 +6,7 @@ from typing import Any
 from ...utils.tables import markdown_table
 from ..plotting.panels import block_label
 from .base import Entry, Number, Table
-from .published import PUBLISHED, Published
+from .published import IMAGE_SIZE, PUBLISHED, Published
 
 Row = tuple[Any, ...]
 Rows = Callable[[Entry], Iterator[Row]]
@@ -126,8 +126,18 @@ def channel_curve_rows(kinds: Mapping[str, str]) -> Rows:
 
 
 def published_of(report: Mapping[str, Any]) -> Published | None:
-    """Return what is published of a report's model, unless its weights are random."""
-    return None if report.get('random_weights') else PUBLISHED.get(report['model'])
+    """Return what is published of the last block in a report, measured likewise.
+
+    It is of a pretrained model, its last block before the final norm, and images of 224 px.
+    """
+    settings = report['settings']
+    is_alike = (
+        not report.get('random_weights')
+        and list(report['blocks'])[-1] == str(report.get('num_blocks', 0) - 1)
+        and not settings.get('final_norm')
+        and settings.get('image_size') == IMAGE_SIZE
+    )
+    return PUBLISHED.get(report['model']) if is_alike else None
 
 
 def dimension_table(report: Mapping[str, Any]) -> list[str]:
@@ -155,7 +165,7 @@ def published_note(report: Mapping[str, Any]) -> list[str]:
         return []
     return [
         'Published for the pretrained model, its last block and the first validation image of '
-        'each of the 1,000 classes of ImageNet (arXiv 2511.15572).'
+        'each of the 1,000 classes of ImageNet at 224 px (arXiv 2511.15572).'
     ]
 
 

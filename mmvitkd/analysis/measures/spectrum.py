@@ -116,27 +116,22 @@ def draw_intensity(blocks: Blocks) -> Figure | None:
     return figure
 
 
-def draw_intensities(models: Mapping[str, Blocks]) -> Figure | None:
+def draw_intensities(models: Mapping[str, Mapping[str, Any]]) -> Figure | None:
     """Draw the frequency intensity of several models over their depth, and its shape.
 
     Args:
-        models: All blocks of each model, by the names of the models.
+        models: The reports of the models, by name.
 
     Returns:
         None if no model has it at two blocks or more.
     """
-    found = {
-        name: {'intensity': [block['frequency_intensity'] for block in measured.values()]}
-        for name, blocks in models.items()
-        if len(measured := blocks_with(blocks, 'frequency_intensity')) > 1
-    }
-    if not found:
+    found = {name: _over_depth(report) for name, report in models.items()}
+    if not any(found.values()):
         return None
     names = ['frequency intensity', 'its shape']
     figure, (left, right) = model_panels(names, sharey=False)
     for name, block, color, style in model_lines(found, 'intensity'):
-        values = block['intensity']
-        depth = [100 * (i + 1) / len(values) for i in range(len(values))]
+        depth, values = block['intensity']
         how: dict[str, Any] = dict(color=color, ms=4, linewidth=LINE, linestyle=style)
         left.plot(depth, values, marker='o', label=name, **how)
         right.plot(depth, [100 * v / (max(values) or 1) for v in values], marker='o', **how)
@@ -147,6 +142,17 @@ def draw_intensities(models: Mapping[str, Blocks]) -> Figure | None:
     right.set_ylabel('% of its largest value')
     legend_below(left, ncols=4)
     return figure
+
+
+def _over_depth(report: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return depths and intensities of the blocks alone, if there are two or more."""
+    measured = blocks_with(report['blocks'], 'frequency_intensity')
+    indices = sorted(int(key) for key in measured if key.isdigit())
+    if len(indices) < 2:
+        return {}
+    num_blocks = report.get('num_blocks') or indices[-1] + 1  # older reports lack it
+    depth = [100 * (index + 1) / num_blocks for index in indices]
+    return {'intensity': (depth, [measured[str(i)]['frequency_intensity'] for i in indices])}
 
 
 SPECTRUM = ReportFigure(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # Entries of a report by the names of its blocks, or in a comparison by those of models.
 Blocks = Mapping[str, Mapping[str, Any]]
 Draw = Callable[[Blocks], 'Figure | None']
-# From all blocks of several models, by the names of the models.
-DrawDepths = Callable[[Mapping[str, Blocks]], 'Figure | None']
+# From the reports of several models, by the names of the models.
+DrawDepths = Callable[[Mapping[str, Mapping[str, Any]]], 'Figure | None']
 # From the entries of 'student' and, if there is one, 'teacher', by layer title.
 DrawTraining = Callable[[Mapping[str, Blocks]], 'Figure']
 
@@ -31,7 +31,7 @@ class ReportFigure(NamedTuple):
             None for a figure of comparisons only.
         overlay: Draws it for a comparison of models, from one block of each.
         training: Draws it for the layers of a training.
-        depths: Draws it for a comparison of models, from all blocks of each.
+        depths: Draws it for a comparison of models, from the report of each.
     """
 
     name: str

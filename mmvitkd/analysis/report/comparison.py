@@ -77,9 +77,7 @@ def write_comparison(
 
 def _figures(models: Mapping[str, Compared]) -> Iterator[tuple[ReportFigure, 'Figure']]:
     yield from draw_figures({label: m.block for label, m in models.items()}, 'overlay')
-    yield from draw_figures(
-        {label: m.report['blocks'] for label, m in models.items()}, 'depths'
-    )
+    yield from draw_figures({label: m.report for label, m in models.items()}, 'depths')
 
 
 def _text(

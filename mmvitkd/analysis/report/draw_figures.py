@@ -21,7 +21,7 @@ def draw_figures(
     Args:
         content: What the functions of this kind take, see :class:`ReportFigure`.
         kind: Which function of a figure draws: of a report, or of a comparison of models, from
-            one block or from all blocks of each.
+            one block or from the report of each.
     """
     owners: dict[ReportFigure, list[str]] = {}
     for measure in all_measures().values():

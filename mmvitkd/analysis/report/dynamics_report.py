@@ -10,6 +10,7 @@ from ...utils.tables import markdown_table
 from ..measures.shared_tables import format_digits
 from ..plotting.dynamics import draw_dynamics
 from ..plotting.panels import block_label
+from .report_text import unreadable_note
 from .summary_table import column_notes, numbers_of
 from .write_report import save_both
 
@@ -26,7 +27,8 @@ def write_dynamics(
     """Write report.md, a table and the figure.
 
     Args:
-        about: 'model', 'images' (their folder), 'num_images', and more facts for report.json.
+        about: 'model', 'images' (their folder), 'num_images' (of those that were read),
+            'unreadable' (the reasons for the others, by path), and more facts for report.json.
         checkpoints: The entries of the blocks by epoch, then by key, as ``MeasureRunner``
             returns them.
         out: A folder.
@@ -48,6 +50,7 @@ def write_dynamics(
         f'# The training of {escape(str(about["model"]))}',
         f'{len(numbers)} checkpoints on {about["num_images"]} images of '
         f'{code_span(str(about["images"]))}.',
+        *unreadable_note(sorted(about['unreadable'])),
         f'![Numbers over the training](figures/dynamics.png)\n\n{CAPTION}',
         *(_section(column, numbers) for column in columns),
         *column_notes(entries),

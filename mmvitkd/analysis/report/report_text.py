@@ -52,6 +52,14 @@ def figure_section(figure: ReportFigure) -> list[str]:
     return [f'## {figure.heading}', link, figure.caption]
 
 
+def unreadable_note(paths: Collection[str]) -> list[str]:
+    """Name the images that could not be read, if any."""
+    if not paths:
+        return []
+    names = ', '.join(map(code_span, paths))
+    return [f'**{len(paths)} images could not be read** and are left out: {names}.']
+
+
 def _texts(kind: str, report: Report) -> list[str]:
     """Return one kind of the measures' paragraphs, without duplicates."""
     texts: dict[Text, type[Measure]] = {}
@@ -84,12 +92,7 @@ def _facts(report: Report) -> list[str]:
     ]
     if report.get('random_weights'):
         facts.append('**The weights are random**: nothing was loaded into the model.')
-    unreadable = images.get('unreadable', [])
-    if unreadable:
-        names = ', '.join(map(_code, unreadable))
-        facts.append(
-            f'**{len(unreadable)} images could not be read** and are left out: {names}.'
-        )
+    facts += unreadable_note(images.get('unreadable', []))
     for key, block in report['blocks'].items():
         if block.get('zero_tokens'):
             facts.append(

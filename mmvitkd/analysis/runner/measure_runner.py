@@ -138,6 +138,8 @@ class MeasureRunner:
                 start = places.stop
                 features = {k: self._forward.on_device(f) for k, f in part.features.items()}
                 evaluation.second_pass(features, places)
+        if start < len(self._indices):
+            raise self._folder_changed(self._indices[start])
 
     def _recompute(self, plan: Plan) -> Iterator[FeatureBatch]:
         """Yield the features from another forward pass."""
@@ -149,11 +151,13 @@ class MeasureRunner:
         found = batch.indices.tolist()
         wanted = self._indices[start : start + len(found)]
         if found != wanted:
-            index = min({*found} ^ {*wanted})
-            raise ValueError(
-                f'{self._paths[index]}: this image could be read in one pass and not in the '
-                'other; was the folder changed?'
-            )
+            raise self._folder_changed(min({*found} ^ {*wanted}))
+
+    def _folder_changed(self, index: int) -> ValueError:
+        return ValueError(
+            f'{self._paths[index]}: this image could be read in one pass and not in the other; '
+            'was the folder changed?'
+        )
 
     def _check_count(self) -> None:
         """Raise ValueError if there are too few images."""

@@ -42,6 +42,21 @@ def teacher_config(teacher: str | Mapping[str, Any], allow_random: bool) -> dict
     return config
 
 
+def is_random_teacher(
+    teacher: str | Mapping[str, Any], checkpoint: str | None, allow_random: bool
+) -> bool:
+    """Return whether nothing is loaded into a model that becomes a teacher.
+
+    Args:
+        teacher: See :func:`teacher_config`.
+        checkpoint: The file of its weights.
+        allow_random: See :func:`teacher_config`.
+    """
+    config = teacher_config(teacher, allow_random)
+    own = config.get('pretrained') or 'Pretrained' in str(config.get('init_cfg'))
+    return not checkpoint and not own
+
+
 def _model_of(path: str) -> dict[str, Any]:
     """Return the model in a config file, with the preprocessor that the file states."""
     if not path.endswith('.py'):

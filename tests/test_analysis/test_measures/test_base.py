@@ -199,7 +199,7 @@ def test_an_exception_in_a_figure_names_it(register, kind):
 
     register(figures=(FIGURE._replace(**{kind: fail}),))
     with pytest.raises(ZeroDivisionError, match="figure 'figure' of the measures toy"):
-        list(draw_figures({'0': {'0': ENTRY} if kind == 'depths' else ENTRY}, kind))
+        list(draw_figures({'0': {'blocks': {'0': ENTRY}} if kind == 'depths' else ENTRY}, kind))
 
 
 @pytest.mark.parametrize('name', ['svd', 'all'])

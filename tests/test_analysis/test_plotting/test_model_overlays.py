@@ -7,7 +7,7 @@ from mmvitkd.analysis.measures.selection import all_measures
 from mmvitkd.analysis.measures.sep import draw_spread, overlay_sep
 from mmvitkd.analysis.measures.spectrum import draw_intensities
 from mmvitkd.analysis.plotting.directions import overlay_energy
-from mmvitkd.analysis.plotting.model_overlays import draw_matrix
+from mmvitkd.analysis.plotting.model_overlays import MODEL_COLORS, draw_matrix
 
 import pytest
 from representation_reports import report
@@ -152,16 +152,27 @@ def test_many_models_have_rows_of_panels(models):
 
 
 def test_intensity_over_the_depth_of_models_with_different_depths():
-    depths = {'teacher': ('0', '1', '2', '3'), 'plain': ('0', '1'), 'one block': ('0',)}
-    models = {name: report(blocks=blocks)['blocks'] for name, blocks in depths.items()}
+    """At the blocks' places in the model; Lift's neck is none of them."""
+    wanted = {
+        'teacher': {'0': 100 / 24, '11': 50, '23': 100},
+        'plain': {'0': 50, '1': 100},
+        'lift': {'1': 50, '3': 100},
+    }
+    models = {'one block': report(blocks=('0',))}
+    models |= {name: report(blocks=[*places]) for name, places in wanted.items()}
+    models['lift'] = report(blocks=('3', '1', 'neck')) | dict(num_blocks=4)
+    models['teacher']['num_blocks'] = 24
     left, right = draw_intensities(models).axes
     drawn = curves(left)
-    assert list(drawn) == ['teacher', 'plain']
+    assert list(drawn) == list(wanted)
     for name, shape in zip(drawn, right.lines, strict=True):
-        values = [block['frequency_intensity'] for block in models[name].values()]
+        blocks, places = models[name]['blocks'], wanted[name]
+        values = [blocks[key]['frequency_intensity'] for key in places]
         assert drawn[name].get_ydata() == pytest.approx(values)
-        assert drawn[name].get_xdata()[-1] == 100
+        assert drawn[name].get_xdata() == pytest.approx([*places.values()])
+        assert shape.get_xdata() == pytest.approx([*places.values()])
         assert shape.get_ydata() == pytest.approx([100 * v / max(values) for v in values])
         assert shape.get_color() == drawn[name].get_color()
+    assert drawn['teacher'].get_color() == MODEL_COLORS[1]  # the second model
     assert 'unit' in left.get_ylabel() and '%' in right.get_ylabel()
     assert draw_intensities({'one block': models['one block']}) is None

@@ -73,24 +73,44 @@ def test_the_last_blocks_dimensions_at_every_share():
         assert [float(cell) for cell in row[1:]] == pytest.approx(wanted, rel=1e-3)
 
 
-@pytest.mark.parametrize('random', [False, True])
-def test_published_numbers_are_next_to_those_of_a_pretrained_model(random):
-    content = report(model='timm:cait_s24_224')
-    content['random_weights'] = random
+def of_cait(*blocks, **settings):
+    """A report of some blocks of CaiT, which has 24."""
+    content = report(blocks=blocks, model='timm:cait_s24_224') | dict(num_blocks=24)
+    content['settings'] |= dict(final_norm=False, image_size=[224, 224]) | settings
+    return content
+
+
+def test_published_numbers_are_next_to_those_of_the_last_block():
+    content = of_cait('5', '23')
     text = report_text(content, ())
-    rows = table(text, '| block 2, 99th percentile')
+    rows = table(text, '| block 23, 99th percentile')
     published = [row[1:] for row in rows if 'published' in row[0]]
-    if random:
-        assert not published and 'The weights are random' in text
-        assert 'published' not in text
-    else:
-        assert published == [['14', '34', '61', '121'], ['167', '247', '302', '359']]
-        _, _, own, paper = table(text, '| block 2, frequencies')
-        assert paper[1:] == ['192', '230', '270', '309', '346']
-        found = content['blocks']['2']['sep']['full']['d']
-        assert own[1:] == [str(d) for d in found.values()]
-        assert text.count('first validation image') == 1
-        assert 'random' not in text.split('## Numbers')[0]
+    assert published == [['14', '34', '61', '121'], ['167', '247', '302', '359']]
+    _, _, own, paper = table(text, '| block 23, frequencies')
+    assert paper[1:] == ['192', '230', '270', '309', '346']
+    found = content['blocks']['23']['sep']['full']['d']
+    assert own[1:] == [str(d) for d in found.values()]
+    assert text.count('first validation image') == 1
+    assert 'random' not in text.split('## Numbers')[0]
+
+
+@pytest.mark.parametrize(
+    ('content', 'block'),
+    [
+        (of_cait('5'), 5),
+        (of_cait('23', '5'), 5),
+        (of_cait('23', final_norm=True), 23),
+        (of_cait('23', image_size=[384, 384]), 23),
+        (of_cait('23') | dict(random_weights=True), 23),
+        (of_cait('23') | dict(model='timm:toy'), 23),
+    ],
+    ids=['middle', 'middle last', 'final norm', 'size', 'random', 'model'],
+)
+def test_published_numbers_are_not_next_to_others(content, block):
+    text = report_text(content, ())
+    rows = table(text, f'| block {block}, 99th percentile')
+    assert len(rows) == 4 and 'published' not in text.lower()
+    assert ('The weights are random' in text) is content['random_weights']
 
 
 @pytest.mark.parametrize('name', PUBLISHED)

@@ -36,10 +36,21 @@ def test_a_figure_per_image(draw, capsys):
     report = json.loads(Path('out/report.json').read_text())
     assert report['images'] == {'saliency_0': 'a/0.png', 'saliency_2': 'b/2.png'}
     assert [*report['models']] == ['first', 'second']
+    text = Path('out/report.md').read_text()
     for name in report['images']:
         assert Path(f'out/figures/{name}.png').stat().st_size > 0
-        assert f'figures/{name}.png' in Path('out/report.md').read_text()
+        assert f'figures/{name}.png' in text
+    assert [*report['unreadable']] == ['a/1.png']
+    assert '**1 images could not be read** and are left out: `a/1.png`.' in text
     assert 'left out, as it cannot be read: a/1.png' in capsys.readouterr().out
+
+
+def test_images_none_of_which_can_be_read(draw):
+    for path in Path('images').rglob('*.png'):
+        path.write_bytes(b'broken')
+    with pytest.raises(SystemExit, match='saliency: none of the 3 images can be read'):
+        draw(SMALL)
+    assert not Path('out').exists()
 
 
 def test_labels_must_be_as_many_as_models(draw, capsys):

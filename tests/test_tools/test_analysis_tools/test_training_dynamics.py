@@ -11,7 +11,7 @@ from mmvitkd.apis.load_model import load_model
 import pytest
 import torch
 import toy_students
-from folders import write_noise
+from folders import touch, write_noise
 from tool_modules import load_tool
 
 
@@ -80,6 +80,18 @@ def test_a_number_is_that_of_the_checkpoints_weights(follow, training):
     (row,) = [row for row in rows if (row['epoch'], row['block']) == ('30', '0')]
     magnitude = found['tokens'].abs().mean().item()
     assert float(row['activation']) == pytest.approx(magnitude, rel=1e-5)
+
+
+def test_images_that_cannot_be_read_are_named(follow, capsys):
+    touch(Path('images'), 'a/1.png')
+    follow('--measures', 'magnitude')
+    report = json.loads(Path('out/report.json').read_text())
+    assert report['num_images'] == 2
+    assert report['unreadable'] == {'a/1.png': 'the file is empty'}
+    text = Path('out/report.md').read_text()
+    assert '3 checkpoints on 2 images' in text and 'could not be read' in text
+    printed = capsys.readouterr().out
+    assert printed.count('left out, as it cannot be read: a/1.png: the file is empty') == 1
 
 
 def test_a_folder_without_checkpoints_says_how_to_keep_them(follow, capsys):
