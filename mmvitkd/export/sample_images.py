@@ -1,9 +1,11 @@
 """Read the images on which compact files of a student are calibrated and compared."""
 
+from logging import WARNING
 from typing import NamedTuple
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from torch import Tensor
 
 from ..datasets.image_batches import ImageBatches
@@ -52,13 +54,16 @@ def read_samples(student: Student, cfg: Config, folder: str) -> SampleImages:
     batches = ImageBatches(images, PipelineTransform(cfg, student.model))
     found = list(batches)
     pixels = torch.cat([batch.images for batch in found]) if found else torch.empty(0)
+    reasons = [f'{path}: {reason}' for path, reason in batches.unreadable.items()]
     if len(pixels) < MIN_IMAGES:
-        reasons = [f'{path}: {reason}' for path, reason in batches.unreadable.items()]
         raise KeyedValueError(
             f'{{images}}={folder!r}: {len(pixels)} of {len(images)} images can be read, wanted '
             f'{MIN_IMAGES} or more. {listed(reasons)}'.rstrip(' .'),
             'images',
         )
+    if reasons:
+        text = f'{folder}: {len(reasons)} images cannot be read and are left out: '
+        print_log(text + listed(reasons), 'current', WARNING)
     step = max(2, len(pixels) // NUM_CALIBRATION)
     calibrates = torch.arange(len(pixels)) % step == step - 1
     calibrates &= calibrates.cumsum(0) <= NUM_CALIBRATION

@@ -3,6 +3,7 @@
 import shutil
 
 import mmvitkd  # noqa: F401
+from mmvitkd.export import sample_images
 from mmvitkd.export.eval_transform import PipelineTransform
 from mmvitkd.export.sample_images import read_samples
 from mmvitkd.export.student import read_student
@@ -43,6 +44,17 @@ def test_images_without_classes_have_no_labels(student, cfg, tmp_path):
     samples = read_samples(student, cfg, str(folder))
     assert samples.labels is None
     assert (len(samples.calibration), len(samples.compared)) == (5, 6)
+
+
+def test_a_broken_image_is_named(student, cfg, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(sample_images, 'print_log', lambda text, *_: said.append(text))
+    folder = tmp_path / 'images' / 'val'
+    (folder / 'ant' / '0.png').write_bytes(b'no image')
+    samples = read_samples(student, cfg, str(folder))
+    assert len(samples.calibration) + len(samples.compared) == 39
+    [text] = said
+    assert '1 images cannot be read' in text and 'ant/0.png' in text
 
 
 def test_other_classes_are_refused(student, cfg, tmp_path):

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ...config.provenance import model_name
 from ...config.student_config import student_config
 from ...models.teachers import BaseTeacher, CachedTeacher
+from ...models.teachers.config import is_random_teacher
 from ...models.utils.adapters import input_size_of
 from ...models.utils.cost import Cost, cost_of, num_parameters
 from ...models.utils.features import Grid
@@ -49,7 +50,9 @@ def _teacher_lines(
     name = model_name(given) if isinstance(given, str | dict) else teacher.name
     if file:
         name += f' with {osp.basename(file)}'
-    elif config.get('allow_random_teacher'):
+    elif config.get('allow_random_teacher') and (
+        not isinstance(given, str | dict) or is_random_teacher(given, None, True)
+    ):
         name += ' with RANDOM weights'
     size = teacher.input_size or student
     if isinstance(teacher, CachedTeacher) and teacher.live is None:

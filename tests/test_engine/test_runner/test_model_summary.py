@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.model import BaseModel
 from mmpretrain.registry import MODELS
+from toy import vit
 
 DISTILLED = 'mmvitkd::mnist5k/vit_32_feature_kd.py'
 # A teacher of 224 pixels, and a student of 32.
@@ -32,6 +33,16 @@ def test_names_parameters_and_products():
     assert student.startswith('Student: ImageClassifier on mmvitkd.VisionTransformer')
     assert '81.9 K parameters, 1.44 M MACs at 28 px' in student
     assert 'RANDOM weights' in teacher and '311 K parameters, 5.39 M MACs at 28 px' in teacher
+
+
+def test_a_teacher_whose_config_loads_weights_is_not_random(tmp_path):
+    weights = dict(type='Pretrained', checkpoint=str(tmp_path / 'teacher.pth'))
+    torch.save(MODELS.build(vit()).state_dict(), weights['checkpoint'])
+    given = {
+        'model.teacher': dict(_delete_=True, **vit(), init_cfg=weights),
+        'model.pairs': [(5, 2)],
+    }
+    assert not [line for line in lines_of(given) if 'RANDOM' in line]
 
 
 def test_a_teacher_of_another_size_says_what_it_costs():
