@@ -8,12 +8,9 @@ import yaml
 from safetensors.torch import save_file
 
 from ..checkpoint.integrity import seal
+from .hub_reader import CONFIG, KEY, MMPRETRAIN, TIMM, VERSION, WEIGHTS
 from .student import FormatUnavailableError, Student
 from .timm_folder import write_timm
-
-CONFIG, WEIGHTS = 'config.json', 'model.safetensors'
-KEY, VERSION = 'mmvitkd', 1
-TIMM, MMPRETRAIN = 'timm', 'mmpretrain'  # whose names the weights have
 
 
 def write_hub(student: Student, folder: Path) -> None:
@@ -46,12 +43,14 @@ def write_hub(student: Student, folder: Path) -> None:
         weights = {k: v.detach().contiguous() for k, v in student.model.state_dict().items()}
         save_file(weights, folder / WEIGHTS, {'format': 'pt'})
         seal(folder / WEIGHTS)
-    pipelines = {part: student.config[part] for part in ('test_pipeline', 'test_dataloader')}
     content[KEY] = dict(
         version=VERSION,
         layout=layout,
         classes=student.classes,
-        config=dict(model=_without_initialization(student.config['model']), **pipelines),
+        config=dict(
+            model=_without_initialization(student.config['model']),
+            test_pipeline=student.config['test_pipeline'],
+        ),
     )
     (folder / CONFIG).write_text(json.dumps(content, indent=2))
 
