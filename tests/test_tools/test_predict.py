@@ -4,6 +4,7 @@ import csv
 import sys
 
 import mmvitkd  # noqa: F401
+from mmvitkd.models.utils.label_rule import LabelRule
 
 import numpy as np
 import pytest
@@ -64,10 +65,20 @@ def test_an_image_may_have_several_classes_or_none():
     assert rows[1] == ['x.png', '', '', '', '']
 
 
-def test_the_least_certain_decision_counts():
+@pytest.mark.parametrize(
+    ('rule', 'scores', 'wanted'),
+    [
+        (None, (0.2, 0.7, 0.1), 0.7),
+        (LabelRule(0.5, None), (0.9, 0.45, 0.0), 0.05),
+        (LabelRule(0.3, None), (0.9, 0.5, 0.0), 0.2),
+        (LabelRule(0.3, None), (0.9, 0.31, 0.0), 0.01),  # less certain than 0.5
+        (LabelRule(None, 2), (0.2, 0.9, 0.8), 0.6),
+        (LabelRule(None, 3), (0.2, 0.9, 0.8), 1.0),  # all have all classes
+    ],
+)
+def test_the_closest_decision_counts(rule, scores, wanted):
     certainty = load_tool('predict').certainty
-    assert certainty(result(0.2, 0.7, 0.1)) == pytest.approx(0.7)
-    assert certainty(result(0.9, 0.45, 0.0, labels=[0])) == pytest.approx(0.55)
+    assert certainty(result(*scores), rule) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
