@@ -139,6 +139,7 @@ def write(args: argparse.Namespace) -> None:
     from mmvitkd.apis.predict import classify
     from mmvitkd.models.utils.label_rule import label_rule
     from mmvitkd.utils.atomic_file import atomic_file
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.devices import device_of
     from mmvitkd.utils.plotting import save
 
@@ -164,7 +165,11 @@ def write(args: argparse.Namespace) -> None:
         progress=True,
     )
     out = args.out.expanduser()
-    with atomic_file(out / TABLE) as temporary, temporary.open('w', newline='') as file:
+    # A file name need not be valid text.
+    with (
+        atomic_file(out / TABLE) as temporary,
+        temporary.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file,
+    ):
         csv.writer(file, lineterminator='\n').writerows([HEADER, *rows_of(found)])
     images = osp.expanduser(args.images[0])
     folder = images if is_one and osp.isdir(images) else '.'
@@ -174,8 +179,7 @@ def write(args: argparse.Namespace) -> None:
     rows = [captioned(results, folder) for results in (most, least)]
     heading = f'The most certain of {len(ordered)} images, then the least: {model.provenance}'
     save(image_rows(rows, heading, frame_first=False), out / PICTURE)
-    for path, reason in sorted(found.unreadable.items()):
-        print(f'left out, as it cannot be read: {path}: {reason}')
+    print_left_out(found.unreadable)
     print(f'{args.out}: written, {TABLE} of {len(ordered)} images and {PICTURE}')
 
 

@@ -1,6 +1,7 @@
 """tools/predict.py: a table and a picture, and one line for what is wrong."""
 
 import csv
+import os
 import sys
 
 import mmvitkd  # noqa: F401
@@ -43,6 +44,17 @@ def test_a_folder_becomes_a_table_and_a_picture(classify, tmp_path):
     assert rows[8]['unreadable'] == 'the file is empty' and len(rows) == 9
     picture = Image.open(tmp_path / 'out' / 'certainty.png')
     assert picture.width > picture.height > 300
+
+
+def test_a_name_need_not_be_valid_text(classify, tmp_path):
+    good, bad = os.fsdecode(b'caf\xe9.png'), os.fsdecode(b'bad\xe9.png')
+    write_noise(tmp_path / 'few', good)
+    touch(tmp_path / 'few', bad)
+    said = classify(images=('few',))
+    assert r'few/bad\udce9.png: the file is empty' in said.out
+    table = (tmp_path / 'out' / 'predictions.csv').read_bytes()
+    assert b'\nfew/caf\xe9.png,' in table and b'\nfew/bad\xe9.png,' in table
+    assert (tmp_path / 'out' / 'certainty.png').exists()
 
 
 def result(*scores, labels=None):

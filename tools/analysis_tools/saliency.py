@@ -112,6 +112,8 @@ def rows_of(
     from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
     from mmvitkd.apis.saliency import pixels_of, saliency
     from mmvitkd.datasets.transforms.load_image import UnreadableImageError
+    from mmvitkd.utils.cli import print_left_out
+    from mmvitkd.utils.markdown import printable
 
     import torch
 
@@ -120,7 +122,7 @@ def rows_of(
         try:
             image = loaded.preprocess(images.file(index))
         except UnreadableImageError as error:
-            print(f'left out, as it cannot be read: {images.paths[index]}: {error.reason}')
+            print_left_out({images.paths[index]: error.reason})
             return []
         model = loaded.model.to(device)
         with torch.no_grad():
@@ -133,7 +135,7 @@ def rows_of(
             method: saliency(model, image.to(device), target, method).cpu().numpy()
             for method in methods
         }
-        name = images.classes[target] if known else str(target)
+        name = printable(images.classes[target]) if known else str(target)
         kind = 'label' if known else 'predicted'
         rows.append(
             SaliencyRow(f'{label}\n{kind}: {name}', pixels_of(image, loaded.preprocess), maps)
