@@ -220,6 +220,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def show(found: dict[str, Any]) -> None:
     """Print the tables, and what was left out."""
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.tables import screen_table
 
     from rich.console import Console
@@ -239,8 +240,7 @@ def show(found: dict[str, Any]) -> None:
             console.print(screen_table(['', *entries], rows))
     for name, reason in found['left_out'].items():
         print(f'left out: {name}: {reason}')
-    for path, reason in sorted(found['unreadable'].items()):
-        print(f'left out, as it cannot be read: {path}: {reason}')
+    print_left_out(found['unreadable'])
 
 
 def number(value: float | None, percent: bool) -> str:
@@ -262,10 +262,11 @@ def main() -> None:
     MMLogger.get_current_instance().setLevel('WARNING')
     with exit_on_error('evaluate_features', OPTIONS):
         found = evaluate(args)
-        show(found)
         if args.out is not None:
             with atomic_file(args.out.expanduser()) as temporary:
                 temporary.write_text(json.dumps(found, indent=2) + '\n', encoding='utf-8')
+        show(found)
+        if args.out is not None:
             print(f'{args.out}: written')
 
 

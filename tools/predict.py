@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmvitkd.analysis.plotting.image_rows import Captioned
     from mmvitkd.apis.predict import Predictions
+    from mmvitkd.models.utils.label_rule import LabelRule
 
 # The options of the settings that errors name.
 OPTIONS = {
@@ -104,12 +105,18 @@ def rows_of(found: 'Predictions') -> list[list[str]]:
     return rows + [[path, '', '', '', why] for path, why in found.unreadable.items()]
 
 
-def certainty(result: dict[str, Any]) -> float:
-    """Return the score of the class, or, of several, that of the least certain decision."""
-    scores = result['scores']
-    if 'labels' not in result:
+def certainty(result: dict[str, Any], rule: 'LabelRule | None') -> float:
+    """Return the score of the class; where there may be several, the margin of the closest one.
+
+    A margin is the distance of a score to the rule's threshold, or of the last score of the top
+    to the next one.
+    """
+    if rule is None:
         return float(result['score'])
-    return float(abs(scores - 0.5).min() + 0.5)
+    scores = sorted(map(float, result['scores']), reverse=True)
+    if rule.threshold is not None:
+        return min(abs(score - rule.threshold) for score in scores)
+    return scores[rule.top - 1] - scores[rule.top] if rule.top < len(scores) else 1.0
 
 
 def captioned(results: Sequence[dict[str, Any]], folder: str) -> list['Captioned']:
@@ -130,7 +137,9 @@ def write(args: argparse.Namespace) -> None:
     from mmvitkd.analysis.plotting.image_rows import image_rows
     from mmvitkd.apis import load_model
     from mmvitkd.apis.predict import classify
+    from mmvitkd.models.utils.label_rule import label_rule
     from mmvitkd.utils.atomic_file import atomic_file
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.devices import device_of
     from mmvitkd.utils.plotting import save
 
@@ -156,17 +165,21 @@ def write(args: argparse.Namespace) -> None:
         progress=True,
     )
     out = args.out.expanduser()
-    with atomic_file(out / TABLE) as temporary, temporary.open('w', newline='') as file:
+    # A file name need not be valid text.
+    with (
+        atomic_file(out / TABLE) as temporary,
+        temporary.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file,
+    ):
         csv.writer(file, lineterminator='\n').writerows([HEADER, *rows_of(found)])
     images = osp.expanduser(args.images[0])
     folder = images if is_one and osp.isdir(images) else '.'
-    ordered = sorted(found.results, key=certainty, reverse=True)
+    rule = label_rule(model.model)
+    ordered = sorted(found.results, key=lambda each: certainty(each, rule), reverse=True)
     most, least = ordered[: args.num], ordered[-args.num :][::-1]
     rows = [captioned(results, folder) for results in (most, least)]
     heading = f'The most certain of {len(ordered)} images, then the least: {model.provenance}'
     save(image_rows(rows, heading, frame_first=False), out / PICTURE)
-    for path, reason in sorted(found.unreadable.items()):
-        print(f'left out, as it cannot be read: {path}: {reason}')
+    print_left_out(found.unreadable)
     print(f'{args.out}: written, {TABLE} of {len(ordered)} images and {PICTURE}')
 
 

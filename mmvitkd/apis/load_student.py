@@ -13,8 +13,9 @@ from ..checkpoint.checksums import log_if_changed
 from ..checkpoint.load_strict import load_student as load_weights
 from ..checkpoint.read import read_checkpoint
 from ..config.student_config import ENCODER
+from ..export.hub_reader import hub_config, is_hub_folder, load_hub_weights
 from ..export.mmpretrain_files import CHECKPOINT, CONFIG
-from .hub_student import HUB, download, hub_config, is_hub_folder, load_hub_weights
+from .hub_student import HUB, download
 
 CLASSIFIER = (ImageClassifier, 'ImageClassifier', 'mmpretrain.ImageClassifier')
 

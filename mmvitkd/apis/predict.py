@@ -56,7 +56,8 @@ def predict(
         FileNotFoundError: If there is no such file.
         TypeError: If something is not an image.
         ValueError: If the model has no head, there is no image, ``batch_size`` is below 1, an
-            array has another shape or type, or a file of a list cannot be read.
+            array has another shape or type, a file of a list cannot be read, or a score is not
+            finite.
 
     Example:
         >>> import mmvitkd, numpy
@@ -99,7 +100,8 @@ def classify(
         progress: Whether to draw a progress bar; by default for a folder.
 
     Raises:
-        ValueError: If no image can be read; see also :func:`predict`.
+        ValueError: If no image can be read, or a score is not finite; see also
+            :func:`predict`.
     """
     check_batch_size(batch_size)
     given = NamedImages.of(images)
@@ -119,7 +121,7 @@ def classify(
                 _check_readable(batches.unreadable)
             samples = net(batch.images.to(device), mode='predict')
             for index, sample in zip(batch.indices.tolist(), samples, strict=True):
-                results.append(dict(path=given.names[index], **_result(net, sample)))
+                results.append(_result(net, sample, given.names[index]))
     if not (given.is_folder and results):
         _check_readable(batches.unreadable)
     return Predictions(results, batches.unreadable)
@@ -131,7 +133,7 @@ def _check_readable(unreadable: dict[str, str]) -> None:
         raise ValueError(f'{path!r} cannot be read as an image: {reason}')
 
 
-def _result(model: nn.Module, sample: DataSample) -> dict[str, Any]:
+def _result(model: nn.Module, sample: DataSample, path: str) -> dict[str, Any]:
     """Return what is predicted for an image as plain values."""
     if 'pred_score' not in sample:
         head = type(getattr(model, 'head', model)).__name__
@@ -139,9 +141,15 @@ def _result(model: nn.Module, sample: DataSample) -> dict[str, Any]:
             f'model: a {head} gives no scores of classes; wanted a head of one task.'
         )
     scores = sample.pred_score.float().cpu()
+    if num_bad := int((~scores.isfinite()).sum()):
+        raise ValueError(
+            f'{path!r}: {num_bad} of its {len(scores)} scores are NaN or infinite; wanted '
+            'finite ones. Check the weights of the model.'
+        )
     names = class_names(model)
     label = int(scores.argmax())
     result = dict(
+        path=path,
         label=label,
         class_name=names and names[label],
         score=float(scores[label]),

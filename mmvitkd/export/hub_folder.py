@@ -1,6 +1,8 @@
 """Write a student as a folder for the Hugging Face hub: weights, config and card."""
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +10,32 @@ import yaml
 from safetensors.torch import save_file
 
 from ..checkpoint.integrity import seal
-from .student import FormatUnavailableError, Student
+from ..models.students.image_encoder import encode
+from .hub_reader import (
+    CONFIG,
+    KEY,
+    MMPRETRAIN,
+    TIMM,
+    VERSION,
+    WEIGHTS,
+    hub_config,
+    load_hub_weights,
+)
+from .parity import check_outputs
+from .student import FormatUnavailableError, Student, build_plain
 from .timm_folder import write_timm
-
-CONFIG, WEIGHTS = 'config.json', 'model.safetensors'
-KEY, VERSION = 'mmvitkd', 1
-TIMM, MMPRETRAIN = 'timm', 'mmpretrain'  # whose names the weights have
 
 
 def write_hub(student: Student, folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors``.
+    """Write ``config.json`` and ``model.safetensors``, read them back and compare the outputs.
 
     Where timm has the architecture, they are timm's, and ``timm.create_model`` opens
     the folder. Under 'mmvitkd', ``config.json`` always has what
     :func:`~mmvitkd.apis.load_student` builds the student from.
 
     Raises:
-        FormatUnavailableError: If building it needs the user's own code, or another package's.
+        FormatUnavailableError: If building it needs the user's own code, or another package's,
+            or what is read back is refused or does not give equal outputs.
     """
     if student.config['model']['type'].endswith('HuggingFaceClassifier'):
         raise FormatUnavailableError(
@@ -46,14 +57,29 @@ def write_hub(student: Student, folder: Path) -> None:
         weights = {k: v.detach().contiguous() for k, v in student.model.state_dict().items()}
         save_file(weights, folder / WEIGHTS, {'format': 'pt'})
         seal(folder / WEIGHTS)
-    pipelines = {part: student.config[part] for part in ('test_pipeline', 'test_dataloader')}
     content[KEY] = dict(
         version=VERSION,
         layout=layout,
         classes=student.classes,
-        config=dict(model=_without_initialization(student.config['model']), **pipelines),
+        config=dict(
+            model=_without_initialization(student.config['model']),
+            test_pipeline=student.config['test_pipeline'],
+        ),
     )
     (folder / CONFIG).write_text(json.dumps(content, indent=2))
+    try:
+        _read_back(student, folder)
+    except ValueError as error:
+        shutil.rmtree(folder)
+        raise FormatUnavailableError(f'load_student would not give it back: {error}') from None
+
+
+def _read_back(student: Student, folder: Path) -> None:
+    """Raise ValueError if the folder cannot be read, or gives other outputs."""
+    model = build_plain(hub_config(folder))
+    load_hub_weights(model, folder)
+    run = model if student.num_classes else partial(encode, model)
+    check_outputs(student, run, 0, 'the model of load_student')
 
 
 def _without_initialization(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Write a student as a folder that ``timm.create_model('local-dir:FOLDER')`` reads."""
 
+import math
 import shutil
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..checkpoint.integrity import seal
 from ..models.backbones import VisionTransformer
 from ..models.students import ImageEncoder
 from ..models.utils.remedy import remedies_of
+from .image_input import ImageInput
 from .parity import check_outputs
 from .student import FormatUnavailableError, Student
 
@@ -148,9 +150,17 @@ def _pretrained_cfg(student: Student) -> dict[str, Any]:
         mean=tuple(round(v / 255, 8) for v in wanted.mean),
         std=tuple(round(v / 255, 8) for v in wanted.std),
         interpolation=wanted.interpolation,
-        crop_pct=wanted.crop_pct,
+        crop_pct=crop_pct_of(wanted),
         crop_mode=wanted.crop_mode,
         num_classes=student.num_classes,
         tag='',
         **dict.fromkeys(SOURCE),
+    )
+
+
+def crop_pct_of(wanted: ImageInput) -> float:
+    """Return the ratio for which timm, which rounds down, resizes to the student's edge."""
+    crop, ratio = min(wanted.size), wanted.crop_pct
+    return (
+        ratio if math.floor(crop / ratio) == round(crop / ratio) else math.nextafter(ratio, 0)
     )

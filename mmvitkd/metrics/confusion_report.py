@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.atomic_file import atomic_file
+from ..utils.markdown import printable
 
 HEADER = ('class', 'images', 'correct', 'accuracy', 'most often taken for', 'times')
 TABLE, MATRIX, PICTURE = 'per_class.csv', 'confusion_matrix.csv', 'confusion_matrix.png'
@@ -60,7 +61,11 @@ def write_confusion(folder: Path, counts: np.ndarray, names: Sequence[str]) -> N
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    with atomic_file(path) as temporary, temporary.open('w', newline='') as file:
+    # The name of a folder, and so of a class, need not be valid text.
+    with (
+        atomic_file(path) as temporary,
+        temporary.open('w', encoding='utf-8', errors='surrogateescape', newline='') as file,
+    ):
         writer = csv.writer(file, lineterminator='\n')
         writer.writerows([header, *rows])
 
@@ -78,8 +83,8 @@ def _draw(path: Path, counts: np.ndarray, names: Sequence[str], columns: Sequenc
     image = axes.imshow(shares, cmap='Blues', vmin=0, vmax=100, interpolation='nearest')
     figure.colorbar(image, ax=axes, label='% of the true class', fraction=0.045)
     if len(columns) <= MOST_NAMED:
-        axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=8)
-        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.set_xticks(range(len(columns)), map(printable, columns), rotation=90, fontsize=8)
+        axes.set_yticks(range(len(names)), map(printable, names), fontsize=8)
         for row, column in zip(*np.nonzero(counts), strict=True):
             colour = 'white' if shares[row, column] > 50 else INK
             text = str(counts[row, column])

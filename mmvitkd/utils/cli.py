@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from .disk_full import find_disk_full
 from .errors import KeyedError
 from .folder_lock import FolderInUseError
+from .markdown import printable
 
 # Beginning of torch's error when a process of a data loader was killed.
 WORKER_ERROR = 'DataLoader worker'
@@ -148,6 +149,12 @@ def _log_traceback(error: Exception) -> str:
     for handler in files:
         handler.handle(record)
     return ''.join(f' (traceback: {handler.baseFilename})' for handler in files)
+
+
+def print_left_out(unreadable: Mapping[str, str]) -> None:
+    """Print which images cannot be read, and why; a file name need not be valid text."""
+    for path, reason in sorted(unreadable.items()):
+        print(printable(f'left out, as it cannot be read: {path}: {reason}'))
 
 
 def format_error(error: Exception, options: Mapping[str, str]) -> str:

@@ -161,6 +161,55 @@ def test_a_transform_is_checked_too(written):
         load_student(folder)
 
 
+@pytest.mark.parametrize(
+    ('part', 'place'),
+    [
+        (dict(type='mmvitkd.FeatureDistill', teacher='own_config.py'), 'type'),
+        (dict(type='mmvitkd.CachedTeacher', teacher='own_config.py', dir='own'), 'type'),
+        (dict(type='TIMMBackbone', model_name='deit', norm_layer='os'), 'norm_layer'),
+        (dict(type='VQAGenerationHead', answer_list_path='answers.pkl'), 'answer_list_path'),
+        (dict(type='LinearClsHead', own='http://a/b.pkl'), 'own'),
+    ],
+    ids=str,
+)
+def test_parts_that_import_or_read_are_refused(part, place, written):
+    folder, _ = written('lift')
+    edit(folder, lambda content: content['mmvitkd']['config']['model'].update(neck=part))
+    with pytest.raises(ValueError, match=rf'model\.neck\.{place}'):
+        load_student(folder)
+
+
+def test_an_expression_is_not_evaluated(written, tmp_path):
+    folder, _ = written('lift')
+    code = f'float32 or __import__("os").mkdir({str(tmp_path / "made")!r})'
+    pipeline = [dict(type='PackInputs'), dict(type='torchvision/ConvertImageDtype', dtype=code)]
+    edit(folder, lambda content: content['mmvitkd']['config'].update(test_pipeline=pipeline))
+    with pytest.raises(ValueError, match=r'pipeline\.1\.dtype.*wanted a word'):
+        predict(folder, np.zeros((40, 40, 3), np.uint8))
+    assert not (tmp_path / 'made').exists()
+
+
+@pytest.mark.parametrize('kind', ['datasets', 'dataset', 'type'])
+def test_of_a_data_set_nothing_is_built_or_imported(kind, written, tmp_path, monkeypatch):
+    (tmp_path / 'own_module.py').write_text('raise SystemExit("it was executed")')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder, student = written('lift')
+    good = student.config['test_pipeline']
+    evil = [good[0], dict(type='os.mkdir', path=str(tmp_path / 'made'))]
+    dataset = {
+        'datasets': dict(type='ConcatDataset', datasets=[dict(type='A', pipeline=evil)]),
+        'dataset': dict(type='A', pipeline=good, dataset=dict(type='B', pipeline=evil)),
+        'type': dict(type='own_module', pipeline=good),
+    }[kind]
+    loader = dict(dataset=dataset, sampler=dict(type='own_module'))
+    edit(folder, lambda content: content['mmvitkd']['config'].update(test_dataloader=loader))
+    image = np.full((40, 40, 3), 99, np.uint8)
+    assert predict(folder, image)[0]['scores'].shape == (5,)
+    assert not (tmp_path / 'made').exists()
+    dataset = load_student(folder)._config.test_dataloader.to_dict()['dataset']
+    assert dataset == dict(type='CustomDataset', pipeline=good)
+
+
 @pytest.mark.parametrize('config', [{}, {'model': 3}, []], ids=str)
 def test_a_config_that_lacks_its_parts_is_named(config, written):
     folder, _ = written('lift')

@@ -111,6 +111,15 @@ def test_an_image_of_too_many_pixels_is_not_decoded(export, tmp_path, monkeypatc
         predict(model, tmp_path / 'large.png')
 
 
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_scores_that_are_not_finite_are_named(export, pictures, value):
+    model = load_student(export('lift')[0])
+    with torch.no_grad():
+        model.head.fc.bias[3] = value
+    with pytest.raises(ValueError, match=r'0\.png.*5 of its 5 scores are NaN'):
+        predict(model, pictures[1])
+
+
 def test_an_unreadable_file_is_named(export, pictures):
     pictures[1][1].write_bytes(b'not an image')
     with pytest.raises(ValueError, match=r'1\.png.*cannot be read as an image'):

@@ -5,7 +5,7 @@ import json
 import mmvitkd  # noqa: F401
 from mmvitkd.export import timm_folder
 from mmvitkd.export.student import FormatUnavailableError
-from mmvitkd.export.timm_folder import write_timm
+from mmvitkd.export.timm_folder import crop_pct_of, write_timm
 
 import numpy as np
 import pytest
@@ -90,6 +90,15 @@ def test_timm_prepares_an_image_equally(tmp_path, read):
     wanted = student.model.data_preprocessor(batch)['inputs'][0]
     grey_level = 1 / 57
     assert (found - wanted).abs().max() < 3 * grey_level and wanted.std() > 0.5
+
+
+def test_timm_resizes_to_the_edge_of_every_test(read):
+    image_input = read('ours').image_input
+    for crop in range(96, 449, 32):
+        for edge in range(crop, 2 * crop + 1):
+            wanted = image_input._replace(size=(crop, crop), crop_pct=crop / edge)
+            transform = timm.data.create_transform(crop, crop_pct=crop_pct_of(wanted))
+            assert transform.transforms[0].size == edge
 
 
 def test_the_config_does_not_mention_timms_own_weights(tmp_path, read):

@@ -1,6 +1,7 @@
 """The accuracy of each class, and the confusion matrix, against MMPretrain's."""
 
 import csv
+import os
 
 import mmvitkd  # noqa: F401
 from mmvitkd.metrics import PerClass
@@ -80,6 +81,13 @@ def test_an_unreadable_image_is_wrong(tmp_path):
     assert metric.rows[0] == ['ant', '2', '1', '50.00', '', '']
     header, row, *_ = table(tmp_path / 'confusion_matrix.csv')
     assert header[-1] == 'unreadable' and row == ['ant', '1', '0', '0', '0', '1']
+
+
+def test_the_name_of_a_class_need_not_be_valid_text(tmp_path):
+    names = [os.fsdecode(b'caf\xe9'), *NAMES[1:]]
+    measure(PerClass(tmp_path), samples(), classes=names)
+    assert (tmp_path / 'per_class.csv').read_bytes().splitlines()[1].startswith(b'caf\xe9,')
+    assert (tmp_path / 'confusion_matrix.png').exists()
 
 
 @pytest.mark.parametrize('number', [4, 100])

@@ -1,6 +1,7 @@
 """tools/evaluate_features.py: tables and JSON of any model, and one line for what is wrong."""
 
 import json
+import os
 import sys
 
 import mmvitkd  # noqa: F401
@@ -50,6 +51,24 @@ def test_two_models_and_classes(evaluate, tmp_path):
     assert found['random_weights'] and found['random_teacher']
     assert screen.count(', random weights (RANDOM WEIGHTS)') == 2
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['result.json']
+
+
+def test_a_name_need_not_be_valid_text(evaluate, tmp_path):
+    touch(tmp_path / 'flat', os.fsdecode(b'bad\xe9.png'), os.fsdecode(b'worse\xe9.png'))
+    found, screen = evaluate('flat', *TEACHER, '--val-ratio', '0.5')
+    assert any('bad\udce9.png' in path for path in found['unreadable'])
+    assert r'bad\udce9.png: the file is empty' in screen
+
+
+def test_the_result_is_written_before_it_is_shown(evaluate, tmp_path, monkeypatch):
+    def show(found):
+        raise BrokenPipeError
+
+    tool = load_tool('evaluate_features')
+    monkeypatch.setattr(tool, 'show', show)
+    with pytest.raises(SystemExit):
+        evaluate('classes', tool=tool)
+    assert json.loads((tmp_path / 'out' / 'result.json').read_text())['num_images'] == 2
 
 
 def test_a_model_alone_in_a_flat_folder_is_nothing_to_measure(evaluate):

@@ -1,9 +1,11 @@
 """tools/predict.py: a table and a picture, and one line for what is wrong."""
 
 import csv
+import os
 import sys
 
 import mmvitkd  # noqa: F401
+from mmvitkd.models.utils.label_rule import LabelRule
 
 import numpy as np
 import pytest
@@ -44,6 +46,17 @@ def test_a_folder_becomes_a_table_and_a_picture(classify, tmp_path):
     assert picture.width > picture.height > 300
 
 
+def test_a_name_need_not_be_valid_text(classify, tmp_path):
+    good, bad = os.fsdecode(b'caf\xe9.png'), os.fsdecode(b'bad\xe9.png')
+    write_noise(tmp_path / 'few', good)
+    touch(tmp_path / 'few', bad)
+    said = classify(images=('few',))
+    assert r'few/bad\udce9.png: the file is empty' in said.out
+    table = (tmp_path / 'out' / 'predictions.csv').read_bytes()
+    assert b'\nfew/caf\xe9.png,' in table and b'\nfew/bad\xe9.png,' in table
+    assert (tmp_path / 'out' / 'certainty.png').exists()
+
+
 def result(*scores, labels=None):
     """A result of a model with classes a, b, c."""
     scores = np.array(scores)
@@ -64,10 +77,20 @@ def test_an_image_may_have_several_classes_or_none():
     assert rows[1] == ['x.png', '', '', '', '']
 
 
-def test_the_least_certain_decision_counts():
+@pytest.mark.parametrize(
+    ('rule', 'scores', 'wanted'),
+    [
+        (None, (0.2, 0.7, 0.1), 0.7),
+        (LabelRule(0.5, None), (0.9, 0.45, 0.0), 0.05),
+        (LabelRule(0.3, None), (0.9, 0.5, 0.0), 0.2),
+        (LabelRule(0.3, None), (0.9, 0.31, 0.0), 0.01),  # less certain than 0.5
+        (LabelRule(None, 2), (0.2, 0.9, 0.8), 0.6),
+        (LabelRule(None, 3), (0.2, 0.9, 0.8), 1.0),  # all have all classes
+    ],
+)
+def test_the_closest_decision_counts(rule, scores, wanted):
     certainty = load_tool('predict').certainty
-    assert certainty(result(0.2, 0.7, 0.1)) == pytest.approx(0.7)
-    assert certainty(result(0.9, 0.45, 0.0, labels=[0])) == pytest.approx(0.55)
+    assert certainty(result(*scores), rule) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(

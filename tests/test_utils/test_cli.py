@@ -8,6 +8,7 @@ from mmvitkd.utils.cli import (
     exit_on_folder_error,
     exit_on_setting_error,
     format_error,
+    print_left_out,
 )
 from mmvitkd.utils.errors import KeyedFileNotFoundError, KeyedValueError
 from mmvitkd.utils.folder_lock import FolderInUseError
@@ -132,6 +133,13 @@ def test_the_log_of_the_run_has_the_traceback(tmp_path):
 def test_without_options_the_message_stays():
     with pytest.raises(SystemExit, match=r'^train: model: none$'), exit_on_error('train'):
         raise KeyedValueError('{model}: none', 'model')
+
+
+def test_what_is_left_out_is_printed_whatever_its_name(capsys):
+    print_left_out({'b\udce9.png': 'the file is empty', 'a\n.png': 'it cannot be decoded'})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == r'left out, as it cannot be read: a\n.png: it cannot be decoded'
+    assert second == r'left out, as it cannot be read: b\udce9.png: the file is empty'
 
 
 @pytest.mark.parametrize('error', [RuntimeError('other'), KeyError('x')])

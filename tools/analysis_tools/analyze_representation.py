@@ -181,6 +181,7 @@ def analyze(args: argparse.Namespace) -> None:
     from mmvitkd.apis.load_model import load_model
     from mmvitkd.datasets.image_batches import ImageBatches
     from mmvitkd.datasets.image_list import find_images
+    from mmvitkd.utils.cli import print_left_out
 
     import torch
 
@@ -209,8 +210,7 @@ def analyze(args: argparse.Namespace) -> None:
         report['seconds'] = time.perf_counter() - start
         write_report(report, folder)
         write_report_file(report, folder)
-    for path, reason in sorted(batches.unreadable.items()):
-        print(f'left out, as it cannot be read: {path}: {reason}')
+    print_left_out(batches.unreadable)
     print(f'{args.out}: wrote {files_text(args.out)}')
 
 

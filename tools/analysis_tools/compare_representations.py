@@ -5,7 +5,6 @@ REPORT is a report of analyze_representation.py. With `--models MODEL[@CHECKPOIN
 """
 
 import argparse
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,6 +202,7 @@ def compare(args: argparse.Namespace) -> None:
     from mmvitkd.analysis.measures.selection import import_measures
     from mmvitkd.analysis.report.comparison import write_comparison
     from mmvitkd.analysis.report.report_dir import files_text, new_folder, write_report_file
+    from mmvitkd.utils.cli import print_left_out
 
     args.out = args.out.expanduser().absolute()
     import_measures(args.custom_imports)
@@ -219,14 +219,8 @@ def compare(args: argparse.Namespace) -> None:
     cka = measure(args, words) if words else None
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_comparison(compared, cka, folder), folder)
-    print_left_out(cka['unreadable'].items() if cka else ())
+    print_left_out(cka['unreadable'] if cka else {})
     print(f'{args.out}: wrote {files_text(args.out)}')
-
-
-def print_left_out(unreadable: Iterable[tuple[str, str]]) -> None:
-    """Print which images were left out, and why."""
-    for path, reason in sorted(unreadable):
-        print(f'left out, as it cannot be read: {path}: {reason}')
 
 
 def main() -> None:

@@ -99,6 +99,7 @@ def draw(args: argparse.Namespace) -> None:
     """Search, draw and report."""
     from mmvitkd.analysis.plotting.image_rows import image_rows
     from mmvitkd.apis import load_model, nearest_neighbours
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.devices import device_of
     from mmvitkd.utils.plotting import save
 
@@ -127,8 +128,7 @@ def draw(args: argparse.Namespace) -> None:
     rows = [row_of(each, folder) for each in found.neighbours]
     heading = f'Nearest of {found.num_images} images, by cosine: {model.provenance}'
     save(image_rows(rows, heading), args.out.expanduser())
-    for path, reason in sorted(found.unreadable.items()):
-        print(f'left out, as it cannot be read: {path}: {reason}')
+    print_left_out(found.unreadable)
     queries = '1 query' if len(rows) == 1 else f'{len(rows)} queries'
     count = max(map(len, rows)) - 1
     print(f'{args.out}: written, {queries} and {count} neighbours of each')

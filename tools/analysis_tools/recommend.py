@@ -223,6 +223,7 @@ def write(args: argparse.Namespace, report: dict[str, Any]) -> None:
 def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """Print the decisions and the config."""
     from mmvitkd.analysis.recommendation import UNSUPPORTED
+    from mmvitkd.utils.markdown import printable
 
     for decision in report['decisions']:
         print(f'{decision["part"]}: {decision["value"]}. {decision["reason"]}')
@@ -231,7 +232,7 @@ def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     print(f'\n{report["config"]}')
     for images in filter(None, (report['images'], report['trained'])):
         for path in images['unreadable']:
-            print(f'left out, as it cannot be read: {path}')
+            print(printable(f'left out, as it cannot be read: {path}'))
     print(
         f'{args.out}: wrote recommend.md (read it first), recommended.py, report.json, 1 figure'
     )

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare_representations import by_label, load, model_label, print_left_out
+from compare_representations import by_label, load, model_label
 from shared_options import add_folder_options
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def draw(args: argparse.Namespace) -> None:
     from mmvitkd.analysis.report.write_report import save_both
     from mmvitkd.datasets.image_list import find_images
     from mmvitkd.datasets.transforms.load_image import UnreadableImageError
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.devices import device_of
 
     args.out = args.out.expanduser().absolute()
@@ -108,7 +109,7 @@ def draw(args: argparse.Namespace) -> None:
             unreadable=unreadable,
         )
         write_report_file(report, folder)
-    print_left_out(unreadable.items())
+    print_left_out(unreadable)
     print(f'{args.out}: wrote {files_text(args.out)}')
 
 
@@ -123,6 +124,7 @@ def rows_of(
     """
     from mmvitkd.analysis.plotting.saliency_maps import SaliencyRow
     from mmvitkd.apis.saliency import pixels_of, saliency
+    from mmvitkd.utils.markdown import printable
 
     import torch
 
@@ -132,6 +134,8 @@ def rows_of(
         model = loaded.model.to(device)
         with torch.no_grad():
             logits = model(image[None].to(device))[0]
+        if not logits.isfinite().all():
+            raise ValueError(f'{images.paths[index]}: the logits of {label} are not finite.')
         known = images.classes is not None and len(images.classes) == len(logits)
         if known:
             check_classes(label, model, images)
@@ -140,7 +144,7 @@ def rows_of(
             method: saliency(model, image.to(device), target, method).cpu().numpy()
             for method in methods
         }
-        name = images.classes[target] if known else str(target)
+        name = printable(images.classes[target]) if known else str(target)
         kind = 'label' if known else 'predicted'
         rows.append(
             SaliencyRow(f'{label}\n{kind}: {name}', pixels_of(image, loaded.preprocess), maps)

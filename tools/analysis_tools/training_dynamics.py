@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from compare_representations import print_left_out
 from measure_help import measure_meanings
 from shared_options import add_folder_options, add_loading_options
 
@@ -90,6 +89,7 @@ def follow(args: argparse.Namespace) -> None:
     )
     from mmvitkd.apis.dd_images import dd_images
     from mmvitkd.datasets.image_list import find_images
+    from mmvitkd.utils.cli import print_left_out
     from mmvitkd.utils.devices import device_of
 
     args.out = args.out.expanduser().absolute()
@@ -118,7 +118,7 @@ def follow(args: argparse.Namespace) -> None:
     )
     with new_folder(args.out, args.overwrite) as folder:
         write_report_file(write_dynamics(about, checkpoints, folder), folder)
-    print_left_out(unreadable.items())
+    print_left_out(unreadable)
     print(f'{args.out}: wrote {files_text(args.out)}')
 
 

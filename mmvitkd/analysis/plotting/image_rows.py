@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from ...utils.markdown import printable
 from ...utils.plotting import COLORS, INK
 from .figure import new_figure
 
@@ -63,6 +64,6 @@ def _shortened(caption: str) -> str:
     """Return the lines of a caption, the beginning of long ones left out."""
     lines = [
         line if len(line) <= MAX_LETTERS else f'…{line[1 - MAX_LETTERS :]}'
-        for line in caption.splitlines()
+        for line in map(printable, caption.splitlines())
     ]
     return '\n'.join(lines).replace('$', r'\$')  # which would begin mathematics

@@ -1,5 +1,6 @@
 """tools/analysis_tools/nearest_neighbours.py: a picture, and one line for what is wrong."""
 
+import os
 import sys
 
 import mmvitkd  # noqa: F401
@@ -38,6 +39,13 @@ def test_a_row_for_each_query(search, tmp_path):
     assert picture.width > picture.height > 300
     frame = (0, 114, 178)  # of the queries
     assert sum(count for count, colour in picture.getcolors(2**20) if colour == frame) > 1000
+
+
+def test_a_name_need_not_be_valid_text(search, tmp_path):
+    write_noise(tmp_path / 'few', os.fsdecode(b'caf\xe9.png'), 'tea.png')
+    touch(tmp_path / 'few', os.fsdecode(b'bad\xe9.png'))
+    assert r'few/bad\udce9.png: the file is empty' in search('--num', '2', root='few')
+    assert (tmp_path / 'out' / 'near.png').exists()
 
 
 def test_a_picture_is_not_replaced_unless_told(search, tmp_path):
