@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,8 @@ class CachedTeacher(BaseTeacher):
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
     ) -> None:
         """Prepare the teacher itself; see :meth:`.BaseTeacher.prepare`."""
-        self._prepared = recorders, data_preprocessor
+        # A teacher that is built later is built on the CPU; the student has been moved by then.
+        self._prepared = recorders, deepcopy(data_preprocessor)
         if self.live is not None:
             self.live.prepare(recorders, data_preprocessor)
             return

@@ -209,6 +209,15 @@ def test_a_teacher_that_is_built_later_is_moved_like_the_model(root, tmp_path):
     assert all(p.dtype == torch.float64 for p in live.model.parameters())
 
 
+def test_a_teacher_that_is_built_later_is_moved_to_the_device_of_the_model(root, tmp_path):
+    """The student's preprocessor, which it is normalised after, is on that device by then."""
+    toy.train(toy.config(root, cached(tmp_path)), tmp_path / 'filling')
+    model = toy.build(toy.config(root, cached(tmp_path)), tmp_path / 'work').model
+    model.to('meta')
+    live = model.teacher.build_live()
+    assert all(p.is_meta for p in live.model.parameters())
+
+
 def test_a_copy_of_the_model_shares_it(complete):
     assert copy.deepcopy(complete).teacher is complete.teacher
 
