@@ -16,7 +16,7 @@ from ...utils.isolated_eval import isolated_eval
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..runner.load_views import load_views
-from ..runner.loops import ResumableLoop
+from ..runner.loops import num_passes
 from ..runner.target_statistics import first_views
 
 
@@ -89,8 +89,7 @@ class SubspaceFloorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     ) -> list[SubspaceFloor]:
         """Measure what the losses compare with; the same on all ranks, which share the work."""
         loop = runner.train_loop
-        num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
-        views = first_views(loop.dataloader, num_epochs, self.num_images, self.seed)
+        views = first_views(loop.dataloader, num_passes(loop), self.num_images, self.seed)
         size = int(loop.dataloader.batch_size or 1)
         rank, world_size = get_dist_info()
         batches = [views[i : i + size] for i in range(0, len(views), size)][rank::world_size]

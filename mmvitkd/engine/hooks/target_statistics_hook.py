@@ -8,7 +8,7 @@ from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
-from ..runner.loops import ResumableLoop
+from ..runner.loops import num_passes
 from ..runner.target_statistics import measure_targets, targets_of
 
 
@@ -48,10 +48,10 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if not targets or (is_resumed and all(t.is_measured for _, t in targets.values())):
             return
         loop, count = runner.train_loop, self.num_images
-        num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
+        passes = num_passes(loop)
         device = next(model.parameters()).device
         with isolated_eval(device, self.seed):
-            lines = measure_targets(model, loop.dataloader, num_epochs, count, self.seed)
+            lines = measure_targets(model, loop.dataloader, passes, count, self.seed)
         for line in lines:
             runner.logger.info(OnScreen(line))
         if is_resumed or runner._load_from is not None:

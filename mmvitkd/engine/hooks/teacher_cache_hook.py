@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from ...models.teachers import CachedTeacher
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
-from ..runner.loops import view_sampler
-from ..runner.open_teacher_cache import epochs_of, open_teacher_cache
+from ..runner.loops import num_passes, view_sampler
+from ..runner.open_teacher_cache import open_teacher_cache
 
 
 @HOOKS.register_module()
@@ -38,7 +38,7 @@ class TeacherCacheHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
                 model.data_preprocessor,
                 loader,
                 view_sampler(loader),
-                epochs_of(runner.cfg, loader),
+                num_passes(runner.train_loop),
                 runner.cfg,
             )
         )

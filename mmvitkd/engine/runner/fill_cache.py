@@ -34,7 +34,6 @@ from ...utils.folder_lock import folder_lock
 from .load_views import load_views
 from .open_teacher_cache import (
     KEY,
-    epochs_of,
     is_first_on_machine,
     open_teacher_cache,
     together,
@@ -43,6 +42,9 @@ from .open_teacher_cache import (
 
 def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) -> int:
     """Compute and store all views that a training of a config will ask for.
+
+    How often a training by iterations passes over its images depends on its number of ranks,
+    which is not known here: all views of all images are stored for it.
 
     Rank r of W computes every W-th batch of those that are missing.
 
@@ -87,7 +89,7 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
             model.data_preprocessor,
             loader,
             sampler,
-            epochs_of(cfg, loader),
+            cfg.train_cfg.get('max_epochs'),
             cfg,
             ANY_RANKS,
         )

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from math import ceil
 from shutil import disk_usage
 from typing import Any
 
@@ -39,7 +38,7 @@ def open_teacher_cache(
     preprocessor: torch.nn.Module,
     loader: DataLoader[Any],
     sampler: ViewSampler | None,
-    num_epochs: int,
+    num_epochs: int | None,
     cfg: Config,
     ranks: Collection[int] | None = None,
 ) -> Iterator[str]:
@@ -52,7 +51,7 @@ def open_teacher_cache(
         preprocessor: The data preprocessor of the student.
         loader: The training's data loader.
         sampler: The sampler that numbers the views.
-        num_epochs: The epochs of the training.
+        num_epochs: The passes of the training over its data; None if they are not known.
         cfg: The config of the run.
         ranks: The numbers of ranks that the training may have; None for that of this run.
 
@@ -95,7 +94,7 @@ def view_set(
     loader: DataLoader[Any],
     sampler: ViewSampler | None,
     preprocessor: torch.nn.Module,
-    num_epochs: int,
+    num_epochs: int | None,
     cfg: Config,
     ranks: Collection[int],
 ) -> ViewSet:
@@ -105,7 +104,7 @@ def view_set(
         loader: The training's data loader.
         sampler: The sampler that numbers the views.
         preprocessor: The data preprocessor of the student.
-        num_epochs: The epochs of the training.
+        num_epochs: The passes of the training over its data; None if they are not known.
         cfg: The config of the run.
         ranks: The numbers of ranks that the training may have.
 
@@ -119,6 +118,8 @@ def view_set(
             'with seeds of their own: sample_seeds=True, and no num_batch_per_epoch.',
             KEY,
         )
+    num_views = sampler.views or num_epochs
+    assert num_views is not None  # the tool gives no epochs, but the config it fills has views
     normalization = normalization_by(preprocessor)
     data = dict(
         **_pipelines(cfg),
@@ -127,7 +128,7 @@ def view_set(
     )
     return ViewSet(
         num_images=len(dataset),
-        views=sampler.views or num_epochs,
+        views=num_views,
         repeats=getattr(sampler.sampler, 'num_repeats', 1),
         seed=dataset.seed,
         data=json.loads(json.dumps(data, default=str)),
@@ -136,14 +137,6 @@ def view_set(
         checksums=lambda views: pixel_checksums(dataset, _indices(views)),
         planned=partial(visited_views, sampler, num_epochs, ranks),
     )
-
-
-def epochs_of(cfg: Config, loader: DataLoader[Any]) -> int:
-    """Return the epochs of a training, or the passes over the data of one by iterations."""
-    if cfg.train_cfg.get('max_epochs'):
-        return int(cfg.train_cfg.max_epochs)
-    images: int = cfg.train_cfg.max_iters * (loader.batch_size or 1) * get_world_size()
-    return ceil(images / len(loader.dataset))
 
 
 def is_first_on_machine() -> bool:

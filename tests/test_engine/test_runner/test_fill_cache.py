@@ -49,16 +49,24 @@ def test_it_fills_for_any_number_of_ranks(root, tmp_path):
     assert runner.model.teacher.live is None
 
 
-def test_a_training_by_iterations(root, tmp_path):
-    cfg = toy.config(root, str(tmp_path / 'cache'))
-    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
-    cfg.train_cfg = dict(by_epoch=False, max_iters=7)
+@pytest.mark.parametrize(
+    ('kind', 'drop_last', 'passes'),
+    [('InfiniteSampler', False, 4), ('DefaultSampler', False, 4), ('DefaultSampler', True, 5)],
+)
+def test_a_training_by_iterations(root, tmp_path, kind, drop_last, passes):
+    """Its passes over the 10 images grow with the ranks: all views are stored."""
+    cfg = toy.config(root, dict(dir=str(tmp_path / 'cache'), views=6))
+    cfg.train_dataloader.sampler = dict(type=kind, shuffle=True)
+    cfg.train_dataloader.drop_last = drop_last
+    cfg.train_cfg = dict(by_epoch=False, max_iters=10)
     cfg.default_hooks.checkpoint.by_epoch = False
     copy = toy.deepcopy(cfg)
     complete_config(copy)
-    assert fill_teacher_cache(copy, CPU) == 30  # three passes
+    assert fill_teacher_cache(copy, CPU) == 60
     runner, losses = toy.train(cfg, tmp_path / 'work')
-    assert runner.model.teacher.live is None and len(losses) == 7
+    teacher = runner.model.teacher
+    assert teacher.live is None and len(losses) == 10
+    assert sum(map(len, teacher._views.planned_rows())) == 10 * passes
 
 
 def test_a_random_teacher_is_the_one_of_the_training(root, tmp_path):
