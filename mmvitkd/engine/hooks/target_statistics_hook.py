@@ -1,5 +1,7 @@
 """Measure the statistics of centred and standardised targets before a training starts."""
 
+from functools import partial
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -48,10 +50,10 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if not targets or (is_resumed and all(t.is_measured for _, t in targets.values())):
             return
         loop, count = runner.train_loop, self.num_images
-        passes = num_passes(loop)
-        device = next(model.parameters()).device
-        with isolated_eval(device, self.seed):
-            lines = measure_targets(model, loop.dataloader, passes, count, self.seed)
+        autocast = partial(runner.optim_wrapper.optim_context, runner.model)
+        given = loop.dataloader, num_passes(loop), count, self.seed, autocast
+        with isolated_eval(next(model.parameters()).device, self.seed):
+            lines = measure_targets(model, *given)
         for line in lines:
             runner.logger.info(OnScreen(line))
         if is_resumed or runner._load_from is not None:

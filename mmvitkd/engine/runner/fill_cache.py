@@ -1,6 +1,6 @@
 """Fill a teacher cache ahead of training, over several processes, and go on where one ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from functools import partial
@@ -10,7 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.optim import OptimWrapper
+from mmengine.registry import MODELS, OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import Runner, set_random_seed
 from rich.console import Console
 from rich.progress import (
@@ -31,6 +32,7 @@ from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
 from ...utils.folder_lock import folder_lock
+from .blame import blaming
 from .load_views import load_views
 from .open_teacher_cache import (
     KEY,
@@ -79,6 +81,7 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         if preprocessor is not None:  # as MMEngine's Runner does
             model_cfg.setdefault('data_preprocessor', deepcopy(preprocessor))
         model = MODELS.build(model_cfg).to(device).train()
+        autocast = partial(_optim_wrapper(cfg).optim_context, model)
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:
@@ -96,7 +99,7 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         with opened as reason:
             if reason:
                 raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
-            done = _fill(teacher, model.data_preprocessor, loader, cfg, device)
+            done = _fill(teacher, model.data_preprocessor, loader, autocast)
             together(partial(_finish, teacher))
             together(partial(_check_complete, teacher))
         return done
@@ -114,8 +117,7 @@ def _fill(
     teacher: CachedTeacher,
     preprocessor: torch.nn.Module,
     loader: DataLoader[Any],
-    cfg: Config,
-    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[None]],
 ) -> int:
     rank, world_size = get_dist_info()
     missing = [_of_rank(rows, loader, rank, world_size) for rows in teacher.missing_rows()]
@@ -125,7 +127,7 @@ def _fill(
         bar = bars.add_task('views', total=total * world_size, disk='')
         for batch, rows in zip(_load(teacher, loader, batches), batches, strict=True):
             data = preprocessor(batch, False)
-            with _autocast(cfg, device):
+            with autocast():
                 teacher(data['inputs'], data['data_samples'])
             if not teacher.stores:
                 break
@@ -177,14 +179,13 @@ def _load(
     return load_views(loader, indices)
 
 
-def _autocast(cfg: Config, device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context of the training's forward pass."""
-    kind = str(cfg.optim_wrapper.get('type'))
-    enabled = device.type == 'cuda' and ('BF16' in kind or 'Amp' in kind)
-    context: AbstractContextManager[Any] = torch.autocast(
-        device.type, torch.bfloat16, enabled=enabled
-    )
-    return context
+def _optim_wrapper(cfg: Config) -> OptimWrapper:
+    """Return a wrapper like the training's, which knows the precision, for no parameters."""
+    unknown = ('constructor', 'paramwise_cfg')  # of those that build it
+    options = {key: value for key, value in cfg.optim_wrapper.items() if key not in unknown}
+    options['optimizer'] = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=0.0)
+    with blaming('optim_wrapper'):
+        return OPTIM_WRAPPERS.build({'type': 'OptimWrapper', **options})
 
 
 def _progress(rank: int) -> Progress:
