@@ -97,12 +97,16 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
             ANY_RANKS,
         )
         with opened as reason:
-            if reason:
-                raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
+            together(partial(_check_stores, teacher, reason))
             done = _fill(teacher, model.data_preprocessor, loader, autocast)
             together(partial(_finish, teacher))
             together(partial(_check_complete, teacher))
         return done
+
+
+def _check_stores(teacher: CachedTeacher, reason: str) -> None:
+    if reason:
+        raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
 
 
 def _repair(teacher: CachedTeacher) -> None:

@@ -1,6 +1,7 @@
 """Open a teacher cache for a training: on every rank, for one writer, with what is missing."""
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -87,6 +88,7 @@ def open_teacher_cache(
         together(compare if is_compared else lambda: None)
         if get_rank() == 0:
             _log(teacher, views, missing, reason)
+        log_others(reason)
         yield reason
 
 
@@ -200,6 +202,22 @@ def together(check: Callable[[], Any]) -> None:
         raise error
     if found := [text for text in errors if text]:
         raise KeyedValueError(f'{{{KEY}}}: another rank stopped: {found[0]}', KEY)
+
+
+def log_others(reason: str) -> None:
+    """Log on rank 0 why other ranks do not store what they compute, once; wait for all.
+
+    What they log themselves is not seen.
+
+    Args:
+        reason: The reason of this rank; '' if it stores all.
+    """
+    first, *others = all_gather_object((socket.gethostname(), reason))
+    if get_rank() == 0:
+        for host, why in dict.fromkeys(others):
+            if why and (host, why) != first:
+                line = f'{KEY}: a rank on {host} does not store what it computes: {why}'
+                print_log(line, 'current', logging.WARNING)
 
 
 def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:

@@ -531,6 +531,28 @@ def test_a_cache_of_another_teacher_that_is_created_meanwhile(root):
         second.train()
 
 
+def with_other_ranks(monkeypatch, *others):
+    """Let a gathering of (host, reason) find other ranks; return what this one says."""
+    mine = []
+
+    def gathered(given):
+        if isinstance(given, tuple) and len(given) == 2:
+            mine.append(given[1])
+            return [given, *others]
+        return [given]
+
+    monkeypatch.setattr(module, 'all_gather_object', gathered)
+    return mine
+
+
+def test_why_other_machines_do_not_store_is_logged_once(root, caplog, monkeypatch):
+    other = ('node7', 'it cannot be written to (Read-only file system)')
+    with_other_ranks(monkeypatch, ('node6', ''), other, other)
+    _, _, text = logged(config(root), root, caplog)
+    assert text.count(f'on node7 does not store what it computes: {other[1]}') == 1
+    assert 'node6' not in text
+
+
 # A full disk --------------------------------------------------------------------------------
 
 
@@ -550,7 +572,9 @@ def test_a_full_disk_does_not_end_the_training(root, where, caplog, monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(Shard, where, full)
+        told = with_other_ranks(patch)
         _, losses, text = logged(toy.config(root, cache), root, caplog)
+    assert told[0] == '' and 'No space left on device' in told[-1]
     assert toy.same(losses, live)
     assert 'No space left on device' in text and 'shard-' in text
     assert 'views more need' in text and 'stores no more' in text
