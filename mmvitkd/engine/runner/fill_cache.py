@@ -31,12 +31,13 @@ from ...datasets.seeded_samples import seed_samples
 from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from ...utils.folder_lock import folder_lock
+from ...utils.folder_lock import FolderInUseError, folder_lock
 from .blame import blaming
 from .load_views import load_views
 from .open_teacher_cache import (
     KEY,
     is_first_on_machine,
+    named_by_run,
     open_teacher_cache,
     together,
 )
@@ -85,7 +86,8 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:
-            together(partial(_repair, teacher) if is_first_on_machine() else lambda: None)
+            repairing = partial(_repair, teacher, named_by_run('a repair'))
+            together(repairing if is_first_on_machine() else lambda: None)
         sampler = loader.batch_sampler.sampler
         opened = open_teacher_cache(
             teacher,
@@ -109,10 +111,15 @@ def _check_stores(teacher: CachedTeacher, reason: str) -> None:
         raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
 
 
-def _repair(teacher: CachedTeacher) -> None:
+def _repair(teacher: CachedTeacher, user: str) -> None:
     """Repair a cache, as the only one that writes to it."""
-    with folder_lock(teacher.folder, 'a repair'):
-        damaged = teacher.repair()
+    try:
+        with folder_lock(teacher.folder, user):
+            damaged = teacher.repair()
+    except FolderInUseError as error:
+        if error.holder.get('user') != user:
+            raise
+        return  # another machine of this run repairs it
     text = f'{KEY}: {teacher.folder}: {damaged:,} damaged rows will be computed again.'
     print_log(text, 'current')
 

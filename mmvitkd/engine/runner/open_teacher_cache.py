@@ -222,11 +222,9 @@ def log_others(reason: str) -> None:
 
 def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
     """Become the run that writes; return the reason if that is not possible."""
-    token = [secrets.token_hex(4)]
-    broadcast_object_list(token)
+    user = named_by_run('a training that fills it')
     if not wanted:
         return ''
-    user = f'a training that fills it (run {token[0]})'
     try:
         stack.enter_context(folder_lock(teacher.folder, user))
     except FolderInUseError as error:
@@ -235,6 +233,13 @@ def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
     except OSError as error:
         return f'it cannot be written to ({error})'
     return ''
+
+
+def named_by_run(user: str) -> str:
+    """Return a user of a lock with a name of this run, the same on all ranks."""
+    token = [secrets.token_hex(4)]
+    broadcast_object_list(token)
+    return f'{user} (run {token[0]})'
 
 
 def _store(teacher: CachedTeacher) -> str:
