@@ -1,7 +1,7 @@
 """Fill a teacher cache ahead of training, over several processes, and go on where one ended."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -31,13 +31,12 @@ from ...datasets.seeded_samples import seed_samples
 from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from ...utils.folder_lock import FolderInUseError, folder_lock
 from .blame import blaming
 from .load_views import load_views
 from .open_teacher_cache import (
     KEY,
     is_first_on_machine,
-    named_by_run,
+    lock_for_run,
     open_teacher_cache,
     together,
 )
@@ -86,8 +85,10 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:
-            repairing = partial(_repair, teacher, named_by_run('a repair'))
-            together(repairing if is_first_on_machine() else lambda: None)
+            with ExitStack() as stack:
+                wanted = is_first_on_machine()
+                is_held, error = lock_for_run(stack, teacher.folder, 'a repair', wanted)
+                together(partial(_repair, teacher, is_held, error))
         sampler = loader.batch_sampler.sampler
         opened = open_teacher_cache(
             teacher,
@@ -111,15 +112,13 @@ def _check_stores(teacher: CachedTeacher, reason: str) -> None:
         raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
 
 
-def _repair(teacher: CachedTeacher, user: str) -> None:
-    """Repair a cache, as the only one that writes to it."""
-    try:
-        with folder_lock(teacher.folder, user):
-            damaged = teacher.repair()
-    except FolderInUseError as error:
-        if error.holder.get('user') != user:
-            raise
-        return  # another machine of this run repairs it
+def _repair(teacher: CachedTeacher, is_held: bool, error: OSError | None) -> None:
+    """Repair a cache where its lock is held; raise why the run cannot have it."""
+    if error is not None:
+        raise error
+    if not is_held:
+        return
+    damaged = teacher.repair()
     text = f'{KEY}: {teacher.folder}: {damaged:,} damaged rows will be computed again.'
     print_log(text, 'current')
 

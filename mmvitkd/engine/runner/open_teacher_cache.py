@@ -8,12 +8,19 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    broadcast_object_list,
+    get_rank,
+    get_world_size,
+)
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
@@ -26,7 +33,7 @@ from ...models.teachers import CachedTeacher
 from ...models.utils.normalization import normalization_by
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from ...utils.folder_lock import FolderInUseError, folder_lock
+from ...utils.folder_lock import FolderInUseError, folder_lock, holder_of
 from ...utils.on_screen import OnScreen
 
 KEY = 'teacher_cache'
@@ -222,24 +229,39 @@ def log_others(reason: str) -> None:
 
 def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
     """Become the run that writes; return the reason if that is not possible."""
-    user = named_by_run('a training that fills it')
-    if not wanted:
-        return ''
-    try:
-        stack.enter_context(folder_lock(teacher.folder, user))
-    except FolderInUseError as error:
-        # Another machine of this run may hold it.
-        return '' if error.holder.get('user') == user else str(error)
-    except OSError as error:
-        return f'it cannot be written to ({error})'
-    return ''
+    _, error = lock_for_run(stack, teacher.folder, 'a training that fills it', wanted)
+    if error is None or isinstance(error, FolderInUseError):
+        return str(error or '')
+    return f'it cannot be written to ({error})'
 
 
-def named_by_run(user: str) -> str:
-    """Return a user of a lock with a name of this run, the same on all ranks."""
+def lock_for_run(
+    stack: ExitStack, folder: Path, user: str, wanted: bool
+) -> tuple[bool, OSError | None]:
+    """Lock a folder, which machines may share, for this run; call it on all ranks.
+
+    Args:
+        stack: What keeps the lock.
+        folder: The folder.
+        user: What this run is, see :func:`~mmvitkd.utils.folder_lock.folder_lock`.
+        wanted: Whether this rank asks for the lock.
+
+    Returns:
+        Whether this rank holds it; and why the run cannot have it, None if it has.
+    """
     token = [secrets.token_hex(4)]
     broadcast_object_list(token)
-    return f'{user} (run {token[0]})'
+    user, error = f'{user} (run {token[0]})', None
+    try:
+        if wanted:
+            stack.enter_context(folder_lock(folder, user))
+    except OSError as caught:
+        error = caught
+    barrier()  # the holder has written who it is
+    is_held = wanted and error is None
+    if isinstance(error, FolderInUseError) and holder_of(folder).get('user') == user:
+        error = None  # another machine of this run
+    return is_held, error
 
 
 def _store(teacher: CachedTeacher) -> str:

@@ -6,7 +6,6 @@ import mmvitkd  # noqa: F401
 from mmvitkd.config.load_config import complete_config
 from mmvitkd.engine.runner import fill_cache as module
 from mmvitkd.engine.runner.fill_cache import fill_teacher_cache
-from mmvitkd.utils.folder_lock import FolderInUseError, folder_lock
 
 import cached_training as toy
 import numpy as np
@@ -117,16 +116,6 @@ def test_a_random_teacher_is_the_one_of_the_training(root, tmp_path):
     fill_teacher_cache(completed(root, tmp_path / 'cache', **random), CPU)
     cfg = toy.config(root, str(tmp_path / 'cache'), **random)
     assert len(toy.train(cfg, tmp_path / 'work')[1]) == 9
-
-
-def test_one_machine_of_a_run_repairs_a_shared_folder(tmp_path):
-    class Teacher:
-        folder = tmp_path
-
-    with folder_lock(tmp_path, 'a repair (run 1)'):
-        module._repair(Teacher, 'a repair (run 1)')  # the other machine does
-        with pytest.raises(FolderInUseError, match='run 1'):
-            module._repair(Teacher, 'a repair (run 2)')
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 3, 8])

@@ -1,7 +1,9 @@
 """A training refuses a cache that is not its own, and never harms what is stored."""
 
+import fcntl
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -9,7 +11,7 @@ from mmvitkd.cache.header import NAME, read_header
 from mmvitkd.engine.runner import open_teacher_cache as module
 from mmvitkd.models.teachers import cache_folder
 from mmvitkd.utils.bytesize import size_text
-from mmvitkd.utils.folder_lock import folder_lock
+from mmvitkd.utils.folder_lock import LOCK, folder_lock
 
 import cached_training as toy
 import pytest
@@ -529,6 +531,23 @@ def test_a_cache_of_another_teacher_that_is_created_meanwhile(root):
     toy.train(toy.config(root, str(root / 'new')), root / 'first')
     with pytest.raises(ValueError, match='weights_sha256'):
         second.train()
+
+
+@pytest.mark.parametrize('run', ['1234', '5678'])
+def test_a_lock_that_another_machine_has_just_taken(tmp_path, monkeypatch, run):
+    """Its holder writes who it is a moment later: this run, or another."""
+
+    def write():
+        json.dump(dict(user=f'a repair (run {run})'), file)
+        file.flush()
+
+    monkeypatch.setattr(module.secrets, 'token_hex', lambda _: '1234')
+    monkeypatch.setattr(module, 'barrier', write)
+    with open(tmp_path / LOCK, 'w') as file, ExitStack() as stack:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        is_held, error = module.lock_for_run(stack, tmp_path, 'a repair', wanted=True)
+    assert not is_held
+    assert (error is None) == (run == '1234')
 
 
 def with_other_ranks(monkeypatch, *others):
