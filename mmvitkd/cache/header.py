@@ -29,8 +29,8 @@ class CacheHeader:
         row_bytes: The bytes of a row.
         num_rows: The number of rows.
         teacher: What determines what the teacher says.
-        tensors: By name, the ``source``, the ``codec`` and the ``grid`` (or None) of what is
-            stored.
+        tensors: By name, what is stored of each output: the ``source``, ``codec``, ``grid``,
+            ``whole``, ``is_logits`` and ``pool`` of a ``StoredTensor``, see there.
         data: What determines the pixels: the pipeline, the preprocessor, the data set.
         files_sha256: The SHA-256 of the list of images.
         versions: The versions of packages that change pixels.

@@ -1,6 +1,6 @@
 """Pack the encoded tensors of a view into a row of bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 
 import torch
@@ -80,11 +80,12 @@ class RowLayout:
             parts.append(parts[0].new_zeros(len(parts[0]), self._padding))
         return torch.cat(parts, dim=1).cpu()  # one copy from the device
 
-    def unpack(self, buffer: Tensor) -> dict[str, Tensor]:
+    def unpack(self, buffer: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Return the decoded tensors of rows.
 
         Args:
             buffer: (B, row_bytes), uint8, on any device.
+            names: The tensors that are decoded; None for all.
 
         Returns:
             (B, *shape) each, by name, on the same device.
@@ -100,4 +101,5 @@ class RowLayout:
         for name, field, place in self._slots:
             part = buffer[:, place].view(field.dtype)
             encoded[name][field.name] = part.reshape(len(buffer), *field.shape)
-        return {name: codec.decode(encoded[name]) for name, codec in self.codecs.items()}
+        names = self.codecs if names is None else names
+        return {name: self.codecs[name].decode(encoded[name]) for name in names}

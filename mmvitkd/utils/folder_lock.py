@@ -66,6 +66,13 @@ def folder_lock(folder: str | Path, user: str) -> Iterator[None]:
             file.close()
 
 
+def holder_of(folder: str | Path) -> dict[str, object]:
+    """Return what the holder of a folder's lock wrote about itself; nothing without one."""
+    with suppress(FileNotFoundError), open(Path(folder, LOCK)) as file:
+        return _read_holder(file)
+    return {}
+
+
 def _open_locked(path: Path) -> TextIO:
     while True:
         with ExitStack() as stack:
@@ -110,6 +117,7 @@ def _write_holder(file: TextIO, user: str) -> None:
     )
     os.ftruncate(file.fileno(), 0)
     os.write(file.fileno(), json.dumps(holder).encode())
+    os.fsync(file.fileno())  # for other machines, on NFS
 
 
 def _read_holder(file: TextIO) -> dict[str, object]:

@@ -68,6 +68,13 @@ def test_unpacked_tensors_do_not_change_with_the_buffer(tensors):
     assert torch.equal(unpacked['norm'], tensors['norm'])
 
 
+def test_only_the_named_tensors_are_decoded(tensors):
+    layout = RowLayout(CODECS)
+    unpacked = layout.unpack(layout.encode(tensors), ['norm'])
+    assert unpacked.keys() == {'norm'}
+    assert torch.equal(unpacked['norm'], tensors['norm'])
+
+
 def test_no_rows():
     layout = RowLayout(CODECS)
     empty = layout.encode({n: torch.randn(0, *c.shape) for n, c in CODECS.items()})

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.cache.header import NAME, read_header
+from mmvitkd.engine.runner import fill_cache
+from mmvitkd.models.teachers import CachedTeacher
 from mmvitkd.utils.folder_lock import folder_lock
 
 import cached_training as toy
@@ -239,6 +241,13 @@ def forget(folder, row):
     numbers = header.num_rows, header.row_bytes
     with toy.RowStore.open(folder, *numbers, writable=True) as store:
         store.forget(toy.np.array([row]))
+
+
+def test_another_machine_repairs_a_shared_folder(run_tool, small, monkeypatch):
+    run_tool('cache_teacher', small / 'config.py')
+    monkeypatch.setattr(fill_cache, 'lock_for_run', lambda *_: (False, None))
+    monkeypatch.setattr(CachedTeacher, 'repair', lambda _: pytest.fail('repaired twice'))
+    run_tool('cache_teacher', small / 'config.py', '--repair')
 
 
 def test_repair(run_tool, small, capsys):

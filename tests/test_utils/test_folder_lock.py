@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from mmvitkd.utils import folder_lock as module
-from mmvitkd.utils.folder_lock import LOCK, FolderInUseError, folder_lock
+from mmvitkd.utils.folder_lock import LOCK, FolderInUseError, folder_lock, holder_of
 
 import pytest
 
@@ -57,6 +57,11 @@ def test_the_second_is_told_who_is_first(tmp_path, holder):
     for wanted in (tmp_path, 'a training', socket.gethostname(), process.pid, 'since 20'):
         assert str(wanted) in message
     assert '\n' not in message
+    assert holder_of(tmp_path) == found.value.holder
+
+
+def test_a_folder_that_nobody_holds(tmp_path):
+    assert holder_of(tmp_path) == {}
 
 
 def test_the_same_process_does_not_get_it_twice(tmp_path):

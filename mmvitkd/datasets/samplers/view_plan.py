@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator
+from itertools import product
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ ANY_RANKS = range(1, 129)
 
 
 def visited_views(
-    sampler: ViewSampler, num_epochs: int, ranks: Collection[int] = ANY_RANKS
+    sampler: ViewSampler, num_epochs: int | None, ranks: Collection[int] = ANY_RANKS
 ) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
     """List the views of all images that a training may ask for, without repetitions.
 
@@ -25,13 +26,16 @@ def visited_views(
 
     Args:
         sampler: The sampler of a training.
-        num_epochs: Its epochs. For a sampler without end, the passes over the data:
-            iterations x batch size x ranks / images, rounded up.
+        num_epochs: Its epochs, or its passes over the data, rounded up; None lists all views
+            of all images.
         ranks: The numbers of ranks that the training may have.
 
     Yields:
         The number of a view, that of a repeat, and the sorted indices of its images (K,).
     """
+    if num_epochs is None:
+        yield from _all_views(sampler)
+        return
     period = sampler.views or num_epochs
     for view in range(min(period, num_epochs)):
         if isinstance(sampler.sampler, RepeatAugSampler):
@@ -39,6 +43,13 @@ def visited_views(
             yield from _repeated(sampler.sampler, view, epochs, ranks)
         else:
             yield view, 0, np.arange(sampler.num_images)
+
+
+def _all_views(sampler: ViewSampler) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+    assert sampler.views is not None
+    repeats = range(getattr(sampler.sampler, 'num_repeats', 1))
+    for view, repeat in product(range(sampler.views), repeats):
+        yield view, repeat, np.arange(sampler.num_images)
 
 
 def _repeated(

@@ -6,17 +6,19 @@ from typing import Any
 from mmengine.dist import all_gather_object, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor
 
 from ...analysis.functional.subspace_floor import SubspaceFloor
 from ...models import FeatureDistill, ProjectorConnector, SubspaceLoss
 from ...models.algorithms.loss_inputs import LossInputs, loss_inputs
 from ...models.losses import align
+from ...models.teachers import CachedTeacher
 from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
 from ..runner.load_views import load_views
-from ..runner.loops import ResumableLoop
+from ..runner.loops import num_passes
 from ..runner.target_statistics import first_views
 
 
@@ -89,19 +91,23 @@ class SubspaceFloorHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
     ) -> list[SubspaceFloor]:
         """Measure what the losses compare with; the same on all ranks, which share the work."""
         loop = runner.train_loop
-        num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
-        views = first_views(loop.dataloader, num_epochs, self.num_images, self.seed)
+        views = first_views(loop.dataloader, num_passes(loop), self.num_images, self.seed)
         size = int(loop.dataloader.batch_size or 1)
         rank, world_size = get_dist_info()
         batches = [views[i : i + size] for i in range(0, len(views), size)][rank::world_size]
         floors = [SubspaceFloor(each.loss.d) for each in losses]
         for batch in load_views(loop.dataloader, batches):
             data = model.data_preprocessor(batch, False)
-            with model.records(data['inputs'], data['data_samples']):
-                for each, floor in zip(losses, floors, strict=True):
-                    given = each.recorded(model.distiller)
-                    _, teacher = align(given[each.student], given[each.teacher])
-                    floor.update(teacher.tokens)
+            # As in the training: a teacher cache stores what the teacher computes here.
+            with (
+                runner.optim_wrapper.optim_context(runner.model),
+                model.records(data['inputs'], data['data_samples']),
+            ):
+                tokens = [_teacher_tokens(model.distiller, each) for each in losses]
+            for floor, given in zip(floors, tokens, strict=True):
+                floor.update(given)
+        if isinstance(model.teacher, CachedTeacher):
+            model.teacher.flush()  # before the training would compute these views again
         whole = [SubspaceFloor(floor.d) for floor in floors]
         for part in all_gather_object(floors):
             for floor, other in zip(whole, part, strict=True):
@@ -115,6 +121,12 @@ def _behind_projectors(distiller: Any) -> Iterator[LossInputs]:
             _projector(distiller, each), ProjectorConnector
         ):
             yield each
+
+
+def _teacher_tokens(distiller: Any, each: LossInputs) -> Tensor:
+    given = each.recorded(distiller)
+    _, teacher = align(given[each.student], given[each.teacher])
+    return teacher.tokens
 
 
 def _projector(distiller: Any, each: LossInputs) -> Any:

@@ -1,5 +1,7 @@
 """Measure the statistics of centred and standardised targets before a training starts."""
 
+from functools import partial
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -8,7 +10,7 @@ from ...registry import HOOKS
 from ...utils.isolated_eval import isolated_eval
 from ...utils.on_screen import OnScreen
 from ...utils.unwrap import unwrap_model
-from ..runner.loops import ResumableLoop
+from ..runner.loops import num_passes
 from ..runner.target_statistics import measure_targets, targets_of
 
 
@@ -48,10 +50,10 @@ class TargetStatisticsHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if not targets or (is_resumed and all(t.is_measured for _, t in targets.values())):
             return
         loop, count = runner.train_loop, self.num_images
-        num_epochs = loop.num_passes if isinstance(loop, ResumableLoop) else loop.max_epochs
-        device = next(model.parameters()).device
-        with isolated_eval(device, self.seed):
-            lines = measure_targets(model, loop.dataloader, num_epochs, count, self.seed)
+        autocast = partial(runner.optim_wrapper.optim_context, runner.model)
+        given = loop.dataloader, num_passes(loop), count, self.seed, autocast
+        with isolated_eval(next(model.parameters()).device, self.seed):
+            lines = measure_targets(model, *given)
         for line in lines:
             runner.logger.info(OnScreen(line))
         if is_resumed or runner._load_from is not None:

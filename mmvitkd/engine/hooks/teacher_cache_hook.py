@@ -2,15 +2,14 @@
 
 from contextlib import ExitStack
 
-from mmengine.dist import barrier
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...models.teachers import CachedTeacher
 from ...registry import HOOKS
 from ...utils.unwrap import unwrap_model
-from ..runner.loops import view_sampler
-from ..runner.open_teacher_cache import epochs_of, open_teacher_cache
+from ..runner.loops import num_passes, view_sampler
+from ..runner.open_teacher_cache import log_others, open_teacher_cache
 
 
 @HOOKS.register_module()
@@ -38,7 +37,7 @@ class TeacherCacheHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
                 model.data_preprocessor,
                 loader,
                 view_sampler(loader),
-                epochs_of(runner.cfg, loader),
+                num_passes(runner.train_loop),
                 runner.cfg,
             )
         )
@@ -52,16 +51,17 @@ class TeacherCacheHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Store what the epoch computed, for all ranks to read in the next."""
-        if self._flush(runner):
-            barrier()
+        teacher = self._flush(runner)
+        if teacher is not None:
+            log_others(str(teacher.storing_error or ''))
 
-    def _flush(self, runner: Runner) -> bool:
-        """Store what was computed; return whether there is a cache."""
+    def _flush(self, runner: Runner) -> CachedTeacher | None:
+        """Store what was computed; return the teacher if there is a cache."""
         teacher = getattr(unwrap_model(runner.model), 'teacher', None)
         if not isinstance(teacher, CachedTeacher):
-            return False
+            return None
         teacher.flush()
-        return True
+        return teacher
 
     def after_train(self, runner: Runner) -> None:
         """Close the cache."""

@@ -1,7 +1,7 @@
 """Fill a teacher cache ahead of training, over several processes, and go on where one ended."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -10,7 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dist import get_dist_info
 from mmengine.logging import print_log
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.optim import OptimWrapper
+from mmengine.registry import MODELS, OPTIM_WRAPPERS, DefaultScope
 from mmengine.runner import Runner, set_random_seed
 from rich.console import Console
 from rich.progress import (
@@ -30,12 +31,12 @@ from ...datasets.seeded_samples import seed_samples
 from ...models.teachers import CachedTeacher
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from ...utils.folder_lock import folder_lock
+from .blame import blaming
 from .load_views import load_views
 from .open_teacher_cache import (
     KEY,
-    epochs_of,
     is_first_on_machine,
+    lock_for_run,
     open_teacher_cache,
     together,
 )
@@ -43,6 +44,9 @@ from .open_teacher_cache import (
 
 def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) -> int:
     """Compute and store all views that a training of a config will ask for.
+
+    How often a training by iterations passes over its images depends on its number of ranks,
+    which is not known here: all views of all images are stored for it.
 
     Rank r of W computes every W-th batch of those that are missing.
 
@@ -77,33 +81,44 @@ def fill_teacher_cache(cfg: Config, device: torch.device, repair: bool = False) 
         if preprocessor is not None:  # as MMEngine's Runner does
             model_cfg.setdefault('data_preprocessor', deepcopy(preprocessor))
         model = MODELS.build(model_cfg).to(device).train()
+        autocast = partial(_optim_wrapper(cfg).optim_context, model)
         teacher = model.teacher
         assert isinstance(teacher, CachedTeacher)
         if repair:
-            together(partial(_repair, teacher) if is_first_on_machine() else lambda: None)
+            with ExitStack() as stack:
+                wanted = is_first_on_machine()
+                is_held, error = lock_for_run(stack, teacher.folder, 'a repair', wanted)
+                together(partial(_repair, teacher, is_held, error))
         sampler = loader.batch_sampler.sampler
         opened = open_teacher_cache(
             teacher,
             model.data_preprocessor,
             loader,
             sampler,
-            epochs_of(cfg, loader),
+            cfg.train_cfg.get('max_epochs'),
             cfg,
             ANY_RANKS,
         )
         with opened as reason:
-            if reason:
-                raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
-            done = _fill(teacher, model.data_preprocessor, loader, cfg, device)
+            together(partial(_check_stores, teacher, reason))
+            done = _fill(teacher, model.data_preprocessor, loader, autocast)
             together(partial(_finish, teacher))
             together(partial(_check_complete, teacher))
         return done
 
 
-def _repair(teacher: CachedTeacher) -> None:
-    """Repair a cache, as the only one that writes to it."""
-    with folder_lock(teacher.folder, 'a repair'):
-        damaged = teacher.repair()
+def _check_stores(teacher: CachedTeacher, reason: str) -> None:
+    if reason:
+        raise OSError(f'{KEY}: {teacher.folder} cannot be filled: {reason}')
+
+
+def _repair(teacher: CachedTeacher, is_held: bool, error: OSError | None) -> None:
+    """Repair a cache where its lock is held; raise why the run cannot have it."""
+    if error is not None:
+        raise error
+    if not is_held:
+        return
+    damaged = teacher.repair()
     text = f'{KEY}: {teacher.folder}: {damaged:,} damaged rows will be computed again.'
     print_log(text, 'current')
 
@@ -112,8 +127,7 @@ def _fill(
     teacher: CachedTeacher,
     preprocessor: torch.nn.Module,
     loader: DataLoader[Any],
-    cfg: Config,
-    device: torch.device,
+    autocast: Callable[[], AbstractContextManager[None]],
 ) -> int:
     rank, world_size = get_dist_info()
     missing = [_of_rank(rows, loader, rank, world_size) for rows in teacher.missing_rows()]
@@ -123,7 +137,7 @@ def _fill(
         bar = bars.add_task('views', total=total * world_size, disk='')
         for batch, rows in zip(_load(teacher, loader, batches), batches, strict=True):
             data = preprocessor(batch, False)
-            with _autocast(cfg, device):
+            with autocast():
                 teacher(data['inputs'], data['data_samples'])
             if not teacher.stores:
                 break
@@ -175,14 +189,13 @@ def _load(
     return load_views(loader, indices)
 
 
-def _autocast(cfg: Config, device: torch.device) -> AbstractContextManager[Any]:
-    """Return the context of the training's forward pass."""
-    kind = str(cfg.optim_wrapper.get('type'))
-    enabled = device.type == 'cuda' and ('BF16' in kind or 'Amp' in kind)
-    context: AbstractContextManager[Any] = torch.autocast(
-        device.type, torch.bfloat16, enabled=enabled
-    )
-    return context
+def _optim_wrapper(cfg: Config) -> OptimWrapper:
+    """Return a wrapper like the training's, which knows the precision, for no parameters."""
+    unknown = ('constructor', 'paramwise_cfg')  # of those that build it
+    options = {key: value for key, value in cfg.optim_wrapper.items() if key not in unknown}
+    options['optimizer'] = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=0.0)
+    with blaming('optim_wrapper'):
+        return OPTIM_WRAPPERS.build({'type': 'OptimWrapper', **options})
 
 
 def _progress(rank: int) -> Progress:

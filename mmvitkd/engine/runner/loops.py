@@ -33,6 +33,23 @@ def seeded_samples(loader: DataLoader[Any]) -> SeededSamples | None:
     return dataset if isinstance(dataset, SeededSamples) else None
 
 
+def num_passes(loop: Any) -> int:
+    """Return the passes of a training over its data, of which the last need not be complete.
+
+    Args:
+        loop: The training's loop, also one of MMEngine's.
+    """
+    if _is_infinite(loop.dataloader):  # it does not begin a pass with a batch
+        images = int(loop.max_iters) * images_per_step(loop.runner)
+        return math.ceil(images / len(loop.dataloader.dataset))
+    return math.ceil(int(loop.max_iters) / len(loop.dataloader))
+
+
+def _is_infinite(loader: DataLoader[Any]) -> bool:
+    sampler = view_sampler(loader)
+    return sampler is not None and isinstance(sampler.sampler, InfiniteSampler)
+
+
 def batches_from(loader: DataLoader[Any], start: int) -> Iterator[Any]:
     """Start iterating over a loader at one of its batches; those before it are not loaded.
 
@@ -97,11 +114,6 @@ class ResumableLoop(BaseLoop):  # type: ignore[misc]  # MMEngine is untyped
     @abstractmethod
     def _end(self) -> int:
         """The number of epochs, or of iterations, of the whole run."""
-
-    @property
-    @abstractmethod
-    def num_passes(self) -> int:
-        """The passes of the whole run over the data, of which the last need not be complete."""
 
     def _prepare_data(self) -> None:
         """Give the data the seed of the run, which a resumed one reads from the checkpoint.
@@ -174,11 +186,6 @@ class EpochBasedTrainLoop(ResumableLoop, _EpochBasedTrainLoop):  # type: ignore[
     def _end(self) -> int:
         return int(self._max_epochs)
 
-    @property
-    def num_passes(self) -> int:
-        """The number of epochs."""
-        return self._end
-
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
@@ -242,19 +249,6 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def _end(self) -> int:
         return self._max_iters
 
-    @property
-    def num_passes(self) -> int:
-        """The passes over the data; a sampler without end does not begin one with a batch."""
-        if self._is_infinite:
-            images = self._max_iters * images_per_step(self.runner)
-            return math.ceil(images / len(self.dataloader.dataset))
-        return math.ceil(self._max_iters / len(self.dataloader))
-
-    @property
-    def _is_infinite(self) -> bool:
-        sampler = view_sampler(self.dataloader)
-        return sampler is not None and isinstance(sampler.sampler, InfiniteSampler)
-
     def run(self) -> torch.nn.Module:
         """Train."""
         self._prepare_data()
@@ -277,9 +271,8 @@ class IterBasedTrainLoop(ResumableLoop, _IterBasedTrainLoop):  # type: ignore[mi
     def _batches(self) -> Generator[Any, None, None]:
         """Iterate over the data again and again, from the current iteration on."""
         sampler = view_sampler(self.dataloader)
-        passes, start = (
-            (0, self._iter) if self._is_infinite else divmod(self._iter, len(self.dataloader))
-        )
+        is_infinite, length = _is_infinite(self.dataloader), len(self.dataloader)
+        passes, start = (0, self._iter) if is_infinite else divmod(self._iter, length)
         while True:
             for owner in filter(None, (self.dataloader.sampler, sampler)):
                 if hasattr(owner, 'set_epoch'):

@@ -1,19 +1,26 @@
 """Open a teacher cache for a training: on every rank, for one writer, with what is missing."""
 
 import json
+import logging
 import os
 import secrets
 import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from math import ceil
+from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import all_gather_object, broadcast_object_list, get_rank, get_world_size
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    broadcast_object_list,
+    get_rank,
+    get_world_size,
+)
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
@@ -26,7 +33,7 @@ from ...models.teachers import CachedTeacher
 from ...models.utils.normalization import normalization_by
 from ...utils.bytesize import size_text
 from ...utils.errors import KeyedValueError
-from ...utils.folder_lock import FolderInUseError, folder_lock
+from ...utils.folder_lock import FolderInUseError, folder_lock, holder_of
 from ...utils.on_screen import OnScreen
 
 KEY = 'teacher_cache'
@@ -39,7 +46,7 @@ def open_teacher_cache(
     preprocessor: torch.nn.Module,
     loader: DataLoader[Any],
     sampler: ViewSampler | None,
-    num_epochs: int,
+    num_epochs: int | None,
     cfg: Config,
     ranks: Collection[int] | None = None,
 ) -> Iterator[str]:
@@ -52,7 +59,7 @@ def open_teacher_cache(
         preprocessor: The data preprocessor of the student.
         loader: The training's data loader.
         sampler: The sampler that numbers the views.
-        num_epochs: The epochs of the training.
+        num_epochs: The passes of the training over its data; None if they are not known.
         cfg: The config of the run.
         ranks: The numbers of ranks that the training may have; None for that of this run.
 
@@ -88,6 +95,7 @@ def open_teacher_cache(
         together(compare if is_compared else lambda: None)
         if get_rank() == 0:
             _log(teacher, views, missing, reason)
+        log_others(reason)
         yield reason
 
 
@@ -95,7 +103,7 @@ def view_set(
     loader: DataLoader[Any],
     sampler: ViewSampler | None,
     preprocessor: torch.nn.Module,
-    num_epochs: int,
+    num_epochs: int | None,
     cfg: Config,
     ranks: Collection[int],
 ) -> ViewSet:
@@ -105,7 +113,7 @@ def view_set(
         loader: The training's data loader.
         sampler: The sampler that numbers the views.
         preprocessor: The data preprocessor of the student.
-        num_epochs: The epochs of the training.
+        num_epochs: The passes of the training over its data; None if they are not known.
         cfg: The config of the run.
         ranks: The numbers of ranks that the training may have.
 
@@ -119,6 +127,8 @@ def view_set(
             'with seeds of their own: sample_seeds=True, and no num_batch_per_epoch.',
             KEY,
         )
+    num_views = sampler.views or num_epochs
+    assert num_views is not None  # the tool gives no epochs, but the config it fills has views
     normalization = normalization_by(preprocessor)
     data = dict(
         **_pipelines(cfg),
@@ -127,7 +137,7 @@ def view_set(
     )
     return ViewSet(
         num_images=len(dataset),
-        views=sampler.views or num_epochs,
+        views=num_views,
         repeats=getattr(sampler.sampler, 'num_repeats', 1),
         seed=dataset.seed,
         data=json.loads(json.dumps(data, default=str)),
@@ -136,14 +146,6 @@ def view_set(
         checksums=lambda views: pixel_checksums(dataset, _indices(views)),
         planned=partial(visited_views, sampler, num_epochs, ranks),
     )
-
-
-def epochs_of(cfg: Config, loader: DataLoader[Any]) -> int:
-    """Return the epochs of a training, or the passes over the data of one by iterations."""
-    if cfg.train_cfg.get('max_epochs'):
-        return int(cfg.train_cfg.max_epochs)
-    images: int = cfg.train_cfg.max_iters * (loader.batch_size or 1) * get_world_size()
-    return ceil(images / len(loader.dataset))
 
 
 def is_first_on_machine() -> bool:
@@ -209,21 +211,57 @@ def together(check: Callable[[], Any]) -> None:
         raise KeyedValueError(f'{{{KEY}}}: another rank stopped: {found[0]}', KEY)
 
 
+def log_others(reason: str) -> None:
+    """Log on rank 0 why other ranks do not store what they compute, once; wait for all.
+
+    What they log themselves is not seen.
+
+    Args:
+        reason: The reason of this rank; '' if it stores all.
+    """
+    first, *others = all_gather_object((socket.gethostname(), reason))
+    if get_rank() == 0:
+        for host, why in dict.fromkeys(others):
+            if why and (host, why) != first:
+                line = f'{KEY}: a rank on {host} does not store what it computes: {why}'
+                print_log(line, 'current', logging.WARNING)
+
+
 def _lock(stack: ExitStack, teacher: CachedTeacher, wanted: bool) -> str:
     """Become the run that writes; return the reason if that is not possible."""
+    _, error = lock_for_run(stack, teacher.folder, 'a training that fills it', wanted)
+    if error is None or isinstance(error, FolderInUseError):
+        return str(error or '')
+    return f'it cannot be written to ({error})'
+
+
+def lock_for_run(
+    stack: ExitStack, folder: Path, user: str, wanted: bool
+) -> tuple[bool, OSError | None]:
+    """Lock a folder, which machines may share, for this run; call it on all ranks.
+
+    Args:
+        stack: What keeps the lock.
+        folder: The folder.
+        user: What this run is, see :func:`~mmvitkd.utils.folder_lock.folder_lock`.
+        wanted: Whether this rank asks for the lock.
+
+    Returns:
+        Whether this rank holds it; and why the run cannot have it, None if it has.
+    """
     token = [secrets.token_hex(4)]
     broadcast_object_list(token)
-    if not wanted:
-        return ''
-    user = f'a training that fills it (run {token[0]})'
+    user, error = f'{user} (run {token[0]})', None
     try:
-        stack.enter_context(folder_lock(teacher.folder, user))
-    except FolderInUseError as error:
-        # Another machine of this run may hold it.
-        return '' if error.holder.get('user') == user else str(error)
-    except OSError as error:
-        return f'it cannot be written to ({error})'
-    return ''
+        if wanted:
+            stack.enter_context(folder_lock(folder, user))
+    except OSError as caught:
+        error = caught
+    barrier()  # the holder has written who it is
+    is_held = wanted and error is None
+    if isinstance(error, FolderInUseError) and holder_of(folder).get('user') == user:
+        error = None  # another machine of this run
+    return is_held, error
 
 
 def _store(teacher: CachedTeacher) -> str:

@@ -1,6 +1,7 @@
 """Measure the mean and standard deviation of targets over training images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,12 @@ def targets_of(distiller: Any) -> dict[str, tuple[str, TargetTokens]]:
 
 
 def measure_targets(
-    model: Any, loader: DataLoader[Any], num_epochs: int, num_views: int, seed: int
+    model: Any,
+    loader: DataLoader[Any],
+    num_epochs: int,
+    num_views: int,
+    seed: int,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> list[str]:
     """Measure the targets of a distillation, and set their statistics; the same on all ranks.
 
@@ -44,6 +50,8 @@ def measure_targets(
         num_epochs: The epochs of the training.
         num_views: The number of images, or all if there are fewer.
         seed: Decides the order.
+        autocast: The context of the training's forward pass: a teacher cache stores what the
+            teacher computes here.
 
     Returns:
         A line for each target, for the log.
@@ -57,7 +65,7 @@ def measure_targets(
     batches = [views[i : i + size] for i in range(0, len(views), size)][rank::world_size]
     targets = targets_of(model.distiller)
     moments = {name: CurveMoments() for name in targets}
-    for outputs in _outputs(model, loader, batches):
+    for outputs in _outputs(model, loader, batches, autocast):
         for name, (recorder, target) in targets.items():
             moments[name].update(target.read(outputs[recorder]).tokens.flatten(0, 1))
     lines = []
@@ -83,7 +91,10 @@ def first_views(
 
 
 def _outputs(
-    model: Any, loader: DataLoader[Any], batches: Sequence[Sequence[ViewIndex]]
+    model: Any,
+    loader: DataLoader[Any],
+    batches: Sequence[Sequence[ViewIndex]],
+    autocast: Callable[[], AbstractContextManager[Any]],
 ) -> Iterator[Mapping[str, Any]]:
     """Yield what the teacher makes of batches of views."""
     teacher, device = model.teacher, next(model.parameters()).device
@@ -95,7 +106,11 @@ def _outputs(
             return
     for batch in load_views(loader, batches):
         data = model.data_preprocessor(batch, False)
-        yield teacher(data['inputs'], data['data_samples'])
+        with autocast():
+            outputs = teacher(data['inputs'], data['data_samples'])
+        yield outputs
+    if isinstance(teacher, CachedTeacher):
+        teacher.flush()  # before the training would compute these views again
 
 
 def _set(name: str, target: TargetTokens, found: CurveMoments, views: str) -> str:

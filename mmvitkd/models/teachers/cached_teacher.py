@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from .teacher_identity import description_of, identity_of_config, may_differ
 # The largest relative error of what is stored against the live teacher: other devices and
 # kernels differ by less, another teacher or image by more.
 TOLERANCE = 0.05
+CHUNK = 256  # rows that are read at a time for their logits alone
 
 
 @MODELS.register_module()
@@ -109,7 +111,8 @@ class CachedTeacher(BaseTeacher):
         self, recorders: RecorderManager, data_preprocessor: nn.Module | None = None
     ) -> None:
         """Prepare the teacher itself; see :meth:`.BaseTeacher.prepare`."""
-        self._prepared = recorders, data_preprocessor
+        # A teacher that is built later is built on the CPU; the student has been moved by then.
+        self._prepared = recorders, deepcopy(data_preprocessor)
         if self.live is not None:
             self.live.prepare(recorders, data_preprocessor)
             return
@@ -212,8 +215,15 @@ class CachedTeacher(BaseTeacher):
 
     def stored_logits(self, rows: Rows) -> Tensor | None:
         """Return the logits (B, ``num_classes``) of stored rows, or None if there are none."""
-        name = self._outputs.logits_name
-        return None if name is None else self.read(rows, torch.device('cpu'))[name]
+        name, (_, store) = self._outputs.logits_name, self._opened()
+        if name is None or self.num_classes is None:
+            return None
+        logits = torch.empty(len(rows), self.num_classes)
+        for start in range(0, len(rows), CHUNK):  # a row may be a thousand times as large
+            part = slice(start, start + CHUNK)
+            buffer, cpu = store.read(rows[part]), torch.device('cpu')
+            logits[part] = self._outputs.decode(buffer, cpu, [name])[name]
+        return logits
 
     def store_new_rows(self) -> None:
         """Store what is computed from now on; for one run at a time.

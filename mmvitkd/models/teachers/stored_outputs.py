@@ -1,6 +1,6 @@
 """Turn a batch of a teacher's outputs into rows of bytes for a cache, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +124,21 @@ class StoredOutputs:
         with torch.no_grad():
             return self._layout.encode(tensors)
 
-    def decode(self, buffer: Tensor, device: torch.device) -> dict[str, Any]:
-        """Return rows of bytes (B, row_bytes) as what the losses read, on a device."""
+    def decode(
+        self, buffer: Tensor, device: torch.device, names: Iterable[str] | None = None
+    ) -> dict[str, Any]:
+        """Return rows of bytes (B, row_bytes) as what the losses read, on a device.
+
+        Args:
+            buffer: The rows.
+            device: The device.
+            names: The outputs that are decoded; None for all that are read.
+        """
         if device.type == 'cuda':
             buffer = buffer.pin_memory().to(device, non_blocking=True)
         with torch.no_grad():
-            decoded = self._layout.unpack(buffer)
-        return {name: self._stored[name].restore(decoded[name]) for name in self._reads}
+            decoded = self._layout.unpack(buffer, self._reads if names is None else names)
+        return {name: self._stored[name].restore(each) for name, each in decoded.items()}
 
     def blank(self, images: Tensor) -> dict[str, Any]:
         """Return zeros in the shape of the outputs of images (B, 3, H, W)."""

@@ -56,6 +56,13 @@ def test_the_plan_is_all_that_up_to_eight_ranks_ask_for(build, sampler, views):
     )
 
 
+@pytest.mark.parametrize('sampler', SAMPLERS, ids=str)
+def test_without_a_number_of_passes_all_views_are_planned(build, sampler):
+    asked = asked_for(build, 8, 40, views=3, **sampler)
+    plan = planned(build(views=3, **sampler), None)
+    assert asked <= set(plan) and len(set(plan)) == len(plan)
+
+
 @pytest.mark.parametrize('world', [1, 2, 8])
 def test_it_does_not_depend_on_the_rank_that_makes_it(build, world):
     plans = [

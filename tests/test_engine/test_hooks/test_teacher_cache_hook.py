@@ -103,6 +103,35 @@ def test_views_that_come_again_are_read_in_the_next_epoch(config, tmp_path, monk
     assert sum(computed) == 10
 
 
+SUBSPACE = dict(type='mmvitkd.SubspaceLoss', d=6, loss_weight=3.0)
+MEASURING = {
+    'mmvitkd.TargetStatisticsHook': dict(pair_target='centred'),
+    'mmvitkd.SubspaceFloorHook': dict(
+        pair_projector=dict(in_channels=16, out_channels=32),
+        pair_extra_losses=dict(subspace=SUBSPACE),
+    ),
+}
+
+
+@pytest.mark.parametrize('hook', MEASURING)
+def test_what_a_hook_asks_the_teacher_is_stored_as_the_training_would(
+    config, tmp_path, monkeypatch, hook
+):
+    """In the training's precision, and before the training asks for it."""
+    computed, compute = [], CachedTeacher._compute
+
+    def watched(self, images, *args):
+        computed.extend([torch.is_autocast_enabled('cpu')] * len(images))
+        return compute(self, images, *args)
+
+    monkeypatch.setattr(CachedTeacher, '_compute', watched)
+    cfg = config(**MEASURING[hook])
+    cfg.optim_wrapper.update(type='mmvitkd.BF16OptimWrapper', cpu=True)
+    cfg.default_hooks.measuring = dict(type=hook)
+    toy.train(cfg, tmp_path / 'work')
+    assert computed == [True] * 30
+
+
 def with_validation(cfg):
     loader = {**cfg.train_dataloader, 'sampler': dict(type='DefaultSampler', shuffle=False)}
     loader['dataset'] = {**loader['dataset'], 'split': 'val'}

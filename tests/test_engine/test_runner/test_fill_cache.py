@@ -1,5 +1,7 @@
 """Filling ahead: the rows of each rank, what a rank leaves out, and what is drawn."""
 
+from contextlib import contextmanager
+
 import mmvitkd  # noqa: F401
 from mmvitkd.config.load_config import complete_config
 from mmvitkd.engine.runner import fill_cache as module
@@ -9,6 +11,8 @@ import cached_training as toy
 import numpy as np
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
 
 CPU = torch.device('cpu')
 
@@ -49,16 +53,61 @@ def test_it_fills_for_any_number_of_ranks(root, tmp_path):
     assert runner.model.teacher.live is None
 
 
-def test_a_training_by_iterations(root, tmp_path):
-    cfg = toy.config(root, str(tmp_path / 'cache'))
-    cfg.train_dataloader.sampler = dict(type='InfiniteSampler', shuffle=True)
-    cfg.train_cfg = dict(by_epoch=False, max_iters=7)
+@pytest.mark.parametrize(
+    ('kind', 'drop_last', 'passes'),
+    [('InfiniteSampler', False, 4), ('DefaultSampler', False, 4), ('DefaultSampler', True, 5)],
+)
+def test_a_training_by_iterations(root, tmp_path, kind, drop_last, passes):
+    """Its passes over the 10 images grow with the ranks: all views are stored."""
+    cfg = toy.config(root, dict(dir=str(tmp_path / 'cache'), views=6))
+    cfg.train_dataloader.sampler = dict(type=kind, shuffle=True)
+    cfg.train_dataloader.drop_last = drop_last
+    cfg.train_cfg = dict(by_epoch=False, max_iters=10)
     cfg.default_hooks.checkpoint.by_epoch = False
     copy = toy.deepcopy(cfg)
     complete_config(copy)
-    assert fill_teacher_cache(copy, CPU) == 30  # three passes
+    assert fill_teacher_cache(copy, CPU) == 60
     runner, losses = toy.train(cfg, tmp_path / 'work')
-    assert runner.model.teacher.live is None and len(losses) == 7
+    teacher = runner.model.teacher
+    assert teacher.live is None and len(losses) == 10
+    assert sum(map(len, teacher._views.planned_rows())) == 10 * passes
+
+
+@OPTIM_WRAPPERS.register_module()
+class HalfOptimWrapper(OptimWrapper):
+    """A wrapper of the user's own, in float16."""
+
+    @contextmanager
+    def optim_context(self, model):
+        with super().optim_context(model), torch.autocast('cpu', torch.float16):
+            yield
+
+
+@pytest.mark.parametrize(
+    'wrapper',
+    [dict(type='mmvitkd.BF16OptimWrapper', cpu=True), dict(type='mmengine.HalfOptimWrapper')],
+)
+def test_it_computes_in_the_precision_of_the_training(root, tmp_path, wrapper):
+    """The images of a batch are the same without shuffling: so are all bits."""
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    for name in ('filled', 'trained'):
+        cfg = toy.config(root, dict(dir=str(tmp_path / name), **toy.EXACT), sampler=sampler)
+        cfg.optim_wrapper.update(wrapper)
+        if name == 'trained':
+            toy.train(cfg, tmp_path / 'work')
+        else:
+            complete_config(cfg)
+            fill_teacher_cache(cfg, CPU)
+    assert toy.stored(tmp_path / 'filled') == toy.stored(tmp_path / 'trained')
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='which has it')
+def test_a_precision_that_this_device_does_not_have(root, tmp_path):
+    cfg = completed(root, tmp_path / 'cache')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    with pytest.raises(AssertionError, match='only available training on gpu') as found:
+        fill_teacher_cache(cfg, CPU)
+    assert found.value.config_key == 'optim_wrapper'
 
 
 def test_a_random_teacher_is_the_one_of_the_training(root, tmp_path):

@@ -1,7 +1,9 @@
 """A training refuses a cache that is not its own, and never harms what is stored."""
 
+import fcntl
 import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -9,7 +11,7 @@ from mmvitkd.cache.header import NAME, read_header
 from mmvitkd.engine.runner import open_teacher_cache as module
 from mmvitkd.models.teachers import cache_folder
 from mmvitkd.utils.bytesize import size_text
-from mmvitkd.utils.folder_lock import folder_lock
+from mmvitkd.utils.folder_lock import LOCK, folder_lock
 
 import cached_training as toy
 import pytest
@@ -531,6 +533,45 @@ def test_a_cache_of_another_teacher_that_is_created_meanwhile(root):
         second.train()
 
 
+@pytest.mark.parametrize('run', ['1234', '5678'])
+def test_a_lock_that_another_machine_has_just_taken(tmp_path, monkeypatch, run):
+    """Its holder writes who it is a moment later: this run, or another."""
+
+    def write():
+        json.dump(dict(user=f'a repair (run {run})'), file)
+        file.flush()
+
+    monkeypatch.setattr(module.secrets, 'token_hex', lambda _: '1234')
+    monkeypatch.setattr(module, 'barrier', write)
+    with open(tmp_path / LOCK, 'w') as file, ExitStack() as stack:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        is_held, error = module.lock_for_run(stack, tmp_path, 'a repair', wanted=True)
+    assert not is_held
+    assert (error is None) == (run == '1234')
+
+
+def with_other_ranks(monkeypatch, *others):
+    """Let a gathering of (host, reason) find other ranks; return what this one says."""
+    mine = []
+
+    def gathered(given):
+        if isinstance(given, tuple) and len(given) == 2:
+            mine.append(given[1])
+            return [given, *others]
+        return [given]
+
+    monkeypatch.setattr(module, 'all_gather_object', gathered)
+    return mine
+
+
+def test_why_other_machines_do_not_store_is_logged_once(root, caplog, monkeypatch):
+    other = ('node7', 'it cannot be written to (Read-only file system)')
+    with_other_ranks(monkeypatch, ('node6', ''), other, other)
+    _, _, text = logged(config(root), root, caplog)
+    assert text.count(f'on node7 does not store what it computes: {other[1]}') == 1
+    assert 'node6' not in text
+
+
 # A full disk --------------------------------------------------------------------------------
 
 
@@ -550,7 +591,9 @@ def test_a_full_disk_does_not_end_the_training(root, where, caplog, monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(Shard, where, full)
+        told = with_other_ranks(patch)
         _, losses, text = logged(toy.config(root, cache), root, caplog)
+    assert told[0] == '' and 'No space left on device' in told[-1]
     assert toy.same(losses, live)
     assert 'No space left on device' in text and 'shard-' in text
     assert 'views more need' in text and 'stores no more' in text

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import mmvitkd  # noqa: F401
 from mmvitkd.models.algorithms import FeatureDistill
-from mmvitkd.models.teachers import CachedTeacher
+from mmvitkd.models.teachers import CachedTeacher, cached_teacher
 
 import cached_training as toy
 import pytest
 import torch
+from live_bytes import LiveBytes
 from mmengine.registry import MODELS
 from toy import vit
 from toy_students import student
@@ -194,6 +195,20 @@ def _plain(value):
     return list(value) if isinstance(value, list | tuple) else value
 
 
+def test_logits_are_read_without_the_features(root, tmp_path, monkeypatch):
+    """A part of the rows at a time: features can be a thousand times as large."""
+    monkeypatch.setattr(cached_teacher, 'CHUNK', 4)
+    toy.train(toy.config(root, cached(tmp_path)), tmp_path / 'filling')
+    runner = toy.build(toy.config(root, cached(tmp_path)), tmp_path / 'work')
+    runner.call_hook('before_train')
+    teacher, rows = runner.model.teacher, toy.np.arange(30)[::-1]
+    whole = teacher.read(rows, torch.device('cpu'))
+    with LiveBytes() as live:
+        logits = teacher.stored_logits(rows)
+    assert torch.equal(logits, whole['logits'])
+    assert live.peak < 12 * teacher.row_bytes < whole['pair_0'].tokens.nbytes
+
+
 def test_images_that_are_no_views_need_the_teacher(complete):
     with pytest.raises(ValueError, match=r'teacher_cache: .*no training views'):
         complete.teacher(torch.zeros(2, 3, 32, 32))
@@ -207,6 +222,15 @@ def test_a_teacher_that_is_built_later_is_moved_like_the_model(root, tmp_path):
     assert model.teacher.live is None
     live = model.teacher.build_live()
     assert all(p.dtype == torch.float64 for p in live.model.parameters())
+
+
+def test_a_teacher_that_is_built_later_is_moved_to_the_device_of_the_model(root, tmp_path):
+    """The student's preprocessor, which it is normalised after, is on that device by then."""
+    toy.train(toy.config(root, cached(tmp_path)), tmp_path / 'filling')
+    model = toy.build(toy.config(root, cached(tmp_path)), tmp_path / 'work').model
+    model.to('meta')
+    live = model.teacher.build_live()
+    assert all(p.is_meta for p in live.model.parameters())
 
 
 def test_a_copy_of_the_model_shares_it(complete):
