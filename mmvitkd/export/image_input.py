@@ -82,7 +82,7 @@ def image_input_of(model: nn.Module, pipeline: Sequence[dict[str, Any]]) -> Imag
 
 def _numbers(values: Tensor) -> tuple[float, ...]:
     """Return the shortest decimals of float32 values: 33.3, not 33.29999923706055."""
-    return tuple(float(str(value)) for value in values.expand(3).numpy())
+    return tuple(float(str(value)) for value in values.expand(3).cpu().numpy())
 
 
 def _height_width(size: int | Sequence[int]) -> tuple[int, int]:

@@ -59,7 +59,9 @@ class TeacherAccuracyHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if not classes:
             reason = 'the student does not state its number of classes (head.num_classes)'
             runner.logger.info(OnScreen(f"The teacher's own validation top-1: none, {reason}."))
-        elif isinstance(teacher, CachedTeacher) and teacher.live is None:
+        elif isinstance(teacher, CachedTeacher) and any(
+            all_gather_object(teacher.live is None)  # each machine may have a cache of its own
+        ):
             _log_stored(runner, teacher, classes)
         else:
             _log_validated(runner, model, teacher, classes)

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
+from mmvitkd.engine.hooks import teacher_accuracy_hook
 from mmvitkd.models.teachers import CachedTeacher
 
 import cached_training as toy
@@ -183,6 +184,21 @@ def test_with_an_average_and_both_measuring_hooks(config, root, tmp_path):
     assert "The teacher's own validation top-1" in texts[1]
     assert "The teacher's own top-1 on stored training views" in texts[2]
     assert 'SEPHook leaves teacher out: it is read from a cache' in texts[2]
+
+
+def test_no_rank_validates_a_teacher_that_another_has_not_built(config, tmp_path, monkeypatch):
+    """As where the cache of another machine is complete."""
+
+    def gather(own):
+        return [own, True] if isinstance(own, bool) else [own]
+
+    monkeypatch.setattr(teacher_accuracy_hook, 'all_gather_object', gather)
+    cfg = with_validation(config())
+    cfg.default_hooks.teacher_accuracy = dict(type='mmvitkd.TeacherAccuracyHook')
+    cfg.log_level = 'INFO'
+    runner, _ = toy.train(cfg, tmp_path / 'run')
+    text = Path(runner._log_dir, f'{runner.timestamp}.log').read_text()
+    assert "The teacher's own top-1: none, the cache has no logits" in text
 
 
 def test_no_weight_of_the_teacher_is_in_a_checkpoint(config, tmp_path):
