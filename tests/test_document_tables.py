@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 import mmvitkd  # noqa: F401
@@ -123,7 +124,15 @@ def test_the_records_are_the_runs_of_their_suites(suite, record):
     found = json.loads((DOCS / f'{record}.json').read_text())
     assert wanted.compared == list(found['runs'])
     assert (found['reference'], found['failed']) == (wanted.reference, {})
-    assert all(run['scores'].keys() == run['features'].keys() for run in found['runs'].values())
+    seeds = [str(seed) for seed in found['seeds']]
+    for run in found['runs'].values():
+        assert [*run['scores']] == [*run['features']] == seeds
+    for entry, seed in product((e for e in wanted.entries if not e.once), seeds):
+        command = found['trainings'][f'{entry.name}, seed {seed}']['command']
+        assert command[2] == str(entry.config.relative_to(ROOT))
+        options = command[command.index('--cfg-options') + 1 :]
+        options = [option for option in options if option.split('=')[0] not in entry.needs]
+        assert options == [f'randomness.seed={seed}', *entry.options]
 
 
 def test_the_forced_projectors_are_runs_of_their_suite(tables):

@@ -22,6 +22,12 @@ REMEDIES = {
     'lift': 'Lift',
     'widelast': 'WideLast',
 }
+LABEL_FREE = {
+    'projector': 'projector',
+    'widelast': 'WideLast',
+    'projector_before_norm': 'projector, before the norms',
+    'widelast_before_norm': 'WideLast, before the norms',
+}
 # What is shown of the patch tokens, and its digits.
 COLUMNS = {
     'train_rel_error': ('error in training', 3),
@@ -48,7 +54,7 @@ def remedies_table() -> str:
 
 def study_label_free_table() -> str:
     """Return the features of the students that saw no label."""
-    return _students_table('foundation/label_free.json', REMEDIES, 'student')
+    return _students_table('foundation/label_free.json', LABEL_FREE, 'student')
 
 
 def _students_table(

@@ -43,11 +43,12 @@ def digits(tmp_path_factory):
 def train(tmp_path, digits):
     """Train in some processes; return their exit codes, and the output of the first."""
 
-    def run(folder, ranks=1, signals=''):
+    def run(folder, ranks=1, signals='', base=CONFIG, model=''):
         options = [f'{s}_dataloader.dataset.data_root={digits}' for s in ('train', 'val')]
         config = tmp_path / f'{folder}.py'
         config.write_text(
-            f"_base_ = '{ROOT / CONFIG}'\n"
+            f"_base_ = '{ROOT / base}'\n"
+            f'model = dict({model})\n'
             "custom_imports = dict(imports=['signal_hook'])\n"
             f'custom_hooks = [{signals}]\n'
         )
@@ -68,6 +69,7 @@ def train(tmp_path, digits):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                start_new_session=True,  # a group of its own
             )
             for rank in range(ranks)
         ]
@@ -116,6 +118,16 @@ def assert_equal(one, other):
             assert_equal(a, b)
     else:
         assert one == other
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_the_workers_of_a_distillation_get_it_too(train, tmp_path, number):
+    """Those of the validation, too, which start when the teacher's accuracy is measured."""
+    hook = f"dict(type='mmengine.SignalHook', number={int(number)}, iteration=7, group=True)"
+    base, model = 'configs/mnist5k/vit_32_feature_kd.py', 'allow_random_teacher=True, '
+    codes, output = train('stopped', 1, hook, base, model + 'teacher_ckpt=None')
+    assert codes == [75], output
+    assert [p.name for p in (tmp_path / 'stopped').glob('*.pth')] == ['iter_7.pth']
 
 
 def test_a_second_ctrl_c_leaves_at_once_with_a_line(train):

@@ -57,6 +57,12 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         self._is_agreed = False
         self._agreement: Agreement | None = None
 
+    def before_run(self, runner: Runner) -> None:
+        """Let workers outlast the signals, before any hook starts some."""
+        if isinstance(runner._train_loop, ResumableLoop):  # built, as it is to train
+            for loop in filter(None, (runner.train_loop, runner.val_loop)):
+                _protect_workers(loop.dataloader, self._heeded())
+
     def before_train(self, runner: Runner) -> None:
         """Take over the signals."""
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
@@ -69,17 +75,24 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             return
         self._checkpoints, self._agreement = hooks[0], Agreement()
         self._received, self._is_agreed = None, False
-        if threading.current_thread() is threading.main_thread():
-            self._process = os.getpid()
-            for each in self._signals:
-                if signal.getsignal(each) is not signal.SIG_IGN:  # as for `... &` in a script
-                    self._old[each] = signal.signal(each, self._receive)
+        self._process = os.getpid()
+        self._old = {each: signal.signal(each, self._receive) for each in self._heeded()}
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Do it again, as ``RandomStateHook`` replaces what a worker does first."""
+        _protect_workers(runner.train_dataloader, tuple(self._old))
 
     def close(self, runner: Runner) -> None:
         """Give the signals back, however training ended."""
         for each, handler in self._old.items():
             signal.signal(each, handler)
         self._old, self._agreement, self._received = {}, None, None
+
+    def _heeded(self) -> tuple[signal.Signals, ...]:
+        """Return the signals that are not ignored, as SIGINT is for `... &` in a script."""
+        if threading.current_thread() is not threading.main_thread():
+            return ()  # which alone may take signals
+        return tuple(s for s in self._signals if signal.getsignal(s) is not signal.SIG_IGN)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         """Remember a signal."""
@@ -89,18 +102,6 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
         if self._received == number == signal.SIGINT and callable(before):
             before(number, frame)
         self._received = signal.Signals(number)
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        """Let workers outlast the signals, once their own handlers are set."""
-        self._protect_workers(runner.train_dataloader)
-
-    def before_val(self, runner: Runner) -> None:
-        """Do the same in validation."""
-        self._protect_workers(runner.val_dataloader)
-
-    def _protect_workers(self, loader: DataLoader[Any]) -> None:
-        if self._old and not isinstance(loader.worker_init_fn, _Outlasting):
-            loader.worker_init_fn = _Outlasting(loader.worker_init_fn, tuple(self._old))
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
@@ -140,6 +141,12 @@ class PreemptionHook(Hook):  # type: ignore[misc]  # MMEngine is untyped
             f'{last}. The same command with --resume, and no file, continues from there.'
         )
         raise TrainingPreempted(PREEMPTED)
+
+
+def _protect_workers(loader: DataLoader[Any], signals: Sequence[signal.Signals]) -> None:
+    """Let the workers of a loader outlast signals, once their own handlers are set."""
+    if signals and not isinstance(loader.worker_init_fn, _Outlasting):
+        loader.worker_init_fn = _Outlasting(loader.worker_init_fn, signals)
 
 
 class _Outlasting:
