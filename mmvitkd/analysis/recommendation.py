@@ -161,10 +161,15 @@ def _choose_layers(spectral: LayerChoice) -> Decision:
         'layers',
         'last',
         'The last layer is what the embedding and a head are made from; SpectralKD would '
-        f'distil the first {spectral.first} and the last {spectral.last} blocks, with '
-        f'{_percent(spectral.captured_share)} of the frequency intensity of the '
-        f'{len(spectral.pairs)} most intense ones.',
+        f'distil {_ends(spectral)}, with {_percent(spectral.captured_share)} of the frequency '
+        f'intensity of the {len(spectral.pairs)} most intense blocks.',
     )
+
+
+def _ends(spectral: LayerChoice) -> str:
+    """State the blocks at both ends of a student."""
+    ends = {'first': spectral.first, 'last': spectral.last}
+    return ' and '.join(f'the {end} {count}' for end, count in ends.items() if count)
 
 
 def _choose_remedy(

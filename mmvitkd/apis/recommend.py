@@ -32,7 +32,8 @@ def check_student(student: PlainStudent, width: int) -> None:
     if student.width > width:
         raise KeyedValueError(
             f'{{student}}={student.name!r} is {student.width} wide, and the teacher {width}: '
-            f'a wider student has no floor; wanted at most {width}.',
+            f'a wider student has no floor; wanted at most {width}, such as the config of a '
+            'narrower plain ViT.',
             'student',
         )
 

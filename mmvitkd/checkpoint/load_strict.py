@@ -133,7 +133,7 @@ def _misfit(
         'unknown': [key for key in weights if key not in own],
         'of another shape': reshaped,
     }
-    lines = [f'  {name}: {listed(keys)}' for name, keys in lists.items() if keys]
+    lines = [f'  {name}: {listed(keys)}.' for name, keys in lists.items() if keys]
     fit = len(both) - len(reshaped)
     head = f'{what}: {fit} of its {len(own)} tensors fit.'
     return '\n'.join([head, *(lines or [f'  {error}']), *names_advice(own, weights)])

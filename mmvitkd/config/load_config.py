@@ -73,6 +73,10 @@ def read_config(path: str) -> Config:
         path = str(packaged_config(path))
     try:
         cfg = get_config(path) if '::' in path else Config.fromfile(path)
+    except FileNotFoundError as error:
+        if error.filename is None or '::' in path:
+            raise
+        raise FileNotFoundError(_missing_file(error, path)) from error
     except ImportError as error:  # MMEngine's has a page of advice
         cause = error.__cause__ or error
         raise ValueError(
@@ -84,6 +88,16 @@ def read_config(path: str) -> Config:
     if cfg.filename is not None:
         log_if_changed(cfg.filename)
     return cfg
+
+
+def _missing_file(error: FileNotFoundError, path: str) -> str:
+    """Return which config is missing, and which one inherits it."""
+    read = [
+        frame.f_locals.get('filename') for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    names = [name for name in read if name not in (None, error.filename)]
+    what = f'_base_={error.filename!r}' if names else repr(str(path))
+    return f'{names[-1]}: {what}: there is no such file' if names else f'{what}: no such config'
 
 
 def _failing_line(error: Exception, path: str) -> str:

@@ -58,7 +58,7 @@ def words_for(student: Student) -> Words:
             files=FILES,
         )
     found = encoding_of(student)
-    grid = ' of a {} x {} grid'.format(*found.grid) if found.grid else ''
+    grid = ' on a grid of {} x {}'.format(*found.grid) if found.grid else ''
     features = f'{found.num_tokens} x {found.width}: {found.features}, row by row{grid}'
     return Words(
         kind='image encoder',

@@ -26,9 +26,9 @@ def test_what_does_not_fit_is_listed():
         load_strict(model, weights, 'checkpoint', 'a.pth')
     assert str(error.value).splitlines() == [
         "checkpoint='a.pth' does not fit the model, a Sequential: 1 of its 8 tensors fit.",
-        '  missing: 1.weight, 1.bias, 2.weight, 2.bias, 3.weight and 1 more',
-        '  unknown: x',
-        '  of another shape: 0.bias: wanted (2,), found (3,)',
+        '  missing: 1.weight, 1.bias, 2.weight, 2.bias, 3.weight and 1 more.',
+        '  unknown: x.',
+        '  of another shape: 0.bias: wanted (2,), found (3,).',
     ]
 
 

@@ -56,6 +56,18 @@ def test_a_config_that_does_not_exist(tmp_path):
             load_config(str(path))
 
 
+def test_a_base_that_does_not_exist_is_named_with_the_file_that_inherits_it(tmp_path):
+    (tmp_path / 'run.py').write_text("_base_ = './middle.py'\n")
+    (tmp_path / 'middle.py').write_text("_base_ = ['./gone.py']\n")
+    with pytest.raises(FileNotFoundError) as error:
+        read_config(str(tmp_path / 'run.py'))
+    assert str(error.value) == (
+        f"{tmp_path}/middle.py: _base_='{tmp_path}/./gone.py': there is no such file"
+    )
+    with pytest.raises(FileNotFoundError, match=r"^'.*/none\.py': no such config$"):
+        read_config(str(tmp_path / 'none.py'))
+
+
 def test_custom_imports_find_the_projects_of_a_clone(tmp_path, monkeypatch):
     monkeypatch.setattr('mmvitkd.config.load_config.PACKAGE', tmp_path / 'mmvitkd')
     monkeypatch.setattr(sys, 'path', [*sys.path])

@@ -26,7 +26,7 @@ def test_a_classifier_of_several_classes_says_so(tmp_path):
 
 @pytest.mark.parametrize(
     ('kind', 'where'),
-    [('ours', ', row by row of a 4 x 4 grid'), ('swin', ', row by row')],
+    [('ours', ', row by row on a grid of 4 x 4'), ('swin', ', row by row')],
 )
 def test_an_encoder_has_an_embedding_and_features(read, kind, where):
     words = words_for(read(kind, labels=False))

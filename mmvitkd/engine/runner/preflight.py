@@ -125,7 +125,8 @@ def _check_num_classes(found: int, wanted: int | None, folder: str, what: str) -
     if wanted is not None and found != wanted:
         raise ValueError(
             f'{what}: found {found} class folders in {folder!r}, wanted {wanted}: the '
-            'num_classes of the head.'
+            f'num_classes of the head. Set num_classes={found} at the top of the config if the '
+            'folders are right.'
         )
 
 

@@ -127,7 +127,8 @@ def test_another_number_of_classes(root):
     message = _message(ValueError, _cfg(root, num_classes=1000))
     assert message == (
         f"train_dataloader.dataset: data_root='{root}', split='train': found 2 class folders "
-        f"in '{root}/train', wanted 1000: the num_classes of the head."
+        f"in '{root}/train', wanted 1000: the num_classes of the head. Set "
+        'num_classes=2 at the top of the config if the folders are right.'
     )
     student = _cfg(root, num_classes=3, architecture=True)
     assert 'found 2 class folders' in _message(ValueError, student, 'val')
@@ -194,7 +195,8 @@ def test_a_missing_image_folder(tmp_path):
 def test_an_image_folder_of_another_number_of_classes(root, split):
     wanted = (
         f"{split}_dataloader.dataset: data_root='{root}', split='{split}': found 2 class "
-        f"folders in '{root}', wanted 37: the num_classes of the head."
+        f"folders in '{root}', wanted 37: the num_classes of the head. Set "
+        'num_classes=2 at the top of the config if the folders are right.'
     )
     cfg = _folder_cfg(root, num_classes=37)
     assert _message(ValueError, cfg, split) == wanted
