@@ -46,7 +46,7 @@ def difference_cell(results: Mapping[str, Any], name: str, reference: str) -> st
 
 
 def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
-    """Format a mean over seeds with the standard deviation, unless that is 0.
+    """Format a mean over seeds with the standard deviation, unless its digits are 0.
 
     Returns:
         Nothing if it was not measured.
@@ -55,8 +55,8 @@ def mean_text(scores: list[dict[str, float]], key: str, digits: int) -> str:
     if not values:
         return ''
     found = summarize(values)
-    deviation = f' ± {found.deviation:.{digits}f}' if found.deviation else ''
-    return f'{found.mean:.{digits}f}{deviation}'
+    deviation = f'{found.deviation or 0:.{digits}f}'
+    return f'{found.mean:.{digits}f}' + (f' ± {deviation}' if float(deviation) else '')
 
 
 def interval_text(summary: Summary, form: str, digits: int = 2) -> str:
