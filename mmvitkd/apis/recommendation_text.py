@@ -109,10 +109,28 @@ def _trained(trained: Mapping[str, Any]) -> list[str]:
     header = ['layer', 'error, %', 'floor, %', 'error of the mean token, %', 'R2', '']
     return [
         f'{code_span(trained["checkpoint"])} on {trained["num_images"]:,} held-out images; all '
-        'in % of the energy of what its losses compare, on the same images.',
+        'in % of the energy of what its losses compare, on the same images. An embedding has '
+        'no floor: `evaluate_features.py` measures it.',
         *unreadable_note(trained['unreadable']),
         markdown_table(header, rows),
     ]
+
+
+def trained_lines(trained: Mapping[str, Any]) -> list[str]:
+    """Return a line about each layer of a trained student.
+
+    Args:
+        trained: What ``report.json`` has by this name.
+    """
+    lines = []
+    for name, layer in trained['layers'].items():
+        error, floor, mean = (percent(layer[k]) for k in ('rel_error', 'floor', 'mean_token'))
+        worse = ': worse than a constant' if layer['r2'] < 0 else ''
+        lines.append(
+            f'trained, {name}: error {error} %, floor {floor} %, mean token {mean} %, R2 '
+            f'{layer["r2"]:.3f}{worse}'
+        )
+    return lines
 
 
 def _layer_table(layers: Mapping[str, Any], width: int) -> str:

@@ -223,6 +223,7 @@ def write(args: argparse.Namespace, report: dict[str, Any]) -> None:
 def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
     """Print the decisions and the config."""
     from mmvitkd.analysis.recommendation import UNSUPPORTED
+    from mmvitkd.apis.recommendation_text import trained_lines
     from mmvitkd.utils.markdown import printable
 
     for decision in report['decisions']:
@@ -230,6 +231,8 @@ def show(args: argparse.Namespace, report: dict[str, Any]) -> None:
         support = decision['supported_by']
         print(f'  {support if support == UNSUPPORTED else f"supported by {support}"}')
     print(f'\n{report["config"]}')
+    for line in trained_lines(report['trained']) if report['trained'] else ():
+        print(line)
     for images in filter(None, (report['images'], report['trained'])):
         for path in images['unreadable']:
             print(printable(f'left out, as it cannot be read: {path}'))

@@ -159,13 +159,14 @@ def distilled(tmp_path, remedy):
 @pytest.mark.parametrize(('remedy', 'bound'), [('lift', True), ('widelast', False)])
 def test_a_trained_student_next_to_its_floor(remedy, bound, recommend, tmp_path):
     trained = distilled(tmp_path, remedy)
-    report, _, error = recommend(*DIGITS, RANDOM, '--trained', *trained)
+    report, printed, error = recommend(*DIGITS, RANDOM, '--trained', *trained)
     assert error is None
     [layer] = report['trained']['layers'].values()
     assert layer['is_bound'] is bound and layer['width'] == 32
     assert layer['rel_error'] > layer['floor'] > 0
     text = (tmp_path / 'out/recommend.md').read_text()
     assert 'The trained student' in text and f'{layer["r2"]:.3f}' in text
+    assert layer['r2'] < 0 and f'R2 {layer["r2"]:.3f}: worse than a constant' in printed
 
 
 def test_an_unreadable_image_is_left_out(recommend, images, tmp_path):
