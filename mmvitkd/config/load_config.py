@@ -96,8 +96,8 @@ def _missing_file(error: FileNotFoundError, path: str) -> str:
         frame.f_locals.get('filename') for frame, _ in traceback.walk_tb(error.__traceback__)
     ]
     names = [name for name in read if name not in (None, error.filename)]
-    what = f'_base_={error.filename!r}' if names else repr(str(path))
-    return f'{names[-1]}: {what}: there is no such file' if names else f'{what}: no such config'
+    place = f'{names[-1]}: _base_=' if names else ''
+    return f'{place}{error.filename!r}: there is no such file'
 
 
 def _failing_line(error: Exception, path: str) -> str:

@@ -64,7 +64,7 @@ def test_a_base_that_does_not_exist_is_named_with_the_file_that_inherits_it(tmp_
     assert str(error.value) == (
         f"{tmp_path}/middle.py: _base_='{tmp_path}/./gone.py': there is no such file"
     )
-    with pytest.raises(FileNotFoundError, match=r"^'.*/none\.py': no such config$"):
+    with pytest.raises(FileNotFoundError, match=r"^'.*/none\.py': there is no such file$"):
         read_config(str(tmp_path / 'none.py'))
 
 

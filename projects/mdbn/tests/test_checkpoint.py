@@ -59,7 +59,7 @@ def test_a_missing_or_an_unknown_tensor_is_named(networks, tmp_path):
     weights = networks['params'].state_dict()
     weights['body.0.baseblock1.uconv9.bias'] = weights.pop('conv_last.bias')
     torch.save(dict(params=weights), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match=r'missing: conv_last.bias\n.*uconv9') as error:
+    with pytest.raises(ValueError, match=r'missing: conv_last.bias\.\n.*uconv9') as error:
         load_network(str(tmp_path / 'a.pth'))
     assert 'a.pth' in str(error.value)
 

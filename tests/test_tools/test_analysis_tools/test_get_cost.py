@@ -208,5 +208,5 @@ def test_a_config_that_cannot_be_counted(get_cost, write, tmp_path, text, wrong)
 
 
 def test_a_config_that_is_not_there(get_cost, tmp_path):
-    with pytest.raises(SystemExit, match=f'get_cost: {tmp_path}/no.py: .*No such file'):
+    with pytest.raises(SystemExit, match=f'get_cost: {tmp_path}/no.py: .*no such file'):
         get_cost(tmp_path / 'no.py')
