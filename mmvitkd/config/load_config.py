@@ -76,7 +76,7 @@ def read_config(path: str) -> Config:
     except FileNotFoundError as error:
         if error.filename is None or '::' in path:
             raise
-        raise FileNotFoundError(_missing_file(error, path)) from error
+        raise FileNotFoundError(_missing_file(error)) from error
     except ImportError as error:  # MMEngine's has a page of advice
         cause = error.__cause__ or error
         raise ValueError(
@@ -90,7 +90,7 @@ def read_config(path: str) -> Config:
     return cfg
 
 
-def _missing_file(error: FileNotFoundError, path: str) -> str:
+def _missing_file(error: FileNotFoundError) -> str:
     """Return which config is missing, and which one inherits it."""
     read = [
         frame.f_locals.get('filename') for frame, _ in traceback.walk_tb(error.__traceback__)
