@@ -17,10 +17,10 @@ MAX_NORM_RATIO = 1.5  # between the tokens' norm and a new LayerNorm's, either w
 PROJECTOR, LIFT, WIDELAST = 'projector', 'lift', 'widelast'
 
 # What supports a decision, by its part and value: a document with measurements.
-RUNS = 'docs/recommend.md, on digits (raw target) and on solar cells (standardised)'
+WIDTHS = 'docs/recommend.md, on digits (raw target) and on solar cells (standardised)'
 EVIDENCE: Mapping[tuple[str, str], str] = {
-    ('remedy', PROJECTOR): RUNS,
-    ('remedy', WIDELAST): RUNS,
+    ('remedy', PROJECTOR): WIDTHS,
+    ('remedy', WIDELAST): WIDTHS,
 }
 UNSUPPORTED = 'not supported by measurements yet'
 

@@ -101,7 +101,7 @@ def test_it_computes_in_the_precision_of_the_training(root, tmp_path, wrapper):
     assert toy.stored(tmp_path / 'filled') == toy.stored(tmp_path / 'trained')
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='which has it')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU has this precision')
 def test_a_precision_that_this_device_does_not_have(root, tmp_path):
     cfg = completed(root, tmp_path / 'cache')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
